@@ -1,0 +1,228 @@
+//! A project's documents, checked, for those who measure by them.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
+use crate::load;
+use crate::location::{Environment, Location};
+use crate::model::{
+    Audience, Channel, Content, Cost, Document, Experiment, Fact, Initiative, Metric, Project,
+    Source, Team,
+};
+
+/// What a project declares: its settings and its documents, in the order in which they are declared
+/// (files by path, documents from top to bottom).
+///
+/// A catalog exists only where every document of the project is right: names resolve, metrics have what their
+/// aggregate needs, experiments have arms to compare.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    pub(crate) root: PathBuf,
+    pub(crate) project: Project,
+    pub(crate) documents: Vec<Document>,
+    pub(crate) lake: Location,
+    /// The locations of the sources that have a path, by the source's name.
+    pub(crate) locations: BTreeMap<String, Location>,
+    pub(crate) warnings: Vec<Diagnostic>,
+    pub(crate) files: Vec<SourceFile>,
+}
+
+/// Why a project could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The folder is not that of a project.
+    #[error("no touchstone.yaml in {}: run `touchstone init` there, or name the project's folder", .0.display())]
+    NoProject(PathBuf),
+    /// A file or folder could not be read.
+    #[error("cannot read {}", .path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// The project's files have mistakes: all of them, and warnings.
+    #[error("{0}")]
+    Invalid(Diagnostics),
+}
+
+impl Catalog {
+    /// Reads the project in a folder: `touchstone.yaml` and every `.yaml` or `.yml` file in `catalog/` and the folders
+    /// in it, without hidden ones. Environment variables are those of the process.
+    ///
+    /// # Errors
+    /// [`LoadError::Invalid`] with every mistake in the project's files; else a file that cannot be read.
+    pub fn load(root: &Path) -> Result<Self, LoadError> {
+        Self::load_with(root, &|name| std::env::var(name).ok())
+    }
+
+    /// [`Catalog::load`] with environment variables from elsewhere.
+    ///
+    /// # Errors
+    /// As [`Catalog::load`].
+    pub fn load_with(root: &Path, environment: Environment<'_>) -> Result<Self, LoadError> {
+        load::load(root, load::read_files(root)?, environment)
+    }
+
+    /// Reads a project from texts, each with the path by which diagnostics name it. The one whose file name is
+    /// `touchstone.yaml` holds the project's settings.
+    ///
+    /// # Errors
+    /// As [`Catalog::load`].
+    pub fn from_sources<T: Into<Vec<u8>>>(
+        root: &Path,
+        files: impl IntoIterator<Item = (PathBuf, T)>,
+        environment: Environment<'_>,
+    ) -> Result<Self, LoadError> {
+        let files = files
+            .into_iter()
+            .map(|(path, text)| (path, text.into()))
+            .collect();
+        load::load(root, files, environment)
+    }
+
+    /// The project's folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The project's settings.
+    #[must_use]
+    pub fn project(&self) -> &Project {
+        &self.project
+    }
+
+    /// All documents in the order of declaration.
+    #[must_use]
+    pub fn documents(&self) -> &[Document] {
+        &self.documents
+    }
+
+    /// Where the lake is.
+    #[must_use]
+    pub fn lake(&self) -> &Location {
+        &self.lake
+    }
+
+    /// Where a source's data lie; none for a table of the lake.
+    #[must_use]
+    pub fn location(&self, source: &Source) -> Option<&Location> {
+        self.locations.get(&source.name)
+    }
+
+    /// The costs of an initiative.
+    pub fn costs_of<'a>(&'a self, initiative: &'a str) -> impl Iterator<Item = &'a Cost> {
+        self.costs()
+            .filter(move |cost| cost.initiative == initiative)
+    }
+
+    /// The contribution margin on a metric's money: its own, else the project's.
+    #[must_use]
+    pub fn margin_of(&self, metric: &Metric) -> Option<f64> {
+        metric.margin.or(self.project.margin)
+    }
+
+    /// What is allowed but worth a look.
+    #[must_use]
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// The files that the catalog was read from, for showing the lines of its warnings.
+    #[must_use]
+    pub fn files(&self) -> &[SourceFile] {
+        &self.files
+    }
+
+    /// A fingerprint of what is declared, for the provenance of findings: the SHA-256, in hexadecimal digits, of the
+    /// settings that numbers depend on (currency, time zone, margin, discount rate) and of all documents as JSON, one a
+    /// line, sorted. Comments, formatting, defaults written out, and the order of documents and
+    /// files do not change it; environment variables stay as `${NAME}`.
+    #[must_use]
+    pub fn definitions_hash(&self) -> String {
+        let Project {
+            currency,
+            time_zone,
+            margin,
+            discount_rate,
+            ..
+        } = &self.project;
+        let settings = json(&(currency, time_zone, margin, discount_rate));
+        let mut lines: Vec<String> = self.documents.iter().map(json).collect();
+        lines.sort_unstable();
+        let mut hash = Sha256::new();
+        for line in [settings].iter().chain(&lines) {
+            hash.update(line);
+            hash.update("\n");
+        }
+        hash.finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
+
+/// A value of the model as JSON, with the keys in the order of the model's fields.
+fn json(value: &impl Serialize) -> String {
+    // Writing JSON to a string fails only for keys that are not texts; the model has none.
+    serde_json::to_string(value).expect("the model's keys are texts")
+}
+
+/// Makes, for each kind of document, an iterator over its documents and a lookup by name.
+macro_rules! kinds {
+    ($($kind:ident, $one:ident, $many:ident;)*) => {
+        impl Catalog {
+            $(
+                #[doc = concat!("The documents of kind `", stringify!($one), "`, in the order of declaration.")]
+                pub fn $many(&self) -> impl Iterator<Item = &$kind> {
+                    self.documents.iter().filter_map(|document| match document {
+                        Document::$kind(value) => Some(value),
+                        _ => None,
+                    })
+                }
+            )*
+        }
+    };
+    (lookup $($kind:ident, $one:ident, $many:ident;)*) => {
+        impl Catalog {
+            $(
+                #[doc = concat!("The `", stringify!($one), "` of this name.")]
+                #[must_use]
+                pub fn $one(&self, name: &str) -> Option<&$kind> {
+                    self.$many().find(|value| value.name == name)
+                }
+            )*
+        }
+    };
+}
+
+kinds! {
+    Source, source, sources;
+    Fact, fact, facts;
+    Metric, metric, metrics;
+    Audience, audience, audiences;
+    Team, team, teams;
+    Channel, channel, channels;
+    Content, content, contents;
+    Initiative, initiative, initiatives;
+    Experiment, experiment, experiments;
+    Cost, cost, costs;
+}
+
+kinds! {
+    lookup
+    Source, source, sources;
+    Fact, fact, facts;
+    Metric, metric, metrics;
+    Audience, audience, audiences;
+    Team, team, teams;
+    Channel, channel, channels;
+    Content, content, contents;
+    Initiative, initiative, initiatives;
+    Experiment, experiment, experiments;
+}

@@ -1,0 +1,18 @@
+//! The SQL engine and the tables of a project.
+//!
+//! An embedded DuckDB reads sources in place (CSV, JSON lines, Parquet, Delta, xlsx, URLs, PostgreSQL) or from the
+//! project's own DuckLake, which [`import`] fills: a catalog in SQLite beside Parquet files, with snapshots that can
+//! be gone back to. [`Lake`] puts both under the names that the project's catalog gives them, and pins what was read.
+
+mod digest;
+mod engine;
+mod error;
+mod import;
+mod lake;
+mod source;
+pub mod sql;
+
+pub use engine::{Engine, EngineOptions};
+pub use error::LakeError;
+pub use import::{Imported, ImportedFile, Outcome, import};
+pub use lake::{Column, Lake, Snapshot, SourceContent, SourceVersion};

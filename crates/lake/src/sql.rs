@@ -1,0 +1,50 @@
+//! The dialect: how names, texts and durations are written in SQL.
+//!
+//! Whatever the engine, generated SQL goes through here, so that another engine needs another version of
+//! this file and of nothing else.
+
+use catalog::Span;
+
+/// A name as a quoted identifier.
+pub fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A text as a literal.
+pub fn text(value: &str) -> String {
+    format!("'{}'", value.replace('\'', "''"))
+}
+
+/// A duration as an interval literal.
+pub fn interval(span: Span) -> String {
+    format!("INTERVAL '{span}'")
+}
+
+/// Whether `sql` mentions `name` as a word: not inside another name.
+pub fn mentions(sql: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    sql.match_indices(name).any(|(start, _)| {
+        let before = sql[..start].chars().next_back();
+        let after = sql[start + name.len()..].chars().next();
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_are_doubled() {
+        assert_eq!(identifier("a\"b"), "\"a\"\"b\"");
+        assert_eq!(text("it's"), "'it''s'");
+    }
+
+    #[test]
+    fn a_name_is_mentioned_as_a_word_only() {
+        assert!(mentions("SELECT * FROM orders o", "orders"));
+        assert!(mentions("FROM \"order-lines\"", "order-lines"));
+        assert!(!mentions("FROM old_orders", "orders"));
+        assert!(!mentions("FROM orders2", "orders"));
+    }
+}

@@ -1,0 +1,266 @@
+//! From moments of two arms to a comparison of a metric.
+
+use catalog::{Better, Unit};
+use stats::moments::Moments;
+use stats::{AdjustedLift, ArmMoments, Counts, Lift, RatioSample, Sample, Unestimable};
+
+use super::finding::{Adjusted, Comparison, Covariate, Estimate, Outcome, Pair, Relative, Verdict};
+use super::plan::{Compared, MadeOf, Plan};
+use super::tally::Layout;
+use crate::{Reason, Refusal};
+
+/// The moments of the customers of an arm who have the metric's values, and how many customers have not.
+pub(crate) struct ArmSummary {
+    pub(crate) moments: Moments,
+    pub(crate) missing: u64,
+}
+
+/// Compares a metric of an arm with that of the reference arm.
+///
+/// `layout` is given where covariates are in the moments.
+pub(crate) fn compare(
+    plan: &Plan<'_>,
+    layout: Option<&Layout>,
+    compared: &Compared<'_>,
+    arm: usize,
+    summaries: Pair<&ArmSummary>,
+) -> Comparison {
+    let alpha = plan.experiment.alpha;
+    let moments = Pair {
+        arm: &summaries.arm.moments,
+        against: &summaries.against.moments,
+    };
+    let effect = effect(compared, moments, alpha);
+    let may_adjust = layout.filter(|_| !plan.covariates.is_empty());
+    let adjusted = match (&effect, compared.made_of, may_adjust) {
+        // A small count is left to its exact test.
+        (Ok(lift), MadeOf::Value(place), Some(layout)) if lift.method == stats::Method::Welch => {
+            adjust(plan, layout, place, moments, alpha)
+        }
+        _ => None,
+    };
+    let metric = compared.metric;
+    let outcome = match effect {
+        Ok(lift) => outcome(&lift),
+        Err(refusal) => refused(refusal),
+    };
+    let arms = &plan.experiment.arms;
+    let mut comparison = Comparison {
+        metric: metric.name.clone(),
+        arm: arms[arm].name.clone(),
+        against: arms[plan.reference].name.clone(),
+        primary: metric.name == plan.experiment.metrics.primary,
+        unit: metric.unit,
+        better: metric.better,
+        n: Pair {
+            arm: moments.arm.rows(),
+            against: moments.against.rows(),
+        },
+        missing: Pair {
+            arm: summaries.arm.missing,
+            against: summaries.against.missing,
+        },
+        mean: means(compared.made_of, moments),
+        cut: layout.and_then(|layout| cut(plan, layout, compared.made_of, moments)),
+        outcome,
+        adjusted,
+        verdict: None,
+    };
+    comparison.verdict =
+        comparison.decisive().and_then(|outcome| outcome.absolute).map(|effect| verdict(effect, metric.better));
+    comparison
+}
+
+fn effect(compared: &Compared<'_>, moments: Pair<&Moments>, alpha: f64) -> Result<Lift, Refusal> {
+    let lift = match compared.made_of {
+        MadeOf::Value(place) if compared.metric.unit == Unit::Share => {
+            let counts = |moments| counts(moments, place).ok_or_else(|| not_a_share(&compared.metric.name, moments, place));
+            stats::lift_of_shares(counts(moments.arm)?, counts(moments.against)?, alpha)
+        }
+        MadeOf::Value(place) => stats::lift_of_means(&sample(moments.arm, place), &sample(moments.against, place), alpha),
+        MadeOf::Ratio { numerator, denominator } => {
+            let ratio = |moments: &Moments| RatioSample {
+                n: moments.rows(),
+                numerator_mean: moments.mean(numerator),
+                denominator_mean: moments.mean(denominator),
+                numerator_variance: moments.variance(numerator),
+                denominator_variance: moments.variance(denominator),
+                covariance: moments.covariance(numerator, denominator).unwrap_or(f64::NAN),
+            };
+            stats::lift_of_ratios(&ratio(moments.arm), &ratio(moments.against), alpha)
+        }
+    };
+    lift.map_err(too_little)
+}
+
+fn too_little(reason: Unestimable) -> Refusal {
+    Refusal::new(Reason::TooLittleData, reason.to_string())
+}
+
+fn sample(moments: &Moments, place: usize) -> Sample {
+    Sample {
+        n: moments.rows(),
+        mean: moments.mean(place),
+        variance: moments.variance(place),
+    }
+}
+
+/// The ones among zeros and ones; none where there are other values.
+fn counts(moments: &Moments, place: usize) -> Option<Counts> {
+    let n = moments.rows();
+    if n == 0 {
+        return Some(Counts { successes: 0, n });
+    }
+    let in_unit = moments.min(place)? >= 0.0 && moments.max(place)? <= 1.0;
+    let ones = moments.sum(place);
+    let total = n as f64;
+    // Numbers between 0 and 1 vary as much as zeros and ones of the same sum only if they are zeros and ones.
+    let variation = ones * (total - ones) / total;
+    let varies = (moments.comoment(place, place)? - variation).abs() <= 1e-9 * total;
+    (in_unit && varies && ones.fract() == 0.0).then_some(Counts {
+        successes: ones as u64,
+        n,
+    })
+}
+
+fn not_a_share(metric: &str, moments: &Moments, place: usize) -> Refusal {
+    let range = moments.min(place).zip(moments.max(place));
+    let (low, high) = range.unwrap_or((f64::NAN, f64::NAN));
+    Refusal::new(
+        Reason::UnfitData,
+        format!(
+            "`{metric}` is declared as a share but its values are not only 0 and 1 (they lie between {low} and {high}): \
+             use `aggregate: any` or `max`, or another `unit`"
+        ),
+    )
+}
+
+fn means(made_of: MadeOf, moments: Pair<&Moments>) -> Option<Pair<f64>> {
+    let mean = |moments: &Moments| match made_of {
+        MadeOf::Value(place) => moments.mean(place),
+        MadeOf::Ratio { numerator, denominator } => moments.sum(numerator) / moments.sum(denominator),
+    };
+    let pair = Pair {
+        arm: mean(moments.arm),
+        against: mean(moments.against),
+    };
+    (pair.arm.is_finite() && pair.against.is_finite()).then_some(pair)
+}
+
+fn cut(plan: &Plan<'_>, layout: &Layout, made_of: MadeOf, moments: Pair<&Moments>) -> Option<Pair<f64>> {
+    let MadeOf::Value(place) = made_of else { return None };
+    let has_cap = |value: &super::plan::Value<'_>| value.metric.is_some_and(|metric| metric.cap.is_some());
+    if !has_cap(&plan.values[place]) {
+        return None;
+    }
+    let among_cuts = plan.values[..place].iter().filter(|value| has_cap(value)).count();
+    let column = layout.cut(among_cuts);
+    Some(Pair {
+        arm: moments.arm.sum(column),
+        against: moments.against.sum(column),
+    })
+}
+
+/// The effect with covariates taken into account; none where none of them can be used.
+///
+/// A missing covariate counts as zero beside a column that says so, which is the same as any other filling.
+fn adjust(plan: &Plan<'_>, layout: &Layout, place: usize, moments: Pair<&Moments>, alpha: f64) -> Option<Adjusted> {
+    let number = plan.covariates.len();
+    let is_missing = |covariate: usize| {
+        let column = layout.covariate_missing(covariate);
+        moments.arm.sum(column) + moments.against.sum(column) > 0.0
+    };
+    let mut columns: Vec<usize> = (0..number).map(|covariate| layout.covariate(covariate)).collect();
+    columns.extend((0..number).filter(|&covariate| is_missing(covariate)).map(|covariate| layout.covariate_missing(covariate)));
+    let lift = stats::adjusted_lift(
+        &arm_moments(moments.arm, place, &columns)?,
+        &arm_moments(moments.against, place, &columns)?,
+        alpha,
+    )
+    .ok()
+    .filter(|lift| !lift.kept.is_empty())?;
+    let covariates = plan.covariates.iter().enumerate().map(|(covariate, known)| Covariate {
+        name: known.name.clone(),
+        imbalance: lift.imbalance[covariate],
+        dropped: lift.dropped.iter().find(|dropped| dropped.covariate == covariate).map(|dropped| dropped.reason.to_string()),
+    });
+    Some(adjusted(&lift, covariates.collect()))
+}
+
+fn adjusted(lift: &AdjustedLift, covariates: Vec<Covariate>) -> Adjusted {
+    Adjusted {
+        outcome: outcome(&lift.lift),
+        mean: Pair {
+            arm: lift.means.treated,
+            against: lift.means.control,
+        },
+        r2: lift.r2,
+        variance_reduction: lift.variance_reduction,
+        covariates,
+    }
+}
+
+fn arm_moments(moments: &Moments, place: usize, columns: &[usize]) -> Option<ArmMoments> {
+    let outcome_covariances: Option<Vec<f64>> =
+        columns.iter().map(|&column| moments.covariance(place, column)).collect();
+    let covariate_covariances: Option<Vec<f64>> = columns
+        .iter()
+        .flat_map(|&i| columns.iter().map(move |&j| (i, j)))
+        // A column that says where a covariate is missing has no products with the others' columns wanted twice.
+        .map(|(i, j)| moments.covariance(i, j))
+        .collect();
+    Some(ArmMoments {
+        n: moments.rows(),
+        mean: moments.mean(place),
+        variance: moments.variance(place),
+        covariate_means: columns.iter().map(|&column| moments.mean(column)).collect(),
+        outcome_covariances: outcome_covariances?,
+        covariate_covariances: covariate_covariances?,
+    })
+}
+
+fn outcome(lift: &Lift) -> Outcome {
+    let effect = lift.absolute;
+    Outcome {
+        absolute: Some(Estimate {
+            estimate: effect.estimate,
+            se: effect.se,
+            low: effect.low,
+            high: effect.high,
+            df: effect.df.is_finite().then_some(effect.df),
+        }),
+        relative: Some(match &lift.relative {
+            Ok(relative) => Relative::Estimated {
+                estimate: relative.estimate,
+                low: relative.low,
+                high: relative.high,
+            },
+            Err(reason) => Relative::NotEstimable {
+                not_estimable: reason.to_string(),
+            },
+        }),
+        p_value: Some(lift.probability.p),
+        ln_p: Some(lift.probability.ln_p),
+        method: Some(lift.method.to_string()),
+        refusal: None,
+    }
+}
+
+fn refused(refusal: Refusal) -> Outcome {
+    Outcome {
+        refusal: Some(refusal),
+        ..Outcome::default()
+    }
+}
+
+fn verdict(effect: Estimate, better: Better) -> Verdict {
+    let (good, bad) = match better {
+        Better::Increase => (effect.low > 0.0, effect.high < 0.0),
+        Better::Decrease => (effect.high < 0.0, effect.low > 0.0),
+    };
+    match (good, bad) {
+        (true, _) => Verdict::Better,
+        (_, true) => Verdict::Worse,
+        _ => Verdict::Unclear,
+    }
+}

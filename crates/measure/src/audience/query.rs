@@ -1,0 +1,602 @@
+//! The one query of an experiment: a row per assigned customer with all that is asked of them.
+//!
+//! Its columns, in this order: status, arm, [repeated rows, several arms], [exposure], segments, values, money cut by
+//! caps, covariates.
+
+use std::collections::BTreeMap;
+
+use catalog::{Absent, Aggregate, Catalog, Fact, Metric, SeveralArms, did_you_mean};
+use lake::{Column, Lake, sql};
+
+use super::plan::{KnownFrom, Period, Plan, Value};
+use crate::error::MeasureError;
+
+/// What becomes of a customer, by the number in the status column.
+pub(crate) mod status {
+    pub(crate) const COUNTED: u8 = 0;
+    /// In several arms: left out, because the catalog says so or because there is no telling which came first.
+    pub(crate) const SEVERAL_ARMS: u8 = 1;
+    pub(crate) const NOT_EXPOSED: u8 = 2;
+    /// In no declared arm.
+    pub(crate) const OTHER_ARM: u8 = 3;
+    pub(crate) const NO_TIME: u8 = 4;
+    pub(crate) const NO_CUSTOMER: u8 = 5;
+    pub(crate) const NUMBER: usize = 6;
+}
+
+/// A generated query and where its columns are.
+pub(crate) struct Query {
+    pub(crate) sql: String,
+    /// Whether rows say how often and in how many arms a customer was assigned.
+    pub(crate) has_assignments: bool,
+    /// Whether rows say when the customer was exposed, in microseconds.
+    pub(crate) has_exposure: bool,
+}
+
+/// Where the fact's rows of a customer are.
+enum Shape {
+    /// One table has a row a customer with everything in it.
+    Wide,
+    /// The assignment has a row a customer, facts are elsewhere.
+    Unique,
+    /// Assignments may repeat.
+    Repeated,
+}
+
+struct Writer<'p, 'a> {
+    plan: &'p Plan<'a>,
+    lake: &'p Lake,
+    columns: Vec<Column>,
+}
+
+/// Writes the query, and defines the sources that it reads.
+pub(crate) fn write(plan: &Plan<'_>, catalog: &Catalog, lake: &mut Lake) -> Result<Query, MeasureError> {
+    lake.define(catalog, plan.source)?;
+    if let Some(exposure) = &plan.experiment.exposure {
+        if let Some(source) = catalog.source(&exposure.source) {
+            lake.define(catalog, source)?;
+        }
+    }
+    for value in plan.all_values() {
+        match (&value.fact.source, &value.fact.sql) {
+            (Some(name), _) => {
+                if let Some(source) = catalog.source(name) {
+                    lake.define(catalog, source)?;
+                }
+            }
+            (None, Some(query)) => lake.define_mentioned(catalog, query)?,
+            (None, None) => {}
+        }
+    }
+    let columns = lake.columns(&source_view(&plan.source.name))?;
+    let writer = Writer { plan, lake, columns };
+    writer.check_columns()?;
+    writer.query()
+}
+
+/// A source as SQL names it.
+fn source_view(name: &str) -> String {
+    format!("source.{}", sql::identifier(name))
+}
+
+/// A fact's rows as SQL names them.
+fn fact_rows(fact: &Fact) -> String {
+    match (&fact.source, &fact.sql) {
+        (Some(source), _) => source_view(source),
+        (None, query) => format!("({})", query.as_deref().unwrap_or_default().trim().trim_end_matches(';')),
+    }
+}
+
+/// A time as microseconds without a zone, in the project's time zone.
+fn timestamp(column: &str) -> String {
+    format!("CAST({} AS TIMESTAMP)", sql::identifier(column))
+}
+
+impl<'a> Writer<'_, 'a> {
+    fn place(&self) -> String {
+        format!("experiment `{}`", self.plan.experiment.name)
+    }
+
+    /// Every column that the experiment names must be there.
+    fn check_columns(&self) -> Result<(), MeasureError> {
+        let assignment = &self.plan.experiment.assignment;
+        let mut named = vec![("assignment", assignment.customer.as_str()), ("assignment", assignment.arm.as_str())];
+        named.extend(assignment.time.as_deref().map(|time| ("assignment", time)));
+        named.extend(self.plan.experiment.segments.iter().map(|segment| ("segments", segment.as_str())));
+        named.extend(self.plan.covariates.iter().filter_map(|known| match known.from {
+            KnownFrom::Column(column) => Some(("covariates", column)),
+            KnownFrom::Value(_) => None,
+        }));
+        for (key, column) in named {
+            let place = format!("{}, {key}", self.place());
+            require_column(&self.columns, place, &self.plan.source.name, column)?;
+        }
+        if let Some(exposure) = &self.plan.experiment.exposure {
+            let columns = self.lake.columns(&source_view(&exposure.source))?;
+            for column in [&exposure.customer, &exposure.time] {
+                require_column(&columns, format!("{}, exposure", self.place()), &exposure.source, column)?;
+            }
+        }
+        for value in self.plan.all_values() {
+            let columns = self.lake.columns(&fact_rows(value.fact))?;
+            let fact = value.fact;
+            let named = [Some(&fact.customer), fact.time.as_ref()];
+            for column in named.into_iter().flatten() {
+                require_column(&columns, format!("fact `{}`", fact.name), &fact.name, column)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn shape(&self) -> Shape {
+        let assignment = &self.plan.experiment.assignment;
+        let source = self.plan.source;
+        let key = source.key.as_ref().or(source.row_id.as_ref());
+        let unique = key == Some(&assignment.customer);
+        let all_here = self.plan.experiment.exposure.is_none()
+            && self.plan.all_values().all(|value| {
+                value.fact.source.as_ref() == Some(&source.name) && value.fact.customer == assignment.customer
+            });
+        match (unique, all_here) {
+            (true, true) => Shape::Wide,
+            (true, false) => Shape::Unique,
+            (false, _) => Shape::Repeated,
+        }
+    }
+
+    fn query(&self) -> Result<Query, MeasureError> {
+        match self.shape() {
+            Shape::Wide => self.wide(),
+            shape => self.joined(matches!(shape, Shape::Unique)),
+        }
+    }
+
+    fn timed(&self) -> bool {
+        self.plan.experiment.assignment.time.is_some()
+    }
+
+    /// The number of the arm that a row names, none for an undeclared one.
+    fn arm_number(&self) -> String {
+        let column = &self.plan.experiment.assignment.arm;
+        let arms = &self.plan.experiment.arms;
+        let texts: Vec<String> = arms.iter().map(Plan::arm_text).collect();
+        let is_integer = self.columns.iter().any(|known| known.name == *column && known.type_name.ends_with("INT"));
+        // Comparing numbers spares the engine a text for each row.
+        let as_numbers = is_integer && texts.iter().all(|text| text.parse::<i64>().is_ok());
+        let (subject, literal): (String, fn(&str) -> String) = if as_numbers {
+            (sql::identifier(column), str::to_owned)
+        } else {
+            (format!("CAST({} AS VARCHAR)", sql::identifier(column)), sql::text)
+        };
+        let cases: Vec<String> =
+            texts.iter().enumerate().map(|(arm, text)| format!("WHEN {subject} = {} THEN {arm}", literal(text))).collect();
+        format!("CAST(CASE {} END AS UTINYINT)", cases.join(" "))
+    }
+
+    fn where_clause(filter: &Option<String>) -> String {
+        filter.as_ref().map(|filter| format!(" WHERE ({filter})")).unwrap_or_default()
+    }
+
+    /// One scan of one table.
+    fn wide(&self) -> Result<Query, MeasureError> {
+        let assignment = &self.plan.experiment.assignment;
+        let start = assignment.time.as_deref().map(timestamp);
+        let mut select = vec![format!("{} AS arm", self.arm_number())];
+        select.extend(start.iter().map(|start| format!("{start} AS started")));
+        select.extend(self.segment_columns().enumerate().map(|(i, segment)| format!("{segment} AS s{i}")));
+        for (i, value) in self.plan.all_values().enumerate() {
+            let time = value.fact.time.as_deref().map(timestamp);
+            let condition = conditions(value, time.as_deref(), start.as_deref());
+            let one_row = match value.aggregate {
+                Aggregate::Count | Aggregate::Any => "1".to_owned(),
+                Aggregate::CountDistinct => format!("CAST(({}) IS NOT NULL AS INTEGER)", expression(value)),
+                _ => format!("({})", expression(value)),
+            };
+            let number = match condition {
+                None => one_row,
+                Some(condition) => format!("CASE WHEN {condition} THEN {one_row} ELSE {} END", absent(value)),
+            };
+            self.check_number(value, &number)?;
+            select.push(format!("CAST({number} AS DOUBLE) AS v{i}"));
+        }
+        select.extend(self.known_columns().enumerate().map(|(i, column)| {
+            format!("CAST({} AS DOUBLE) AS x{i}", sql::identifier(column))
+        }));
+        let rows = format!(
+            "SELECT {} FROM {}{}",
+            select.join(", "),
+            source_view(&self.plan.source.name),
+            Self::where_clause(&assignment.filter)
+        );
+        let no_time = if self.timed() { format!(" WHEN started IS NULL THEN {}", status::NO_TIME) } else { String::new() };
+        let status = format!("CASE WHEN arm IS NULL THEN {}{no_time} ELSE {} END", status::OTHER_ARM, status::COUNTED);
+        let exposure = if self.timed() { ", epoch_us(started)" } else { "" };
+        Ok(Query {
+            sql: format!("SELECT CAST({status} AS UTINYINT), arm{exposure}{} FROM ({rows})", self.output(|name| name.to_owned())),
+            has_assignments: false,
+            has_exposure: self.timed(),
+        })
+    }
+
+    /// Assignments, exposures and facts, each reduced to a row a customer, joined.
+    fn joined(&self, unique: bool) -> Result<Query, MeasureError> {
+        let mut tables = vec![self.rows(), if unique { self.units_of_unique() } else { self.units_of_repeated() }];
+        let exposed = self.plan.experiment.exposure.as_ref().map(|exposure| {
+            format!(
+                "exposed AS (SELECT units.customer, min(at) AS started FROM (SELECT {} AS customer, {} AS at FROM {}{}) e \
+                 JOIN units ON e.customer = units.customer{} GROUP BY units.customer)",
+                sql::identifier(&exposure.customer),
+                timestamp(&exposure.time),
+                source_view(&exposure.source),
+                Self::where_clause(&exposure.filter),
+                if self.timed() { " AND e.at >= units.started" } else { "" },
+            )
+        });
+        let has_exposure = exposed.is_some() || self.timed();
+        let starts = if let Some(exposed) = exposed {
+            tables.push(exposed);
+            tables.push(format!(
+                "starts AS (SELECT units.* EXCLUDE (status{}), exposed.started, CASE WHEN status = {} AND exposed.started IS NULL \
+                 THEN {} ELSE status END AS status FROM units LEFT JOIN exposed ON units.customer = exposed.customer)",
+                if self.timed() { ", started" } else { "" },
+                status::COUNTED,
+                status::NOT_EXPOSED,
+            ));
+            "starts"
+        } else {
+            "units"
+        };
+        let facts = self.facts(starts, has_exposure)?;
+        let mut from = starts.to_owned();
+        for (i, table) in facts.iter().enumerate() {
+            tables.push(table.clone());
+            from.push_str(&format!(" LEFT JOIN f{i} ON {starts}.customer = f{i}.customer"));
+        }
+        let exposure = if has_exposure { ", epoch_us(started)" } else { "" };
+        let number = |name: &str| self.joined_number(name);
+        Ok(Query {
+            sql: format!(
+                "WITH {} SELECT CAST(status AS UTINYINT), arm, repeated, several{exposure}{} FROM {from}",
+                tables.join(", "),
+                self.output(number),
+            ),
+            has_assignments: true,
+            has_exposure,
+        })
+    }
+
+    /// The columns behind the fixed ones; `number` says how a value is reached by its name.
+    fn output(&self, number: impl Fn(&str) -> String) -> String {
+        let segments = (0..self.plan.experiment.segments.len()).map(|i| format!("s{i}"));
+        let before = self.plan.values.len();
+        let values = self.plan.values.iter().enumerate().map(|(i, value)| capped(value, &number(&format!("v{i}"))));
+        let cuts = self.plan.values.iter().enumerate().filter(|(_, value)| cap_of(value).is_some()).map(|(i, value)| {
+            let raw = number(&format!("v{i}"));
+            format!("{raw} - {}", capped(value, &raw))
+        });
+        let mut columns = 0;
+        let mut values_before = before;
+        let covariates = self.plan.covariates.iter().map(|known| match &known.from {
+            KnownFrom::Column(_) => {
+                columns += 1;
+                format!("x{}", columns - 1)
+            }
+            KnownFrom::Value(value) => {
+                values_before += 1;
+                capped(value, &number(&format!("v{}", values_before - 1)))
+            }
+        });
+        segments.chain(values).chain(cuts).chain(covariates).map(|column| format!(", {column}")).collect()
+    }
+
+    fn segment_columns(&self) -> impl Iterator<Item = String> {
+        let segments = self.plan.experiment.segments.iter();
+        segments.map(|segment| format!("CAST({} AS VARCHAR)", sql::identifier(segment)))
+    }
+
+    fn known_columns(&self) -> impl Iterator<Item = &'a str> {
+        self.plan.covariates.iter().filter_map(|known| match known.from {
+            KnownFrom::Column(column) => Some(column),
+            KnownFrom::Value(_) => None,
+        })
+    }
+
+    /// The assignment's rows with what is asked of them.
+    fn rows(&self) -> String {
+        let assignment = &self.plan.experiment.assignment;
+        let mut select =
+            vec![format!("{} AS customer", sql::identifier(&assignment.customer)), format!("{} AS arm", self.arm_number())];
+        select.extend(assignment.time.as_deref().map(|time| format!("{} AS at", timestamp(time))));
+        select.extend(self.segment_columns().enumerate().map(|(i, segment)| format!("{segment} AS s{i}")));
+        select.extend(self.known_columns().enumerate().map(|(i, column)| {
+            format!("CAST({} AS DOUBLE) AS x{i}", sql::identifier(column))
+        }));
+        format!(
+            "rows AS (SELECT {} FROM {}{})",
+            select.join(", "),
+            source_view(&self.plan.source.name),
+            Self::where_clause(&assignment.filter)
+        )
+    }
+
+    /// The names of what is taken along from a customer's first assignment.
+    fn attributes(&self) -> Vec<String> {
+        let segments = (0..self.plan.experiment.segments.len()).map(|i| format!("s{i}"));
+        segments.chain((0..self.known_columns().count()).map(|i| format!("x{i}"))).collect()
+    }
+
+    fn units_of_unique(&self) -> String {
+        let no_time = if self.timed() { format!(" WHEN at IS NULL THEN {}", status::NO_TIME) } else { String::new() };
+        let started = if self.timed() { ", at AS started" } else { "" };
+        let attributes: String = self.attributes().iter().map(|name| format!(", {name}")).collect();
+        format!(
+            "units AS (SELECT customer, arm{started}, 0::UBIGINT AS repeated, false AS several{attributes}, \
+             CASE WHEN arm IS NULL THEN {}{no_time} ELSE {} END AS status FROM rows)",
+            status::OTHER_ARM,
+            status::COUNTED,
+        )
+    }
+
+    /// A customer counts in the arm of the first assignment. Time and arm are one number, whose least is the first
+    /// assignment; of two arms at one time the one declared first, so that the answer is the same every time.
+    fn units_of_repeated(&self) -> String {
+        let first = if self.timed() { "epoch_us(at) * 256 + arm" } else { "CAST(arm AS BIGINT)" };
+        let attributes = self.attributes();
+        let taken_along = if attributes.is_empty() {
+            format!("min({first}) AS first")
+        } else {
+            let packed: Vec<String> = attributes.iter().map(|name| format!("{name} := {name}")).collect();
+            format!("min(struct_pack(first := {first}, {})) FILTER ({first} IS NOT NULL) AS head", packed.join(", "))
+        };
+        let grouped = format!(
+            "SELECT customer, count(*) AS assignments, min(arm) <> max(arm) AS several, \
+             count(arm) > 0 AS declared, {taken_along} FROM rows GROUP BY customer"
+        );
+        let first = if attributes.is_empty() { "first".to_owned() } else { "head.first".to_owned() };
+        let taken: String = attributes.iter().map(|name| format!(", head.{name} AS {name}")).collect();
+        let (arm, started, no_time) = if self.timed() {
+            (
+                format!("CAST({first} % 256 AS UTINYINT)"),
+                format!(", make_timestamp({first} // 256) AS started"),
+                format!(" WHEN {first} IS NULL THEN {}", status::NO_TIME),
+            )
+        } else {
+            (format!("CAST({first} AS UTINYINT)"), String::new(), String::new())
+        };
+        let leave_out = !self.timed() || self.plan.experiment.several_arms == SeveralArms::Exclude;
+        let several =
+            if leave_out { format!(" WHEN several THEN {}", status::SEVERAL_ARMS) } else { String::new() };
+        format!(
+            "units AS (SELECT customer, {arm} AS arm{started}, \
+             CAST(CASE WHEN customer IS NULL THEN assignments ELSE assignments - 1 END AS UBIGINT) AS repeated, \
+             coalesce(several, false) AS several{taken}, \
+             CASE WHEN customer IS NULL THEN {} WHEN NOT declared THEN {}{several}{no_time} ELSE {} END AS status \
+             FROM ({grouped}))",
+            status::NO_CUSTOMER,
+            status::OTHER_ARM,
+            status::COUNTED,
+        )
+    }
+
+    /// For each fact a table with a row a customer and a column for each of its values.
+    fn facts(&self, starts: &str, has_exposure: bool) -> Result<Vec<String>, MeasureError> {
+        let mut tables = Vec::new();
+        for (number, (fact, values)) in self.by_fact().into_iter().enumerate() {
+            let time = fact.time.as_deref().filter(|_| has_exposure);
+            let mut inner = vec![format!("{} AS customer", sql::identifier(&fact.customer))];
+            inner.extend(time.map(|time| format!("{} AS at", timestamp(time))));
+            let mut outer = Vec::new();
+            for (place, value) in &values {
+                if takes_value(value.aggregate) {
+                    inner.push(format!("{} AS e{place}", expression(value)));
+                }
+                if let Some(filter) = value.metric.and_then(|metric| metric.filter.as_ref()) {
+                    inner.push(format!("({filter}) AS w{place}"));
+                }
+                outer.push(format!("{} AS v{place}", self.aggregate(*place, value, time.is_some())?));
+            }
+            let bounds = if time.is_some() { bounds(values.iter().map(|(_, value)| *value)) } else { String::new() };
+            tables.push(format!(
+                "f{number} AS (SELECT {starts}.customer, {} FROM (SELECT {} FROM {}{}) f \
+                 JOIN {starts} ON f.customer = {starts}.customer{bounds} WHERE {starts}.status = {} GROUP BY {starts}.customer)",
+                outer.join(", "),
+                inner.join(", "),
+                fact_rows(fact),
+                Self::where_clause(&fact.filter),
+                status::COUNTED,
+            ));
+        }
+        Ok(tables)
+    }
+
+    /// The values of each fact with their places, facts in the order in which they are first asked for.
+    fn by_fact(&self) -> Vec<(&'a Fact, Vec<(usize, &Value<'a>)>)> {
+        let mut order: Vec<&'a Fact> = Vec::new();
+        let mut groups: BTreeMap<&str, Vec<(usize, &Value<'a>)>> = BTreeMap::new();
+        for (place, value) in self.plan.all_values().enumerate() {
+            let group = groups.entry(value.fact.name.as_str()).or_default();
+            if group.is_empty() {
+                order.push(value.fact);
+            }
+            group.push((place, value));
+        }
+        order.into_iter().map(|fact| (fact, groups.remove(fact.name.as_str()).unwrap_or_default())).collect()
+    }
+
+    /// How a customer's rows of a fact become a value.
+    fn aggregate(&self, place: usize, value: &Value<'_>, timed: bool) -> Result<String, MeasureError> {
+        let filtered = value.metric.is_some_and(|metric| metric.filter.is_some()).then(|| format!("w{place}"));
+        let condition = both(filtered, if timed { period(value.period, "at", "started") } else { None });
+        let filter = condition.as_ref().map(|condition| format!(" FILTER ({condition})")).unwrap_or_default();
+        let column = format!("e{place}");
+        let call = match value.aggregate {
+            Aggregate::Sum => self.exact(value, format!("sum({column}){filter}"))?,
+            Aggregate::Mean => self.exact(value, format!("avg({column}){filter}"))?,
+            Aggregate::Min => format!("min({column}){filter}"),
+            Aggregate::Max => format!("max({column}){filter}"),
+            Aggregate::CountDistinct => format!("count(DISTINCT {column}){filter}"),
+            Aggregate::Any => format!("CAST(count(*){filter} > 0 AS INTEGER)"),
+            Aggregate::Count | Aggregate::Ratio => format!("count(*){filter}"),
+        };
+        // Without a condition a customer who is here at all has rows.
+        Ok(match (&condition, absent(value)) {
+            (None, _) => format!("CAST({call} AS DOUBLE)"),
+            (Some(_), otherwise) => {
+                format!("CAST(CASE WHEN count(*){filter} > 0 THEN {call} ELSE {otherwise} END AS DOUBLE)")
+            }
+        })
+    }
+
+    /// Sums of floating-point numbers depend on their order in the last digits, and the engine's threads add in any
+    /// order: they are rounded to nine decimals, which for decimal amounts is the exact sum.
+    fn exact(&self, value: &Value<'_>, call: String) -> Result<String, MeasureError> {
+        let type_name = self.check_number(value, &expression(value))?;
+        let is_floating = matches!(type_name.as_str(), "DOUBLE" | "FLOAT");
+        Ok(if is_floating || value.aggregate == Aggregate::Mean { format!("round({call}, 9)") } else { call })
+    }
+
+    /// The type of an expression over a fact's rows, which must be a number or a truth value.
+    fn check_number(&self, value: &Value<'_>, expression: &str) -> Result<String, MeasureError> {
+        let place = match value.metric {
+            Some(metric) => format!("metric `{}`, value", metric.name),
+            None => format!("fact `{}`", value.fact.name),
+        };
+        let relation = format!("(SELECT {expression} AS value FROM {})", fact_rows(value.fact));
+        let columns = self.lake.columns(&relation).map_err(|error| MeasureError::Unusable {
+            place: place.clone(),
+            message: format!("`{}`: {error}", expression.trim_matches(['(', ')'])),
+        })?;
+        let type_name = columns.first().map(|column| column.type_name.clone()).unwrap_or_default();
+        let is_number = ["INT", "DECIMAL", "DOUBLE", "FLOAT", "BOOLEAN"].iter().any(|known| type_name.contains(known));
+        if is_number {
+            return Ok(type_name);
+        }
+        Err(MeasureError::Unusable {
+            place,
+            message: format!(
+                "`{}` is {type_name}, not a number: convert it in SQL, such as `CAST(... AS DOUBLE)`, or give the \
+                 column's type in the source's `types:`",
+                expression.trim_matches(['(', ')'])
+            ),
+        })
+    }
+
+    /// A value by its name behind the joins: customers without rows of the fact have what is absent's value.
+    fn joined_number(&self, name: &str) -> String {
+        let place: usize = name[1..].parse().unwrap_or_default();
+        for (table, (_, values)) in self.by_fact().into_iter().enumerate() {
+            if let Some((_, value)) = values.into_iter().find(|(known, _)| *known == place) {
+                return match absent(value) {
+                    "NULL" => format!("f{table}.{name}"),
+                    otherwise => format!("CASE WHEN f{table}.customer IS NULL THEN {otherwise} ELSE f{table}.{name} END"),
+                };
+            }
+        }
+        name.to_owned()
+    }
+}
+
+fn require_column(columns: &[Column], place: String, table: &str, column: &str) -> Result<(), MeasureError> {
+    // SQL's identifiers do not depend on case.
+    if columns.iter().any(|known| known.name.eq_ignore_ascii_case(column)) {
+        return Ok(());
+    }
+    let meant = did_you_mean(column, columns.iter().map(|known| known.name.as_str()));
+    Err(MeasureError::UnknownColumn {
+        place,
+        table: table.to_owned(),
+        column: column.to_owned(),
+        meant: meant.map(str::to_owned),
+    })
+}
+
+fn takes_value(aggregate: Aggregate) -> bool {
+    !matches!(aggregate, Aggregate::Count | Aggregate::Any | Aggregate::Ratio)
+}
+
+fn expression(value: &Value<'_>) -> String {
+    let text = value.metric.and_then(|metric| metric.value.as_deref()).unwrap_or("1");
+    format!("({text})")
+}
+
+/// What a customer without rows has, as SQL.
+fn absent(value: &Value<'_>) -> &'static str {
+    let declared = value.metric.and_then(|metric| metric.absent);
+    let usual = match value.aggregate {
+        Aggregate::Mean | Aggregate::Min | Aggregate::Max | Aggregate::Ratio => Absent::Missing,
+        Aggregate::Sum | Aggregate::Count | Aggregate::CountDistinct | Aggregate::Any => Absent::Zero,
+    };
+    match declared.unwrap_or(usual) {
+        Absent::Zero => "0",
+        Absent::Missing => "NULL",
+    }
+}
+
+fn cap_of<'v>(value: &'v Value<'_>) -> Option<&'v catalog::Cap> {
+    value.metric.and_then(|metric: &Metric| metric.cap.as_ref())
+}
+
+fn capped(value: &Value<'_>, number: &str) -> String {
+    let Some(cap) = cap_of(value) else {
+        return number.to_owned();
+    };
+    let lower = cap.lower.map(|lower| format!(" WHEN {number} < {lower:?} THEN {lower:?}")).unwrap_or_default();
+    let upper = cap.upper.map(|upper| format!(" WHEN {number} > {upper:?} THEN {upper:?}")).unwrap_or_default();
+    format!("CASE{lower}{upper} ELSE {number} END")
+}
+
+fn both(left: Option<String>, right: Option<String>) -> Option<String> {
+    match (left, right) {
+        (Some(left), Some(right)) => Some(format!("{left} AND {right}")),
+        (left, right) => left.or(right),
+    }
+}
+
+/// Which rows of a wide table count for a value: the fact's condition, the metric's, and the time's.
+fn conditions(value: &Value<'_>, time: Option<&str>, start: Option<&str>) -> Option<String> {
+    let in_parentheses = |filter: &String| format!("({filter})");
+    let fact = value.fact.filter.as_ref().map(in_parentheses);
+    let metric = value.metric.and_then(|metric| metric.filter.as_ref()).map(in_parentheses);
+    let time = time.zip(start).and_then(|(time, start)| period(value.period, time, start));
+    both(both(fact, metric), time)
+}
+
+/// Whether a time counts, as SQL.
+fn period(period: Period, time: &str, start: &str) -> Option<String> {
+    Some(match period {
+        Period::After { from, to } => {
+            let from = from.map_or(format!("{time} >= {start}"), |from| format!("{time} >= {start} + {}", sql::interval(from)));
+            match to {
+                Some(to) => format!("{from} AND {time} < {start} + {}", sql::interval(to)),
+                None => from,
+            }
+        }
+        Period::Before(before) => format!("{time} >= {start} - {} AND {time} < {start}", sql::interval(before)),
+    })
+}
+
+/// The widest stretch of time that any of the values needs, as a condition of the join.
+fn bounds<'v>(values: impl Iterator<Item = &'v Value<'v>> + Clone) -> String {
+    let before = values.clone().filter_map(|value| match value.period {
+        Period::Before(span) => Some(span),
+        Period::After { .. } => None,
+    });
+    let after = values.clone().filter_map(|value| match value.period {
+        Period::After { to, .. } => Some(to),
+        Period::Before(_) => None,
+    });
+    let from = before
+        .max_by_key(|span| span.nominal_seconds())
+        .map_or("started".to_owned(), |span| format!("started - {}", sql::interval(span)));
+    // Without an upper end somewhere there is none for all; with values only from before, exposure is the end.
+    let ends: Option<Vec<_>> = after.collect();
+    let to = match ends.as_deref() {
+        None => String::new(),
+        Some([]) => " AND f.at < started".to_owned(),
+        Some(ends) => ends
+            .iter()
+            .max_by_key(|span| span.nominal_seconds())
+            .map_or(String::new(), |span| format!(" AND f.at < started + {}", sql::interval(*span))),
+    };
+    format!(" AND f.at >= {from}{to}")
+}

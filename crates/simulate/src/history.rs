@@ -1,0 +1,267 @@
+//! One customer's two years: what they were assigned to, what they were shown, what they did.
+
+use rand::RngExt;
+use rand_distr::{Distribution, StandardNormal};
+
+use crate::calendar::{Calendar, END, SECOND_YEAR};
+use crate::company::{
+    CATEGORIES, EXPERIMENTS, Effect, Experiment, Exposure, FACTOR_BOUNDS, HOLDOUT_SHARE, WINDOW,
+};
+use crate::population::{Customer, Population, Sampler, pick};
+use crate::process::{Active, Factors, Piece, pieces, poisson};
+use crate::stream::{ExperimentDraw, Purpose, stream};
+
+/// Seconds between a visit and the exposure that it brings, in days: the visit itself is not counted after exposure.
+const EXPOSURE_DELAY: f64 = 20.0 / 86_400.0;
+
+/// The shares of faulty records among assignments.
+const DUPLICATED: f64 = 0.005;
+const TWO_ARMS: f64 = 0.003;
+const NO_ENGAGEMENT: f64 = 0.01;
+/// The share of exposed customers who have a second, later exposure on record.
+const EXPOSED_AGAIN: f64 = 0.1;
+
+/// A customer's part in one experiment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Enrolment {
+    pub(crate) experiment: usize,
+    pub(crate) arm: usize,
+    pub(crate) assigned: f64,
+    /// When the arm could first make a difference; none for those who were never exposed.
+    pub(crate) exposed: Option<f64>,
+    pub(crate) newbie: bool,
+    /// The part of the response that no attribute explains, in standard deviations.
+    pub(crate) individual: f64,
+    pub(crate) faults: Faults,
+}
+
+impl Enrolment {
+    /// Whether exposures are on record; they are not where assignment is exposure.
+    pub(crate) fn has_exposure_records(&self) -> bool {
+        EXPERIMENTS[self.experiment].exposure != Exposure::AtOnce
+    }
+}
+
+/// What is wrong in the records of an assignment. The customer gets the arm of the enrolment all the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Faults {
+    /// The assignment is on record twice.
+    pub(crate) duplicated: bool,
+    /// A second assignment to another arm, and when.
+    pub(crate) second: Option<(usize, f64)>,
+    /// The engagement score is missing.
+    pub(crate) no_engagement: bool,
+    /// A later exposure is on record as well, this many days after the first.
+    pub(crate) exposed_again: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Order {
+    pub(crate) time: f64,
+    pub(crate) category: usize,
+    pub(crate) cents: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Visit {
+    pub(crate) time: f64,
+    /// Position in [`crate::company::STAGES`].
+    pub(crate) stage: usize,
+}
+
+/// Everything about one customer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct History {
+    pub(crate) customer: Customer,
+    pub(crate) held_out: bool,
+    /// Those on record: a held-out customer has none in the second year.
+    pub(crate) enrolments: Vec<Enrolment>,
+    /// The effects at work on the customer.
+    pub(crate) actives: Vec<Active>,
+    /// The effects that the programme has on the customer in the second year, or would have outside the holdout.
+    pub(crate) programme: Vec<Active>,
+    /// In order of time.
+    pub(crate) orders: Vec<Order>,
+    pub(crate) visits: Vec<Visit>,
+}
+
+/// Simulates customers, each on its own.
+#[derive(Debug, Clone)]
+pub(crate) struct Simulator {
+    pub(crate) seed: u64,
+    pub(crate) calendar: Calendar,
+    sampler: Sampler,
+}
+
+impl Simulator {
+    pub(crate) fn new(seed: u64, calendar: Calendar, population: Population) -> Self {
+        Self { seed, calendar, sampler: Sampler::new(seed, population) }
+    }
+
+    pub(crate) fn history(&self, index: u64) -> History {
+        let customer = self.sampler.customer(index);
+        let held_out = stream(self.seed, Purpose::Holdout, index).random::<f64>() < HOLDOUT_SHARE;
+        let browsing = self.browsing(&customer);
+
+        // What would happen outside the holdout, and then what does.
+        let mut enrolments: Vec<Enrolment> = (0..EXPERIMENTS.len())
+            .filter_map(|experiment| self.enrolment(&customer, experiment, &browsing))
+            .collect();
+        let mut actives: Vec<Active> = enrolments
+            .iter()
+            .filter_map(|e| {
+                let from = e.exposed?;
+                Some(Active {
+                    experiment: Some(e.experiment),
+                    from,
+                    to: from + WINDOW,
+                    factors: factors(&customer, e, e.arm),
+                })
+            })
+            .collect();
+        actives.extend(self.rolled_out(&customer));
+        let programme: Vec<Active> = actives.iter().copied().filter(|a| a.from >= SECOND_YEAR).collect();
+        if held_out {
+            actives.retain(|a| a.from < SECOND_YEAR);
+            enrolments.retain(|e| e.assigned < SECOND_YEAR);
+        }
+
+        let (born, died) = customer.alive();
+        let pieces = pieces(&actives, born, died);
+        let orders = self.orders(&customer, &pieces);
+        let visits = self.visits(&customer, &pieces, &browsing, &orders);
+        History { customer, held_out, enrolments, actives, programme, orders, visits }
+    }
+
+    /// The times of the visits that no experience changes.
+    fn browsing(&self, customer: &Customer) -> Vec<f64> {
+        let mut generator = stream(self.seed, Purpose::Visits, customer.index);
+        let (born, died) = customer.alive();
+        let mut times = Vec::new();
+        let rate = |_: &Piece| customer.visit_rate;
+        poisson(&self.calendar, &mut generator, &pieces(&[], born, died), rate, |time, _| times.push(time));
+        times
+    }
+
+    fn enrolment(&self, customer: &Customer, position: usize, browsing: &[f64]) -> Option<Enrolment> {
+        let experiment = &EXPERIMENTS[position];
+        let purpose = |draw| Purpose::Experiment { id: experiment.id, draw };
+        let mut generator = stream(self.seed, purpose(ExperimentDraw::Enrolment), customer.index);
+        if generator.random::<f64>() >= experiment.enrolled {
+            return None;
+        }
+        let (from, to) = experiment.assigned;
+        let assigned = from + (to - from) * generator.random::<f64>();
+        if assigned <= customer.joined {
+            return None;
+        }
+        let arm = pick(&mut generator, experiment.arms.iter().map(|arm| arm.share));
+        let exposed = match experiment.exposure {
+            Exposure::AtOnce => Some(assigned),
+            Exposure::FirstVisit { until } => {
+                let first = browsing.partition_point(|&time| time <= assigned);
+                browsing.get(first).filter(|&&time| time < until).map(|time| time + EXPOSURE_DELAY)
+            }
+        };
+        let mut generator = stream(self.seed, purpose(ExperimentDraw::Response), customer.index);
+        Some(Enrolment {
+            experiment: position,
+            arm,
+            assigned,
+            exposed,
+            newbie: customer.is_newbie(assigned),
+            individual: StandardNormal.sample(&mut generator),
+            faults: self.faults(customer, experiment, arm, assigned),
+        })
+    }
+
+    fn faults(&self, customer: &Customer, experiment: &Experiment, arm: usize, assigned: f64) -> Faults {
+        let purpose = Purpose::Experiment { id: experiment.id, draw: ExperimentDraw::Faults };
+        let mut generator = stream(self.seed, purpose, customer.index);
+        let duplicated = generator.random::<f64>() < DUPLICATED;
+        let two_arms = generator.random::<f64>() < TWO_ARMS;
+        let no_engagement = generator.random::<f64>() < NO_ENGAGEMENT;
+        let exposed_again = generator.random::<f64>() < EXPOSED_AGAIN && experiment.exposure != Exposure::AtOnce;
+        let later = 1.0 + 9.0 * generator.random::<f64>();
+        Faults {
+            duplicated,
+            second: two_arms.then(|| ((arm + 1) % experiment.arms.len(), assigned + later)),
+            no_engagement,
+            exposed_again: exposed_again.then_some(later),
+        }
+    }
+
+    /// What everyone outside the holdout gets from the second year on, or from joining.
+    fn rolled_out(&self, customer: &Customer) -> Vec<Active> {
+        let from = SECOND_YEAR.max(customer.joined);
+        let newbie = customer.is_newbie(from);
+        EXPERIMENTS
+            .iter()
+            .filter(|experiment| experiment.rolled_out)
+            .map(|experiment| {
+                let purpose = Purpose::Experiment { id: experiment.id, draw: ExperimentDraw::Response };
+                let individual = StandardNormal.sample(&mut stream(self.seed, purpose, customer.index));
+                let factors = respond(&experiment.arms[1].effect, customer, newbie, individual);
+                Active { experiment: None, from, to: END, factors }
+            })
+            .collect()
+    }
+
+    fn orders(&self, customer: &Customer, pieces: &[Piece]) -> Vec<Order> {
+        let mut times = stream(self.seed, Purpose::Orders, customer.index);
+        let mut baskets = stream(self.seed, Purpose::Baskets, customer.index);
+        let mut orders = Vec::new();
+        let mut order = |time: f64, value: f64| {
+            let amount = customer.order_value * value * self.sampler.order_noise(&mut baskets);
+            let category = pick(&mut baskets, CATEGORIES.map(|(_, share)| share));
+            orders.push(Order { time, category, cents: ((amount * 100.0).round() as i64).max(1) });
+        };
+        // A customer is one by a first order; for those who joined earlier it lies before the data.
+        if customer.joined >= 0.0 {
+            order(customer.joined, 1.0);
+        }
+        let rate = |piece: &Piece| customer.purchase_rate * piece.factors.orders;
+        poisson(&self.calendar, &mut times, pieces, rate, |time, piece| order(time, piece.factors.value));
+        orders
+    }
+
+    fn visits(&self, customer: &Customer, pieces: &[Piece], browsing: &[f64], orders: &[Order]) -> Vec<Visit> {
+        let mut generator = stream(self.seed, Purpose::ExtraVisits, customer.index);
+        let mut extra = Vec::new();
+        let rate = |piece: &Piece| customer.visit_rate * (piece.factors.visits - 1.0);
+        poisson(&self.calendar, &mut generator, pieces, rate, |time, _| extra.push(time));
+
+        let mut visits: Vec<Visit> = browsing
+            .iter()
+            .chain(&extra)
+            .map(|&time| {
+                let first = if customer.is_newbie(time) { 0.5 } else { 0.1 };
+                let stage = pick(&mut generator, [first, 0.6 - first / 2.0, 0.0, 0.4 - first / 2.0]);
+                Visit { time, stage }
+            })
+            .chain(orders.iter().map(|order| Visit { time: order.time, stage: 2 }))
+            .collect();
+        visits.sort_by(|a, b| a.time.total_cmp(&b.time));
+        visits
+    }
+}
+
+/// The factors of an arm of the enrolment's experiment on the customer.
+pub(crate) fn factors(customer: &Customer, enrolment: &Enrolment, arm: usize) -> Factors {
+    let effect = &EXPERIMENTS[enrolment.experiment].arms[arm].effect;
+    respond(effect, customer, enrolment.newbie, enrolment.individual)
+}
+
+fn respond(effect: &Effect, customer: &Customer, newbie: bool, individual: f64) -> Factors {
+    let response = &effect.orders;
+    let change = response.mean
+        + response.region[customer.region]
+        + response.tier[customer.tier]
+        + if newbie { response.newbie } else { 0.0 }
+        + response.spread * individual;
+    Factors {
+        orders: (1.0 + change).clamp(FACTOR_BOUNDS.0, FACTOR_BOUNDS.1),
+        value: 1.0 + effect.value,
+        visits: 1.0 + effect.visits,
+    }
+}

@@ -1,0 +1,427 @@
+//! The company's tables, filled customer by customer and turned into Arrow batches.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Float64Array, Int8Array, Int64Array, RecordBatch,
+    StringArray, TimestampMicrosecondArray,
+};
+use arrow::datatypes::Int8Type;
+use arrow::error::ArrowError;
+
+use crate::calendar::{Calendar, SECOND_YEAR};
+use crate::company::{
+    ACQUISITION, CATEGORIES, CHANNELS, CONTENT, DEVICES, EXPERIMENTS, INITIATIVES, PROGRAMME, PROGRAMME_ARMS, REGIONS,
+    STAGES, TIERS, position,
+};
+use crate::history::{Enrolment, History};
+use crate::population::Customer;
+use crate::touches::Touch;
+
+/// The tables' files in the project's folder, in the order of [`Tables::into_batches`].
+pub(crate) const FILES: [&str; 7] = [
+    "data/customers.parquet",
+    "data/orders.parquet",
+    "data/visits.parquet",
+    "data/assignments.parquet",
+    "data/exposures.parquet",
+    "data/touches.parquet",
+    "truth/customers.parquet",
+];
+
+/// The names that codes in the tables stand for.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    experiments: Vec<&'static str>,
+    arms: Vec<&'static str>,
+    initiatives: Vec<&'static str>,
+    channels: Vec<&'static str>,
+    contents: Vec<&'static str>,
+    /// By experiment and arm: the arm's code, its initiative's code, and the level that it shows.
+    shown: Vec<Vec<(i8, Option<i8>, i64)>>,
+}
+
+impl Names {
+    pub(crate) fn new() -> Self {
+        let initiatives: Vec<_> = INITIATIVES.iter().map(|i| i.name).collect();
+        let mut arms: Vec<&'static str> = PROGRAMME_ARMS.to_vec();
+        for arm in EXPERIMENTS.iter().flat_map(|experiment| experiment.arms) {
+            if !arms.contains(&arm.name) {
+                arms.push(arm.name);
+            }
+        }
+        let code = |list: &[&'static str], name| position(list.iter().copied(), name).map(|code| code as i8);
+        let shown = EXPERIMENTS
+            .iter()
+            .map(|experiment| {
+                let arms = experiment.arms.iter().map(|arm| {
+                    let initiative = arm.initiative.and_then(|name| code(&initiatives, name));
+                    let level = initiative.map_or(0, |code| i64::from(INITIATIVES[code as usize].level));
+                    (code(&arms, arm.name).unwrap_or_default(), initiative, level)
+                });
+                arms.collect()
+            })
+            .collect();
+        Self {
+            experiments: EXPERIMENTS.iter().map(|e| e.name).chain([PROGRAMME]).collect(),
+            arms,
+            initiatives,
+            channels: CHANNELS.iter().map(|c| c.name).collect(),
+            contents: CONTENT.iter().map(|c| c.name).collect(),
+            shown,
+        }
+    }
+}
+
+/// Rows of all tables, column by column.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    customers: Customers,
+    orders: Orders,
+    visits: Visits,
+    assignments: Assignments,
+    exposures: Exposures,
+    touches: Touches,
+    latents: Latents,
+}
+
+#[derive(Debug, Default)]
+struct Customers {
+    customer: Vec<i64>,
+    joined: Vec<i64>,
+    region: Vec<i8>,
+    device: Vec<i8>,
+    channel: Vec<i8>,
+    cost: Vec<i128>,
+    tier: Vec<i8>,
+}
+
+#[derive(Debug, Default)]
+struct Orders {
+    order: Vec<i64>,
+    customer: Vec<i64>,
+    time: Vec<i64>,
+    category: Vec<i8>,
+    cents: Vec<i128>,
+}
+
+#[derive(Debug, Default)]
+struct Visits {
+    customer: Vec<i64>,
+    time: Vec<i64>,
+    stage: Vec<i8>,
+}
+
+#[derive(Debug, Default)]
+struct Assignments {
+    experiment: Vec<i8>,
+    customer: Vec<i64>,
+    arm: Vec<i8>,
+    time: Vec<i64>,
+    region: Vec<i8>,
+    device: Vec<i8>,
+    tier: Vec<i8>,
+    newbie: Vec<bool>,
+    tenure: Vec<i64>,
+    engagement: Vec<Option<f64>>,
+}
+
+#[derive(Debug, Default)]
+struct Exposures {
+    experiment: Vec<i8>,
+    customer: Vec<i64>,
+    time: Vec<i64>,
+}
+
+#[derive(Debug, Default)]
+struct Touches {
+    customer: Vec<i64>,
+    time: Vec<i64>,
+    experiment: Vec<i8>,
+    arm: Vec<i8>,
+    initiative: Vec<Option<i8>>,
+    channel: Vec<i8>,
+    content: Vec<i8>,
+    stage: Vec<i8>,
+    level: Vec<i64>,
+}
+
+#[derive(Debug, Default)]
+struct Latents {
+    customer: Vec<i64>,
+    purchase_rate: Vec<f64>,
+    visit_rate: Vec<f64>,
+    dropout_rate: Vec<f64>,
+    died: Vec<i64>,
+    order_value: Vec<f64>,
+    held_out: Vec<bool>,
+}
+
+/// Orders of one customer are numbered from the customer's number times this.
+const ORDERS_PER_CUSTOMER: i64 = 100_000;
+
+/// One assignment on record.
+struct Record {
+    experiment: i8,
+    arm: i8,
+    assigned: f64,
+    newbie: bool,
+    engagement: Option<f64>,
+}
+
+impl Tables {
+    /// Adds a customer, what they did and what is on record of their assignments and exposures.
+    pub(crate) fn add(&mut self, calendar: &Calendar, names: &Names, history: &History) {
+        let customer = &history.customer;
+        let id = customer.id();
+        let rows = &mut self.customers;
+        rows.customer.push(id);
+        rows.joined.push(calendar.microseconds(customer.joined));
+        rows.region.push(customer.region as i8);
+        rows.device.push(customer.device as i8);
+        rows.channel.push(customer.acquisition as i8);
+        rows.cost.push((ACQUISITION[customer.acquisition].2 * 100.0).round() as i128);
+        rows.tier.push(customer.tier as i8);
+
+        let rows = &mut self.orders;
+        for (number, order) in history.orders.iter().enumerate() {
+            rows.order.push(id * ORDERS_PER_CUSTOMER + number as i64);
+            rows.customer.push(id);
+            rows.time.push(calendar.microseconds(order.time));
+            rows.category.push(order.category as i8);
+            rows.cents.push(i128::from(order.cents));
+        }
+
+        let rows = &mut self.visits;
+        for visit in &history.visits {
+            rows.customer.push(id);
+            rows.time.push(calendar.microseconds(visit.time));
+            rows.stage.push(visit.stage as i8);
+        }
+
+        for enrolment in &history.enrolments {
+            self.add_enrolment(calendar, names, customer, enrolment);
+        }
+        if customer.joined < SECOND_YEAR {
+            let record = Record {
+                experiment: EXPERIMENTS.len() as i8,
+                arm: i8::from(!history.held_out),
+                assigned: SECOND_YEAR,
+                newbie: customer.is_newbie(SECOND_YEAR),
+                engagement: Some(customer.engagement),
+            };
+            self.assignments.add(calendar, customer, &record);
+        }
+
+        let rows = &mut self.latents;
+        rows.customer.push(id);
+        rows.purchase_rate.push(customer.purchase_rate);
+        rows.visit_rate.push(customer.visit_rate);
+        rows.dropout_rate.push(customer.dropout_rate);
+        rows.died.push(calendar.microseconds(customer.died));
+        rows.order_value.push(customer.order_value);
+        rows.held_out.push(history.held_out);
+    }
+
+    fn add_enrolment(&mut self, calendar: &Calendar, names: &Names, customer: &Customer, enrolment: &Enrolment) {
+        let faults = enrolment.faults;
+        let arm_code = |arm: usize| names.shown[enrolment.experiment][arm].0;
+        let record = |arm: usize, assigned: f64| Record {
+            experiment: enrolment.experiment as i8,
+            arm: arm_code(arm),
+            assigned,
+            newbie: enrolment.newbie,
+            engagement: (!faults.no_engagement).then_some(customer.engagement),
+        };
+        let first = record(enrolment.arm, enrolment.assigned);
+        self.assignments.add(calendar, customer, &first);
+        if faults.duplicated {
+            self.assignments.add(calendar, customer, &first);
+        }
+        if let Some((arm, assigned)) = faults.second {
+            self.assignments.add(calendar, customer, &record(arm, assigned));
+        }
+
+        let exposures = [
+            enrolment.exposed,
+            enrolment.exposed.zip(faults.exposed_again).map(|(first, later)| first + later),
+        ];
+        if enrolment.has_exposure_records() {
+            for time in exposures.into_iter().flatten() {
+                self.exposures.experiment.push(enrolment.experiment as i8);
+                self.exposures.customer.push(customer.id());
+                self.exposures.time.push(calendar.microseconds(time));
+            }
+        }
+    }
+
+    /// Adds what the customer was shown in an experiment.
+    pub(crate) fn add_touches(
+        &mut self,
+        calendar: &Calendar,
+        names: &Names,
+        customer: &Customer,
+        enrolment: &Enrolment,
+        touches: &[Touch],
+    ) {
+        let (arm, initiative, level) = names.shown[enrolment.experiment][enrolment.arm];
+        let rows = &mut self.touches;
+        for touch in touches {
+            rows.customer.push(customer.id());
+            rows.time.push(calendar.microseconds(touch.time));
+            rows.experiment.push(enrolment.experiment as i8);
+            rows.arm.push(arm);
+            rows.initiative.push(initiative);
+            rows.channel.push(touch.channel as i8);
+            rows.content.push(touch.content as i8);
+            let stage = position(STAGES, CONTENT[touch.content].stage);
+            rows.stage.push(stage.unwrap_or_default() as i8);
+            rows.level.push(level);
+        }
+    }
+
+    /// The rows as one batch for each of [`FILES`].
+    pub(crate) fn into_batches(self, names: &Names) -> Result<[RecordBatch; FILES.len()], ArrowError> {
+        Ok([
+            self.customers.into_batch()?,
+            self.orders.into_batch()?,
+            self.visits.into_batch()?,
+            self.assignments.into_batch(names)?,
+            self.exposures.into_batch(names)?,
+            self.touches.into_batch(names)?,
+            self.latents.into_batch()?,
+        ])
+    }
+}
+
+impl Assignments {
+    fn add(&mut self, calendar: &Calendar, customer: &Customer, record: &Record) {
+        self.experiment.push(record.experiment);
+        self.customer.push(customer.id());
+        self.arm.push(record.arm);
+        self.time.push(calendar.microseconds(record.assigned));
+        self.region.push(customer.region as i8);
+        self.device.push(customer.device as i8);
+        self.tier.push(customer.tier as i8);
+        self.newbie.push(record.newbie);
+        self.tenure.push((record.assigned - customer.joined).floor() as i64);
+        self.engagement.push(record.engagement);
+    }
+
+    fn into_batch(self, names: &Names) -> Result<RecordBatch, ArrowError> {
+        batch([
+            ("experiment", texts(self.experiment, &names.experiments)?),
+            ("customer_id", integers(self.customer)),
+            ("arm", texts(self.arm, &names.arms)?),
+            ("assigned_at", times(self.time)),
+            ("region", texts(self.region, &REGIONS)?),
+            ("device", texts(self.device, &DEVICES)?),
+            ("loyalty_tier", texts(self.tier, &TIERS)?),
+            ("newbie", Arc::new(BooleanArray::from(self.newbie))),
+            ("tenure_days", integers(self.tenure)),
+            ("engagement", Arc::new(Float64Array::from(self.engagement))),
+        ])
+    }
+}
+
+impl Customers {
+    fn into_batch(self) -> Result<RecordBatch, ArrowError> {
+        batch([
+            ("customer_id", integers(self.customer)),
+            ("joined_at", times(self.joined)),
+            ("region", texts(self.region, &REGIONS)?),
+            ("device", texts(self.device, &DEVICES)?),
+            ("acquisition_channel", texts(self.channel, &ACQUISITION.map(|(name, ..)| name))?),
+            ("acquisition_cost", money(self.cost)?),
+            ("loyalty_tier", texts(self.tier, &TIERS)?),
+        ])
+    }
+}
+
+impl Orders {
+    fn into_batch(self) -> Result<RecordBatch, ArrowError> {
+        batch([
+            ("order_id", integers(self.order)),
+            ("customer_id", integers(self.customer)),
+            ("ordered_at", times(self.time)),
+            ("category", texts(self.category, &CATEGORIES.map(|(name, _)| name))?),
+            ("amount", money(self.cents)?),
+        ])
+    }
+}
+
+impl Visits {
+    fn into_batch(self) -> Result<RecordBatch, ArrowError> {
+        batch([
+            ("customer_id", integers(self.customer)),
+            ("visited_at", times(self.time)),
+            ("stage", texts(self.stage, &STAGES)?),
+        ])
+    }
+}
+
+impl Exposures {
+    fn into_batch(self, names: &Names) -> Result<RecordBatch, ArrowError> {
+        batch([
+            ("experiment", texts(self.experiment, &names.experiments)?),
+            ("customer_id", integers(self.customer)),
+            ("exposed_at", times(self.time)),
+        ])
+    }
+}
+
+impl Touches {
+    fn into_batch(self, names: &Names) -> Result<RecordBatch, ArrowError> {
+        batch([
+            ("customer_id", integers(self.customer)),
+            ("touched_at", times(self.time)),
+            ("experiment", texts(self.experiment, &names.experiments)?),
+            ("arm", texts(self.arm, &names.arms)?),
+            ("initiative", texts(self.initiative, &names.initiatives)?),
+            ("channel", texts(self.channel, &names.channels)?),
+            ("content", texts(self.content, &names.contents)?),
+            ("stage", texts(self.stage, &STAGES)?),
+            ("level", integers(self.level)),
+        ])
+    }
+}
+
+impl Latents {
+    fn into_batch(self) -> Result<RecordBatch, ArrowError> {
+        let numbers = |values: Vec<f64>| -> ArrayRef { Arc::new(Float64Array::from(values)) };
+        batch([
+            ("customer_id", integers(self.customer)),
+            ("purchase_rate", numbers(self.purchase_rate)),
+            ("visit_rate", numbers(self.visit_rate)),
+            ("dropout_rate", numbers(self.dropout_rate)),
+            ("died_at", times(self.died)),
+            ("mean_order_value", numbers(self.order_value)),
+            ("held_out", Arc::new(BooleanArray::from(self.held_out))),
+        ])
+    }
+}
+
+/// A batch whose columns may all hold nulls, so that every batch of a table has the same schema.
+fn batch<const N: usize>(columns: [(&str, ArrayRef); N]) -> Result<RecordBatch, ArrowError> {
+    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true)))
+}
+
+fn integers(values: Vec<i64>) -> ArrayRef {
+    Arc::new(Int64Array::from(values))
+}
+
+/// Microseconds since 1970, without a time zone: the project's, UTC.
+fn times(values: Vec<i64>) -> ArrayRef {
+    Arc::new(TimestampMicrosecondArray::from(values))
+}
+
+/// `DECIMAL(12, 2)` from cents.
+fn money(cents: Vec<i128>) -> Result<ArrayRef, ArrowError> {
+    Ok(Arc::new(Decimal128Array::from(cents).with_precision_and_scale(12, 2)?))
+}
+
+/// Texts from their positions in a list.
+fn texts(codes: impl Into<Int8Array>, list: &[&str]) -> Result<ArrayRef, ArrowError> {
+    let list = Arc::new(StringArray::from(list.to_vec()));
+    Ok(Arc::new(DictionaryArray::<Int8Type>::try_new(codes.into(), list)?))
+}

@@ -1,0 +1,237 @@
+//! The effect of one arm against another, absolute and relative, from any two
+//! estimates with their variances.
+
+use std::fmt;
+
+use crate::error::{NotEstimable, Unestimable, check_alpha, check_finite, check_variance};
+use crate::fieller::Pair;
+use crate::tail::{self, TailProbability};
+
+/// An estimate with its standard error and its confidence interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// The point estimate.
+    pub estimate: f64,
+    /// Its standard error.
+    pub se: f64,
+    /// Degrees of freedom of the standard error; infinite for a normal reference.
+    pub df: f64,
+    /// Lower confidence limit.
+    pub low: f64,
+    /// Upper confidence limit.
+    pub high: f64,
+}
+
+impl Estimate {
+    /// Whether the interval lies wholly on one side of zero.
+    pub fn excludes_zero(&self) -> bool {
+        self.low > 0.0 || self.high < 0.0
+    }
+}
+
+/// An effect relative to the size of the control: `(treated - control) /
+/// |control|`, so that its sign is that of the absolute effect whatever the sign
+/// of the control.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Relative {
+    /// The point estimate; 0.1 is ten per cent more.
+    pub estimate: f64,
+    /// Lower confidence limit.
+    pub low: f64,
+    /// Upper confidence limit.
+    pub high: f64,
+}
+
+impl Relative {
+    /// Whether the interval lies wholly on one side of zero.
+    pub fn excludes_zero(&self) -> bool {
+        self.low > 0.0 || self.high < 0.0
+    }
+}
+
+/// The test behind an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Method {
+    /// Welch's t test of two means.
+    Welch,
+    /// The score test of two shares after Miettinen and Nurminen.
+    Score,
+    /// Welch's t test of two ratios of means by the delta method.
+    Ratio,
+    /// Welch's t test of two means adjusted for covariates by a regression in
+    /// each arm.
+    Adjusted,
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Method::Welch => "Welch's t test",
+            Method::Score => "score test (Miettinen-Nurminen)",
+            Method::Ratio => "delta-method t test of a ratio",
+            Method::Adjusted => "regression-adjusted t test",
+        })
+    }
+}
+
+/// The effect of the treated arm against the control arm.
+///
+/// The absolute interval, the relative interval (where there is one) and the
+/// probability give one verdict: the intervals exclude zero exactly when
+/// `probability.p < alpha`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lift {
+    /// Treated minus control.
+    pub absolute: Estimate,
+    /// Treated over control, minus one; see [`Relative`] for negative controls.
+    pub relative: Result<Relative, NotEstimable>,
+    /// Two-sided probability of an effect at least this large when there is none.
+    pub probability: TailProbability,
+    /// The test statistic: t, or z for the score test.
+    pub statistic: f64,
+    /// The test.
+    pub method: Method,
+}
+
+/// Two estimates to compare: their values, the variances and the covariance of
+/// the estimates (not of the observations), and the degrees of freedom of the
+/// difference.
+///
+/// Means, ratios and adjusted means all become a `Contrast`; so does any other
+/// pair of asymptotically normal estimates.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Contrast {
+    /// The treated arm's value.
+    pub treated: f64,
+    /// The control arm's value.
+    pub control: f64,
+    /// Variance of the treated value.
+    pub treated_variance: f64,
+    /// Variance of the control value.
+    pub control_variance: f64,
+    /// Covariance of the two values; zero for independent arms.
+    pub covariance: f64,
+    /// Degrees of freedom of the variance of the difference.
+    pub df: f64,
+}
+
+impl Contrast {
+    /// Tests the difference and inverts the test into intervals of the absolute
+    /// and of the relative effect at confidence `1 - alpha`.
+    ///
+    /// * absolute: `d = treated - control`, `se^2 = v_t + v_c - 2 cov`,
+    ///   `t = d / se` against Student's t with `df` degrees of freedom,
+    ///   `d +- c se` with `c` its two-sided critical value;
+    /// * relative: Fieller's set with the same `c` and `df`,
+    ///   `{rho: |d - rho control| <= c se(d - rho control)}`, which at
+    ///   `rho = 0` is the absolute test. It is refused when the control is not
+    ///   clearly away from zero.
+    ///
+    /// Without any variance, equal values are no effect with certainty (`p = 1`)
+    /// and different values are [`Unestimable::NoVariation`].
+    pub fn lift(&self, alpha: f64, method: Method) -> Result<Lift, Unestimable> {
+        check_alpha(alpha)?;
+        check_finite("treated value", self.treated)?;
+        check_finite("control value", self.control)?;
+        check_variance("variance of the treated value", self.treated_variance)?;
+        check_variance("variance of the control value", self.control_variance)?;
+        check_finite("covariance", self.covariance)?;
+        if !(self.df > 0.0) {
+            return Err(Unestimable::InvalidInput {
+                what: "degrees of freedom",
+                value: self.df,
+            });
+        }
+        let difference = self.treated - self.control;
+        let variance = self.treated_variance + self.control_variance - 2.0 * self.covariance;
+        check_variance("variance of the difference", variance)?;
+        if variance == 0.0 && difference != 0.0 {
+            return Err(Unestimable::NoVariation { difference });
+        }
+        let se = variance.sqrt();
+        let critical = tail::student_t_critical(alpha, self.df);
+        let statistic = if se == 0.0 { 0.0 } else { difference / se };
+        let absolute = Estimate {
+            estimate: difference,
+            se,
+            df: self.df,
+            low: difference - critical * se,
+            high: difference + critical * se,
+        };
+        let probability = tail::student_t_two_sided(statistic, self.df)
+            .agreeing_with(absolute.excludes_zero(), alpha);
+        Ok(Lift {
+            absolute,
+            relative: self.relative(variance, critical),
+            probability,
+            statistic,
+            method,
+        })
+    }
+
+    /// Fieller's interval of the difference over the control, turned so that its
+    /// sign is that of the difference.
+    fn relative(&self, variance: f64, critical: f64) -> Result<Relative, NotEstimable> {
+        let ratio = Pair {
+            numerator: self.treated - self.control,
+            denominator: self.control,
+            numerator_variance: variance,
+            denominator_variance: self.control_variance,
+            covariance: self.covariance - self.control_variance,
+        }
+        .interval(critical)?;
+        Ok(if self.control > 0.0 {
+            Relative {
+                estimate: ratio.estimate,
+                low: ratio.low,
+                high: ratio.high,
+            }
+        } else {
+            Relative {
+                estimate: -ratio.estimate,
+                low: -ratio.high,
+                high: -ratio.low,
+            }
+        })
+    }
+}
+
+/// Degrees of freedom of a sum of independent variances, each with its own degrees
+/// of freedom, after Welch (1947) and Satterthwaite (1946):
+/// `(sum v)^2 / sum(v^2 / df)`. Infinite when nothing varies.
+pub(crate) fn satterthwaite(parts: &[(f64, f64)]) -> f64 {
+    let total: f64 = parts.iter().map(|(variance, _)| variance).sum();
+    if total == 0.0 {
+        return f64::INFINITY;
+    }
+    let share = |variance: f64| variance / total;
+    1.0 / parts
+        .iter()
+        .map(|&(variance, df)| share(variance) * share(variance) / df)
+        .sum::<f64>()
+}
+
+/// How sure it is that an effect exceeds a threshold: `P(T < (estimate -
+/// threshold) / se)` with `T` Student's t with `df` degrees of freedom.
+///
+/// This is the confidence distribution of the effect (Xie and Singh 2013), and the
+/// posterior probability under a flat prior. With `se = 0` it is 1 or 0, and one
+/// half on the threshold itself.
+///
+/// ```
+/// // An effect of two standard errors, against nothing at all.
+/// let p = stats::probability_above(0.2, 0.1, f64::INFINITY, 0.0);
+/// assert!((p.p - 0.977249868051821).abs() < 1e-14);
+/// ```
+pub fn probability_above(estimate: f64, se: f64, df: f64, threshold: f64) -> TailProbability {
+    let distance = threshold - estimate;
+    let t = if se > 0.0 {
+        distance / se
+    } else if distance == 0.0 {
+        0.0
+    } else {
+        f64::INFINITY.copysign(distance)
+    };
+    tail::student_t_upper(t, df)
+}

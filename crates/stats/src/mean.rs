@@ -1,0 +1,92 @@
+//! Two means.
+
+use crate::error::{Arm, Unestimable, check_finite, check_variance};
+use crate::lift::{Contrast, Lift, Method, satterthwaite};
+
+/// What a test of means needs to know of one arm.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// Number of observations.
+    pub n: u64,
+    /// Their mean.
+    pub mean: f64,
+    /// Their variance, with divisor `n - 1`.
+    pub variance: f64,
+}
+
+impl Sample {
+    /// Refuses a sample from which no standard error can be computed.
+    pub(crate) fn check(&self, arm: Arm) -> Result<(), Unestimable> {
+        if self.n == 0 {
+            return Err(Unestimable::Empty { arm });
+        }
+        if self.n == 1 {
+            return Err(Unestimable::TooFew {
+                arm,
+                n: 1,
+                needed: 2,
+            });
+        }
+        check_finite("mean", self.mean)?;
+        check_variance("variance", self.variance)
+    }
+
+    /// The variance of the mean.
+    fn variance_of_mean(&self) -> f64 {
+        self.variance / self.n as f64
+    }
+}
+
+/// The effect on a mean, by Welch's t test at confidence `1 - alpha`.
+///
+/// `t = (m_t - m_c) / sqrt(v_t / n_t + v_c / n_c)` against Student's t with the
+/// Welch-Satterthwaite degrees of freedom; see [`Contrast::lift`] for the
+/// intervals. B. L. Welch, Biometrika 34 (1947).
+///
+/// One constant arm is no obstacle. Two constant arms are: see
+/// [`Unestimable::NoVariation`].
+///
+/// # Errors
+///
+/// An arm with fewer than two observations, a number that is not finite, or two
+/// different constant arms.
+///
+/// ```
+/// use stats::{Sample, lift_of_means};
+///
+/// let control = Sample { n: 1000, mean: 20.0, variance: 400.0 };
+/// let treated = Sample { n: 1000, mean: 22.0, variance: 400.0 };
+/// let lift = lift_of_means(&treated, &control, 0.05).unwrap();
+/// assert!((lift.absolute.estimate - 2.0).abs() < 1e-12);
+/// assert!((lift.relative.unwrap().estimate - 0.1).abs() < 1e-12);
+/// assert!(lift.probability.p < 0.05);
+/// ```
+pub fn lift_of_means(treated: &Sample, control: &Sample, alpha: f64) -> Result<Lift, Unestimable> {
+    lift_of_samples(treated, control, alpha, Method::Welch)
+}
+
+/// Welch's test under the name of what the samples stand for.
+pub(crate) fn lift_of_samples(
+    treated: &Sample,
+    control: &Sample,
+    alpha: f64,
+    method: Method,
+) -> Result<Lift, Unestimable> {
+    treated.check(Arm::Treated)?;
+    control.check(Arm::Control)?;
+    let treated_variance = treated.variance_of_mean();
+    let control_variance = control.variance_of_mean();
+    let df = satterthwaite(&[
+        (treated_variance, (treated.n - 1) as f64),
+        (control_variance, (control.n - 1) as f64),
+    ]);
+    Contrast {
+        treated: treated.mean,
+        control: control.mean,
+        treated_variance,
+        control_variance,
+        covariance: 0.0,
+        df,
+    }
+    .lift(alpha, method)
+}
