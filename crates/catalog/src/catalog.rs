@@ -115,6 +115,14 @@ impl Catalog {
         self.locations.get(&source.name)
     }
 
+    /// The documents of kind `cost`, in the order of declaration. Their names are unique for each initiative only.
+    pub fn costs(&self) -> impl Iterator<Item = &Cost> {
+        self.documents.iter().filter_map(|document| match document {
+            Document::Cost(cost) => Some(cost),
+            _ => None,
+        })
+    }
+
     /// The costs of an initiative.
     pub fn costs_of<'a>(&'a self, initiative: &'a str) -> impl Iterator<Item = &'a Cost> {
         self.costs()
@@ -125,6 +133,13 @@ impl Catalog {
     #[must_use]
     pub fn margin_of(&self, metric: &Metric) -> Option<f64> {
         metric.margin.or(self.project.margin)
+    }
+
+    /// Bounds the SQL engine otherwise than the project's settings do, for one run.
+    pub fn bound_engine(&mut self, threads: Option<u32>, memory: Option<String>) {
+        let engine = &mut self.project.engine;
+        engine.threads = threads.or(engine.threads);
+        engine.memory = memory.or(engine.memory.take());
     }
 
     /// What is allowed but worth a look.
@@ -185,12 +200,7 @@ macro_rules! kinds {
                         _ => None,
                     })
                 }
-            )*
-        }
-    };
-    (lookup $($kind:ident, $one:ident, $many:ident;)*) => {
-        impl Catalog {
-            $(
+
                 #[doc = concat!("The `", stringify!($one), "` of this name.")]
                 #[must_use]
                 pub fn $one(&self, name: &str) -> Option<&$kind> {
@@ -202,20 +212,6 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Source, source, sources;
-    Fact, fact, facts;
-    Metric, metric, metrics;
-    Audience, audience, audiences;
-    Team, team, teams;
-    Channel, channel, channels;
-    Content, content, contents;
-    Initiative, initiative, initiatives;
-    Experiment, experiment, experiments;
-    Cost, cost, costs;
-}
-
-kinds! {
-    lookup
     Source, source, sources;
     Fact, fact, facts;
     Metric, metric, metrics;

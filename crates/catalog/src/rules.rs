@@ -27,8 +27,10 @@ impl<'a> Documents<'a> {
         let mut metrics = BTreeMap::new();
         for (document, _) in documents {
             match document {
-                Document::Fact(fact) => _ = facts.insert(fact.name.as_str(), fact),
-                Document::Metric(metric) => _ = metrics.insert(metric.name.as_str(), metric),
+                Document::Fact(fact) => _ = facts.entry(fact.name.as_str()).or_insert(fact),
+                Document::Metric(metric) => {
+                    _ = metrics.entry(metric.name.as_str()).or_insert(metric)
+                }
                 _ => {}
             }
         }

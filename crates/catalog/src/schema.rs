@@ -152,7 +152,7 @@ mod tests {
         ];
         assert_eq!(kinds, expected);
         assert_eq!(
-            schema["$schema"],
+            schema()["$schema"],
             "https://json-schema.org/draft/2020-12/schema"
         );
     }

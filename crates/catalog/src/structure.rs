@@ -4,9 +4,11 @@
 //! `additionalProperties`, `items`, `minItems`, `$ref`, `anyOf` and `oneOf` whose branches differ in type or are closed
 //! sets, `const`, `enum`, bounds of numbers, `minLength`, and the formats `name`, `span` and `decimal`.
 
+use std::fmt::Display;
 use std::str::FromStr;
 
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 use serde_json::{Map, Value as Json, json};
 
 use crate::diagnostic::{Diagnostic, Place};
@@ -129,7 +131,9 @@ impl<'s> Walker<'s> {
         let list = || format!("one of {}", choices.join(", "));
         let Some(text) = node.text() else {
             let message = format!("{title} takes {}, not {}", list(), node.describe());
-            self.error(Diagnostic::error("wrong-type", &node.place, message));
+            self.error(
+                Diagnostic::error("wrong-type", &node.place, message).help("write one of them"),
+            );
             return Json::Null;
         };
         if choices.contains(&text) {
@@ -159,7 +163,7 @@ impl<'s> Walker<'s> {
                     "write a whole number and a unit, such as `14 days` or `1 month`".to_owned(),
                 )
             }),
-            _ if text.trim().is_empty() && schema.contains_key("minLength") => Some((
+            _ if text.is_empty() && schema.contains_key("minLength") => Some((
                 "empty",
                 format!("{title} is empty"),
                 "give it a value, or remove the key".to_owned(),
@@ -185,66 +189,73 @@ impl<'s> Walker<'s> {
             .get("format")
             .is_some_and(|format| format == "decimal")
         {
-            return self.decimal(text, node, title);
+            return self.decimal(schema, text, node, title);
         }
         let whole = integer(text);
-        let Some(number) = whole
-            .map(|n| n as f64)
-            .or_else(|| text.parse().ok())
-            .filter(|n: &f64| n.is_finite())
-        else {
-            let message = format!("{title} takes a finite number, not {text}");
-            self.error(Diagnostic::error("out-of-range", &node.place, message));
-            return Json::Null;
+        let number = whole.map(|n| n as f64).or_else(|| text.parse().ok());
+        let Some(number) = number.filter(|n| n.is_finite()) else {
+            return self.out_of_range(
+                schema,
+                node,
+                format!("{title} is {text}, which is not finite"),
+            );
         };
         if let Some(bounds) = broken_bounds(schema, number) {
-            let message = format!("{title} is {text}, but must be {bounds}");
-            self.error(
-                Diagnostic::error("out-of-range", &node.place, message)
-                    .maybe_help(description(schema)),
+            return self.out_of_range(
+                schema,
+                node,
+                format!("{title} is {text}, but must be {bounds}"),
             );
-            return Json::Null;
         }
-        let exact = whole.and_then(|n| {
-            i64::try_from(n)
-                .map(Json::from)
-                .or_else(|_| u64::try_from(n).map(Json::from))
-                .ok()
-        });
+        let largest = match schema.get("format").and_then(Json::as_str) {
+            Some("uint32") => i64::from(u32::MAX),
+            _ => i64::MAX,
+        };
+        let exact = whole
+            .and_then(|n| i64::try_from(n).ok())
+            .filter(|n| *n <= largest);
         match exact {
-            Some(exact) => exact,
-            None if type_of(schema) == "integer" => {
-                let message = format!("{title} is {text}, which is too large");
-                self.error(Diagnostic::error("out-of-range", &node.place, message));
-                Json::Null
-            }
+            Some(exact) => json!(exact),
+            None if type_of(schema) == "integer" => self.out_of_range(
+                schema,
+                node,
+                format!("{title} is {text}, which is too large"),
+            ),
             None => json!(number),
         }
     }
 
     /// A decimal number as a text with the digits that were written.
-    fn decimal(&mut self, text: &str, node: &Node, title: &str) -> Json {
+    fn decimal(&mut self, schema: &Schema, text: &str, node: &Node, title: &str) -> Json {
         let digits = text.strip_prefix('+').unwrap_or(text);
-        let has_exponent = digits.contains(['e', 'E']);
-        let decimal = if has_exponent {
-            Decimal::from_scientific(digits)
-        } else {
-            Decimal::from_str_exact(digits)
+        let decimal = match digits.split_once(['e', 'E']) {
+            None => Decimal::from_str_exact(digits),
+            Some((mantissa, _)) => {
+                Decimal::from_str_exact(mantissa).and_then(|_| Decimal::from_scientific(digits))
+            }
         };
-        match decimal {
-            Ok(decimal) if decimal.is_sign_negative() && !decimal.is_zero() => {
-                let message = format!("{title} is {text}, but must be at least 0");
-                self.error(Diagnostic::error("out-of-range", &node.place, message));
-                Json::Null
-            }
-            Ok(decimal) => json!(decimal.normalize().to_string()),
-            Err(_) => {
-                let message =
-                    format!("{title} takes a decimal number of at most 28 digits, not {text}");
-                self.error(Diagnostic::error("out-of-range", &node.place, message));
-                Json::Null
-            }
+        let Ok(decimal) = decimal else {
+            let message =
+                format!("{title} is {text}, which is not a decimal number of at most 28 digits");
+            return self.out_of_range(schema, node, message);
+        };
+        match decimal
+            .to_f64()
+            .and_then(|number| broken_bounds(schema, number))
+        {
+            Some(bounds) => self.out_of_range(
+                schema,
+                node,
+                format!("{title} is {text}, but must be {bounds}"),
+            ),
+            None => json!(decimal.normalize().to_string()),
         }
+    }
+
+    fn out_of_range(&mut self, schema: &Schema, node: &Node, message: String) -> Json {
+        let diagnostic = Diagnostic::error("out-of-range", &node.place, message);
+        self.error(diagnostic.maybe_help(description(schema)));
+        Json::Null
     }
 
     fn list(&mut self, schema: &'s Schema, items: &[Node], node: &Node, title: &str) -> Json {
@@ -323,21 +334,15 @@ impl<'s> Walker<'s> {
         wanted.dedup();
         let wants = |name: &str| schemas.iter().any(|schema| type_of(schema) == name);
         let help = match &node.value {
-            Value::Null => Some("give it a value, or remove the key".to_owned()),
-            Value::Bool(value) if wants("string") => {
-                Some(format!("write \"{value}\" in quotes if the text is meant"))
-            }
-            Value::Integer(text) | Value::Float(text) if wants("string") => {
-                Some(format!("write \"{text}\" in quotes if the text is meant"))
-            }
+            Value::Null => "give it a value, or remove the key".to_owned(),
+            Value::Bool(text) if wants("string") => in_quotes(text),
+            Value::Integer(text) | Value::Float(text) if wants("string") => in_quotes(text),
             Value::Text(text) if wants("number") || wants("integer") => number_meant(text),
-            Value::Text(text) if wants("array") => {
-                Some(format!("write [{text}] for a list of one"))
-            }
+            Value::Text(text) if wants("array") => format!("write [{text}] for a list of one"),
             Value::Sequence(_) if !wants("array") => {
-                Some("write one value, without brackets or dashes".to_owned())
+                "write one value, without brackets or dashes".to_owned()
             }
-            _ => None,
+            _ => format!("write {}", wanted.join(" or ")),
         };
         let message = match node.value {
             Value::Null => format!("{title} has no value"),
@@ -347,7 +352,7 @@ impl<'s> Walker<'s> {
                 node.describe()
             ),
         };
-        self.error(Diagnostic::error("wrong-type", &node.place, message).maybe_help(help));
+        self.error(Diagnostic::error("wrong-type", &node.place, message).help(help));
     }
 }
 
@@ -452,17 +457,24 @@ fn ambiguous_number(text: &str, node: &Node, title: &str) -> Option<Diagnostic> 
     Some(Diagnostic::error("ambiguous-value", &node.place, message).help(help))
 }
 
-/// The number that was meant by a text such as `5 %` or `1,000`.
-fn number_meant(text: &str) -> Option<String> {
+/// How to say that a text is meant, not a number or a truth value.
+fn in_quotes(text: impl Display) -> String {
+    format!("write \"{text}\" in quotes if the text is meant")
+}
+
+/// How to write the number that was meant by a text such as `5 %` or `1,000`.
+fn number_meant(text: &str) -> String {
     let text = text.trim();
-    if let Some(percentage) = text.strip_suffix('%') {
-        let share = Decimal::from_str_exact(percentage.trim())
-            .ok()?
-            .checked_div(Decimal::ONE_HUNDRED)?;
-        return Some(format!("write {} for {text}", share.normalize()));
+    let share = text.strip_suffix('%').and_then(|percentage| {
+        let percentage = Decimal::from_str_exact(percentage.trim()).ok()?;
+        percentage.checked_div(Decimal::ONE_HUNDRED)
+    });
+    if let Some(share) = share {
+        return format!("write {} for {text}", share.normalize());
     }
     let plain = text.replace([',', '_', ' '], "");
-    Decimal::from_str_exact(&plain)
-        .ok()
-        .map(|_| format!("write {plain}, a plain number without currency or separators"))
+    match Decimal::from_str_exact(&plain) {
+        Ok(_) => format!("write {plain}, without separators"),
+        Err(_) => "write a plain number, such as 12 or 0.5".to_owned(),
+    }
 }

@@ -181,7 +181,7 @@ impl<'a> Places<'a> {
         let (line_start, line) = self.line(start);
         let column = self.text[line_start..start].chars().count() + 1;
         let stretch = &self.text[start..end.max(start)];
-        let length = stretch.find(['\r', '\n']).unwrap_or(stretch.len());
+        let length = stretch.lines().next().unwrap_or_default().trim_end().len();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Place {
             file: Arc::clone(self.file),
@@ -264,7 +264,10 @@ impl<'a> Reader<'a> {
                         let place = self.places.place(start, start);
                         let message =
                             format!("values lie more than {MAX_DEPTH} deep in one another");
-                        self.give_up(Diagnostic::error("yaml", &place, message));
+                        self.give_up(
+                            Diagnostic::error("yaml", &place, message)
+                                .help("no document needs more than a few levels"),
+                        );
                         break;
                     }
                     let items = match event {
@@ -335,11 +338,10 @@ impl<'a> Reader<'a> {
             Value::Text(text) | Value::Integer(text) | Value::Float(text) => text,
             Value::Bool(value) => value.to_string(),
             Value::Null | Value::Sequence(_) | Value::Mapping(_) => {
-                self.give_up(Diagnostic::error(
-                    "yaml",
-                    &node.place,
-                    "a key must be a text",
-                ));
+                self.give_up(
+                    Diagnostic::error("yaml", &node.place, "a key must be a text")
+                        .help("write it in quotes if it is one"),
+                );
                 String::new()
             }
         };
@@ -390,18 +392,16 @@ impl<'a> Reader<'a> {
         let start = self.offset(marker);
         let place = self.places.place(start, start);
         let help = if info.contains("tab") {
-            Some("YAML is indented with spaces, not with tabs")
+            "YAML is indented with spaces, not with tabs"
         } else if info.contains("mapping values are not allowed") {
-            Some("a text that contains `: ` must be in quotes")
+            "a text that contains `: ` must be in quotes"
         } else if info.contains("anchor") {
-            Some("a text that begins with `&` or `*` must be in quotes")
+            "a text that begins with `&` or `*` must be in quotes"
         } else {
-            None
+            "look for a quote, bracket or indentation that is missing or one too many"
         };
         let message = format!("this is not YAML: {info}");
-        self.give_up(
-            Diagnostic::error("yaml", &place, message).maybe_help(help.map(str::to_owned)),
-        );
+        self.give_up(Diagnostic::error("yaml", &place, message).help(help));
     }
 }
 

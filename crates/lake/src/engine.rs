@@ -2,13 +2,15 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex};
 
 use arrow::record_batch::RecordBatch;
 use duckdb::{Connection, Row};
 
 use crate::error::LakeError;
+use crate::spill::Spill;
 use crate::sql;
 
 /// Batches that wait between the engine and the threads that consume them.
@@ -25,17 +27,21 @@ pub struct EngineOptions {
     pub memory: Option<String>,
     /// `None` is one a core.
     pub threads: Option<u32>,
-    /// Where a query that exceeds its memory spills.
+    /// Where a query that exceeds its memory spills: in a folder of the engine's own in this one.
     pub spill: PathBuf,
     /// IANA name; days and months are counted in it.
     pub time_zone: String,
 }
 
 /// An embedded DuckDB.
+///
+/// Errors of all its methods are [`LakeError::Engine`], with the context that the caller gives and what DuckDB said.
 pub struct Engine {
     connection: Connection,
     extensions: PathBuf,
     threads: usize,
+    /// After `connection`, which writes there until it is dropped.
+    spill: Spill,
 }
 
 impl Engine {
@@ -47,12 +53,16 @@ impl Engine {
             .and_then(|config| config.with("autoload_known_extensions", "false"))
             .map_err(failed)?;
         let connection = Connection::open_in_memory_with_flags(config).map_err(failed)?;
-        let engine = Self {
+        let spill =
+            Spill::new(&options.spill).map_err(|error| LakeError::io(&options.spill, error))?;
+        let spill_folder = spill.folder().to_string_lossy().into_owned();
+        let mut engine = Self {
             connection,
             extensions: extensions_dir(),
-            threads: 0,
+            threads: 1,
+            spill,
         };
-        engine.set("temp_directory", &options.spill.to_string_lossy())?;
+        engine.set("temp_directory", &spill_folder)?;
         engine.set("TimeZone", &options.time_zone)?;
         engine.set("streaming_buffer_size", STREAMING_BUFFER)?;
         if let Some(memory) = &options.memory {
@@ -61,17 +71,22 @@ impl Engine {
         if let Some(threads) = options.threads {
             engine.set("threads", &threads.max(1).to_string())?;
         }
-        let threads: i64 =
-            engine.value("SELECT current_setting('threads')::BIGINT", "cannot read the engine's settings")?;
-        Ok(Self {
-            threads: usize::try_from(threads).unwrap_or(1).max(1),
-            ..engine
-        })
+        let threads: i64 = engine.value(
+            "SELECT current_setting('threads')::BIGINT",
+            "cannot read the engine's settings",
+        )?;
+        engine.threads = usize::try_from(threads).unwrap_or(1).max(1);
+        Ok(engine)
     }
 
     /// How many threads the engine uses.
     pub fn threads(&self) -> usize {
         self.threads
+    }
+
+    /// A folder of this engine's own, removed with it.
+    pub(crate) fn spill_folder(&self) -> &Path {
+        self.spill.folder()
     }
 
     /// The engine's version, such as `v1.5.5`.
@@ -82,12 +97,19 @@ impl Engine {
     fn set(&self, setting: &str, value: &str) -> Result<(), LakeError> {
         self.connection
             .execute_batch(&format!("SET {setting} = {}", sql::text(value)))
-            .map_err(|error| LakeError::engine(format!("cannot set the engine's {setting} to `{value}`"), error))
+            .map_err(|error| {
+                LakeError::engine(
+                    format!("cannot set the engine's {setting} to `{value}`"),
+                    error,
+                )
+            })
     }
 
     /// Loads an extension from the DuckDB folder; loading it twice is free.
     pub fn load(&self, extension: &'static str, purpose: &'static str) -> Result<(), LakeError> {
-        let file = self.extensions.join(format!("{extension}.duckdb_extension"));
+        let file = self
+            .extensions
+            .join(format!("{extension}.duckdb_extension"));
         if !file.exists() {
             return Err(LakeError::ExtensionMissing {
                 extension,
@@ -95,20 +117,26 @@ impl Engine {
                 looked: self.extensions.clone(),
             });
         }
-        self.execute(&format!("LOAD {}", sql::text(&file.to_string_lossy())), "cannot load an extension")
+        self.execute(
+            &format!("LOAD {}", sql::text(&file.to_string_lossy())),
+            "cannot load an extension",
+        )
     }
 
     /// Runs statements that return nothing.
     pub fn execute(&self, statements: &str, context: &str) -> Result<(), LakeError> {
-        self.connection.execute_batch(statements).map_err(|error| LakeError::engine(context, error))
+        self.connection
+            .execute_batch(statements)
+            .map_err(|error| LakeError::engine(context, error))
     }
 
     /// Runs statements in one transaction: all of it happens, or nothing.
-    pub fn transaction<T>(&self, work: impl FnOnce() -> Result<T, LakeError>) -> Result<T, LakeError> {
+    pub fn transaction<T>(
+        &self,
+        work: impl FnOnce() -> Result<T, LakeError>,
+    ) -> Result<T, LakeError> {
         self.execute("BEGIN TRANSACTION", "cannot begin a transaction")?;
-        let done = work().and_then(|value| {
-            self.execute("COMMIT", "cannot commit").map(|()| value)
-        });
+        let done = work().and_then(|value| self.execute("COMMIT", "cannot commit").map(|()| value));
         if done.is_err() {
             // The first error is the one to report; a failed commit has already ended the transaction.
             let _ = self.connection.execute_batch("ROLLBACK");
@@ -117,7 +145,11 @@ impl Engine {
     }
 
     /// The one value that a query yields.
-    pub fn value<T: duckdb::types::FromSql>(&self, query: &str, context: &str) -> Result<T, LakeError> {
+    pub fn value<T: duckdb::types::FromSql>(
+        &self,
+        query: &str,
+        context: &str,
+    ) -> Result<T, LakeError> {
         self.connection
             .query_row(query, [], |row| row.get(0))
             .map_err(|error| LakeError::engine(context, error))
@@ -140,6 +172,12 @@ impl Engine {
     ///
     /// Which batch reaches which consumer is not determined: `step` must build states whose union does not
     /// depend on it. Memory is bounded by the engine's buffer and a few batches, whatever the result's size.
+    ///
+    /// # Errors
+    /// The first error of the engine or, where there is none, one of those of `step`; the query is stopped.
+    ///
+    /// # Panics
+    /// Where `step` or `state` does.
     pub fn fold<S, E>(
         &self,
         query: &str,
@@ -155,16 +193,25 @@ impl Engine {
         let mut statement = self.connection.prepare(query).map_err(failed)?;
         statement.stream_arrow([]).map_err(failed).map(drop)?;
         let (sender, receiver) = sync_channel::<RecordBatch>(BATCHES_IN_FLIGHT);
-        let receiver = Mutex::new(receiver);
+        // Only the consumers hold the receiver: when the last one ends, by an error or a panic, sending fails.
+        let receiver = Arc::new(Mutex::new(receiver));
+        let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let consumers: Vec<_> = (0..self.threads)
-                .map(|_| scope.spawn(|| consume(&receiver, &state, &step)))
+                .map(|_| {
+                    let receiver = Arc::clone(&receiver);
+                    let (state, step, stop) = (&state, &step, &stop);
+                    scope.spawn(move || consume(&receiver, stop, state, step))
+                })
                 .collect();
-            // `step` of the statement, not its iterator, which would panic where the engine fails midway.
+            drop(receiver);
             let fetched = loop {
+                if stop.load(Ordering::Relaxed) {
+                    break Ok(());
+                }
+                // `step` of the statement, not its iterator, which would panic where the engine fails midway.
                 match statement.step() {
                     Ok(Some(batch)) => {
-                        // All consumers are gone only after each met an error, which `join` returns below.
                         if sender.send(RecordBatch::from(&batch)).is_err() {
                             break Ok(());
                         }
@@ -176,33 +223,32 @@ impl Engine {
             drop(sender);
             let states: Result<Vec<S>, E> = consumers
                 .into_iter()
-                .map(|consumer| consumer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .map(|consumer| {
+                    consumer
+                        .join()
+                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                })
                 .collect();
             fetched.and(states)
         })
     }
 }
 
-/// Takes batches until there are none. After an error it goes on taking them, so that nobody waits for it.
+/// Takes batches until there are none, or until an error, of which it tells by `stop`.
 fn consume<S, E>(
     receiver: &Mutex<Receiver<RecordBatch>>,
+    stop: &AtomicBool,
     state: impl Fn() -> S,
     step: impl Fn(&mut S, &RecordBatch) -> Result<(), E>,
 ) -> Result<S, E> {
     let mut state = state();
-    let mut outcome = Ok(());
     loop {
-        // A poisoned lock means that another consumer panicked; that panic is resumed where it is joined.
-        let next = match receiver.lock() {
-            Ok(receiver) => receiver.recv(),
-            Err(_) => break,
+        // The lock is held while waiting only; nothing can panic and poison it.
+        let Ok(Ok(batch)) = receiver.lock().map(|receiver| receiver.recv()) else {
+            return Ok(state);
         };
-        let Ok(batch) = next else { break };
-        if outcome.is_ok() {
-            outcome = step(&mut state, &batch);
-        }
+        step(&mut state, &batch).inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
     }
-    outcome.map(|()| state)
 }
 
 /// The folder of DuckDB's extensions: named by `TOUCHSTONE_DUCKDB_DIR`, else beside the executable.

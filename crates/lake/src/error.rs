@@ -1,6 +1,9 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::message;
 
 /// Why the lake could not do what was asked. Every message names the place and, where there is one, the way out.
+/// Messages of the engine are reduced to what happened, and show no passwords.
 #[derive(Debug, thiserror::Error)]
 pub enum LakeError {
     /// The SQL engine refused or failed.
@@ -14,7 +17,9 @@ pub enum LakeError {
     /// A source cannot be read.
     #[error("source `{source_name}`: {message}")]
     Source {
+        /// The source's name in the catalog.
         source_name: String,
+        /// What is wrong, where, and the way out.
         message: String,
     },
     /// The lake itself must be on this machine; sources need not be.
@@ -27,30 +32,60 @@ pub enum LakeError {
         looked.display()
     )]
     ExtensionMissing {
+        /// The extension's name.
         extension: &'static str,
+        /// What it is needed for.
         purpose: &'static str,
+        /// The folder in which it was looked for.
         looked: PathBuf,
     },
     /// The project's lake has no such snapshot.
     #[error("the lake has no snapshot {wanted}: it has {available}")]
-    UnknownSnapshot { wanted: u64, available: String },
+    UnknownSnapshot {
+        /// The snapshot that was asked for.
+        wanted: u64,
+        /// Those that there are.
+        available: String,
+    },
     /// An old state was asked of a source that keeps none.
     #[error(
         "source `{source_name}` is read in place and keeps no old states: import it first \
          (`touchstone import {source_name}`) to measure it at a snapshot"
     )]
-    NoHistory { source_name: String },
+    NoHistory {
+        /// The source's name in the catalog.
+        source_name: String,
+    },
     /// A key that was declared to be unique is not.
     #[error("source `{source_name}`: the key `{key}` is not unique or has empty values ({detail})")]
     KeyNotUnique {
+        /// The source's name in the catalog.
         source_name: String,
+        /// The declared key.
         key: String,
+        /// Counts of rows and keys.
         detail: String,
     },
+    /// A compressed file ends too early, or is damaged.
+    #[error("{}: the file is cut or damaged ({detail}): copy it again, whole", path.display())]
+    Incomplete {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        detail: String,
+    },
+    /// A file was written to while it was read.
+    #[error("{}: the file changed while it was read: run this again when it is written", .0.display())]
+    Changed(PathBuf),
+    /// Two imports into one lake at the same time.
+    #[error("another import into the lake in {} is running: run this again when it has ended", .0.display())]
+    ImportRunning(PathBuf),
     /// A file or folder could not be read or written.
     #[error("{}: {error}", path.display())]
     Io {
+        /// The file or folder.
         path: PathBuf,
+        /// What the system said.
         #[source]
         error: std::io::Error,
     },
@@ -60,7 +95,7 @@ impl LakeError {
     pub(crate) fn engine(context: impl Into<String>, error: impl std::fmt::Display) -> Self {
         Self::Engine {
             context: context.into(),
-            message: error.to_string(),
+            message: message::reduced(&error.to_string()),
         }
     }
 
@@ -75,6 +110,50 @@ impl LakeError {
         Self::Io {
             path: path.into(),
             error,
+        }
+    }
+
+    pub(crate) fn incomplete(path: impl Into<PathBuf>, error: std::io::Error) -> Self {
+        use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        let path = path.into();
+        match error.kind() {
+            UnexpectedEof => Self::Incomplete {
+                path,
+                detail: "it ends too early".to_owned(),
+            },
+            InvalidData | InvalidInput => Self::Incomplete {
+                path,
+                detail: error.to_string(),
+            },
+            _ => Self::io(path, error),
+        }
+    }
+
+    /// An error of the engine as one of a source: what the engine said, without what the engine was doing.
+    pub(crate) fn of_source(self, name: &str) -> Self {
+        match self {
+            Self::Engine { message, .. } => Self::source(name, message),
+            other => other,
+        }
+    }
+
+    /// The same error about a file that goes by another path.
+    pub(crate) fn with_path(self, path: &Path, shown: &Path) -> Self {
+        let renamed =
+            |message: String| message.replace(&*path.to_string_lossy(), &shown.to_string_lossy());
+        match self {
+            Self::Engine { context, message } => Self::Engine {
+                context,
+                message: renamed(message),
+            },
+            Self::Source {
+                source_name,
+                message,
+            } => Self::Source {
+                source_name,
+                message: renamed(message),
+            },
+            other => other,
         }
     }
 }

@@ -1,19 +1,28 @@
 //! Imports: files into the project's DuckLake, whole or not at all, and never twice.
+//!
+//! A table `lake.main.NAME` holds the rows of a source, each with the number of the import that it came from; the table
+//! `_imports` says which file that was. Both change in one transaction.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use catalog::{Catalog, Format, Source};
 use serde::{Deserialize, Serialize};
 
+use crate::digest::digest_of_all;
 use crate::error::LakeError;
-use crate::lake::{IMPORT_COLUMN, LAKE, Lake, absolute, plain};
-use crate::source::{Damaged, Place, files_of, reader};
+use crate::jsonl;
+use crate::lake::{Column, IMPORT_COLUMN, LAKE, Lake};
+use crate::layout::{Damaged, Layout, Settled, conversion, described, in_file};
+use crate::source::{Place, absolute, content_files, files_at};
 use crate::sql;
 
 /// What an import of one source did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Imported {
+    /// The source's name, which is that of its table in the lake.
     pub source: String,
+    /// What became of each of its files, in name order.
     pub files: Vec<ImportedFile>,
     /// The lake's newest snapshot after it.
     pub snapshot: u64,
@@ -22,13 +31,15 @@ pub struct Imported {
 /// What an import did with one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ImportedFile {
+    /// Its absolute path; of a Delta table its folder.
     pub file: PathBuf,
+    /// What was done.
     pub outcome: Outcome,
     /// Rows that the lake holds of this file.
     pub rows: u64,
-    /// Damaged lines that were set aside.
+    /// Damaged lines that were set aside: `rows + rejected` is what was read.
     pub rejected: u64,
-    /// Why, with how many lines each.
+    /// Why, with how many lines each, the most first. Empty for an unchanged file.
     pub reasons: Vec<(String, u64)>,
 }
 
@@ -38,326 +49,570 @@ pub struct ImportedFile {
 pub enum Outcome {
     /// Its rows were added.
     Added,
-    /// Its content had changed since it was imported: its old rows gave way to the new ones.
+    /// Its content had changed since it was imported, or how the source says to read it: its old rows gave way to the
+    /// new ones.
     Replaced,
     /// It was there already, with the same content.
     Unchanged,
 }
 
+/// Imports the files of a source into the lake.
+///
+/// All files of the source are committed together, so that whoever reads meanwhile sees the state before or after, and
+/// an import that fails or is killed has changed nothing. Files that were imported before and are gone now stay
+/// imported; one that was moved or renamed is known by its content. A damaged line fails the import, unless `rejects` names a CSV file to keep such lines in: its columns are
+/// `file`, `line`, `column`, `error` and `text`.
+///
+/// # Errors
+/// What [`Lake::define`] refuses; damaged lines, where `rejects` is none; columns that are not those of the files
+/// imported before; [`LakeError::Changed`] where a file is being written; [`LakeError::ImportRunning`].
+pub fn import(
+    catalog: &Catalog,
+    source: &Source,
+    rejects: Option<&Path>,
+) -> Result<Imported, LakeError> {
+    let Place::Files { path, format } = Place::of(source, catalog.location(source))? else {
+        return Err(LakeError::source(
+            &source.name,
+            "only files on this machine can be imported",
+        ));
+    };
+    let mut lake = Lake::open_for_writing(catalog)?;
+    let _lock = lock(&lake.folder)?;
+    let root = absolute(catalog.root());
+    let files = files_at(&lake.engine, source, &path, format)?;
+    let mut import = Import::plan(&mut lake, source, format, &root, &files)?;
+    import.stage(&lake, source, rejects)?;
+    for file in &import.files {
+        if digest(&mut lake, source, &file.path, format)? != file.digest {
+            return Err(LakeError::Changed(file.path.clone()));
+        }
+    }
+    import.commit(&lake, source)?;
+    lake.digests.save();
+    Ok(Imported {
+        source: source.name.clone(),
+        files: import.files.into_iter().map(FileImport::done).collect(),
+        snapshot: lake.snapshots()?.last().map_or(0, |snapshot| snapshot.id),
+    })
+}
+
+/// One import at a time: two of the same file would each find that it is not there.
+fn lock(folder: &Path) -> Result<File, LakeError> {
+    let path = folder.join("import.lock");
+    let lock = File::create(&path).map_err(|error| LakeError::io(&path, error))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(std::fs::TryLockError::WouldBlock) => Err(LakeError::ImportRunning(folder.to_owned())),
+        Err(std::fs::TryLockError::Error(error)) => Err(LakeError::io(&path, error)),
+    }
+}
+
+/// An import of a source's files, on its way to be committed.
+struct Import {
+    format: Format,
+    files: Vec<FileImport>,
+    /// The table's columns in the lake, where rows of other files stay in it.
+    kept: Option<Vec<Column>>,
+    /// The columns that the table is to have.
+    columns: Vec<Column>,
+}
+
+/// A file on its way to be committed.
+struct FileImport {
+    path: PathBuf,
+    /// Its name in the lake's records: relative to the project, so that the project can be moved.
+    recorded: String,
+    digest: String,
+    earlier: Option<Earlier>,
+    /// The temporary table with its rows; none where the lake has them already.
+    staged: Option<String>,
+    rows: u64,
+    rejects: Rejects,
+}
+
+/// A file as the lake has it.
+#[derive(Debug, Clone)]
+struct Earlier {
+    import: i64,
+    file: String,
+    digest: String,
+    rows: u64,
+    rejected: u64,
+}
+
 /// Damaged lines of a file: what was wrong with how many.
+#[derive(Default)]
 struct Rejects {
     lines: u64,
     reasons: Vec<(String, u64)>,
 }
 
-impl Rejects {
-    const NONE: Self = Self {
-        lines: 0,
-        reasons: Vec::new(),
-    };
-}
-
-/// Imports the files of a source into the lake.
-///
-/// All files of the source are committed together, so that whoever reads meanwhile sees the state before or after.
-/// A damaged line fails the import, unless `rejects` names a CSV file to keep such lines in.
-pub fn import(catalog: &Catalog, source: &Source, rejects: Option<&Path>) -> Result<Imported, LakeError> {
-    let mut lake = Lake::open_for_writing(catalog)?;
-    let place = Place::of(source, catalog.location(source))?;
-    let Place::Files { pattern, format } = place else {
-        return Err(LakeError::source(&source.name, "only files on this machine can be imported"));
-    };
-    lake.existing_files(source, &pattern, format)?;
-    // A Delta table is one thing: its log says which of its files count.
-    let units = match format {
-        Format::Delta => vec![PathBuf::from(&pattern)],
-        _ => files_of(&lake.engine, &pattern, format)?,
-    };
-    lake.engine.execute(
-        &format!("CREATE TEMP TABLE {REJECTED} (file VARCHAR, line UBIGINT, \"column\" VARCHAR, error VARCHAR, text VARCHAR)"),
-        "cannot prepare the import",
-    )?;
-    let mut staged = Vec::new();
-    for (number, unit) in units.iter().enumerate() {
-        staged.push(stage(&mut lake, source, unit, format, number, rejects)?);
+impl FileImport {
+    fn is_new(&self) -> bool {
+        self.earlier
+            .as_ref()
+            .is_none_or(|earlier| earlier.digest != self.digest)
     }
-    if let Some(path) = rejects {
-        write_rejects(&lake, path)?;
+
+    /// The import whose rows give way to this file's.
+    fn replaces(&self) -> Option<i64> {
+        self.earlier
+            .as_ref()
+            .filter(|_| self.is_new())
+            .map(|earlier| earlier.import)
     }
-    let imported = commit(&lake, source, &staged)?;
-    lake.digests.save();
-    Ok(imported)
+
+    fn done(self) -> ImportedFile {
+        ImportedFile {
+            outcome: match (&self.staged, &self.earlier) {
+                (None, _) => Outcome::Unchanged,
+                (Some(_), None) => Outcome::Added,
+                (Some(_), Some(_)) => Outcome::Replaced,
+            },
+            file: self.path,
+            rows: self.rows,
+            rejected: self.rejects.lines,
+            reasons: self.rejects.reasons,
+        }
+    }
 }
 
-/// A file that has been read and waits to be committed.
-struct Staged {
-    file: PathBuf,
-    digest: String,
-    /// The import that holds an older content of the same file.
-    replaces: Option<i64>,
-    /// The temporary table with its rows; none where the lake has them already.
-    table: Option<String>,
-    rows: u64,
-    rejects: Rejects,
+impl Import {
+    /// Which files are new, and whether rows of others stay in the lake.
+    fn plan(
+        lake: &mut Lake,
+        source: &Source,
+        format: Format,
+        root: &Path,
+        paths: &[PathBuf],
+    ) -> Result<Self, LakeError> {
+        let recorded = |path: &Path| {
+            path.strip_prefix(root)
+                .unwrap_or(path)
+                .to_string_lossy()
+                .into_owned()
+        };
+        let names: Vec<String> = paths.iter().map(|path| recorded(path)).collect();
+        let records = records_of(lake, source)?;
+        let mut files = Vec::with_capacity(paths.len());
+        for (path, name) in paths.iter().zip(&names) {
+            let digest = digest(lake, source, path, format)?;
+            let of_name = records.iter().find(|record| record.file == *name);
+            let was_moved = |record: &&Earlier| {
+                record.digest == digest
+                    && !names.contains(&record.file)
+                    && !root.join(&record.file).exists()
+            };
+            let earlier = of_name.or_else(|| records.iter().find(was_moved)).cloned();
+            files.push(FileImport {
+                path: path.clone(),
+                recorded: name.clone(),
+                rows: earlier.as_ref().map_or(0, |earlier| earlier.rows),
+                rejects: Rejects {
+                    lines: earlier.as_ref().map_or(0, |earlier| earlier.rejected),
+                    reasons: Vec::new(),
+                },
+                digest,
+                earlier,
+                staged: None,
+            });
+        }
+        let replaced: Vec<i64> = files.iter().filter_map(FileImport::replaces).collect();
+        let stays = records
+            .iter()
+            .any(|record| !replaced.contains(&record.import));
+        let kept = if stays {
+            Some(imported_columns(lake, source)?)
+        } else {
+            None
+        };
+        Ok(Self {
+            format,
+            files,
+            columns: kept.clone().unwrap_or_default(),
+            kept,
+        })
+    }
+
+    /// Reads the new files into temporary tables, and writes their damaged lines to `rejects`.
+    fn stage(
+        &mut self,
+        lake: &Lake,
+        source: &Source,
+        rejects: Option<&Path>,
+    ) -> Result<(), LakeError> {
+        let engine = &lake.engine;
+        engine.execute(
+            "CREATE TEMP TABLE rejected (file VARCHAR, line UBIGINT, \"column\" VARCHAR, error VARCHAR, text VARCHAR)",
+            "cannot prepare the import",
+        )?;
+        let mut new: Vec<&mut FileImport> =
+            self.files.iter_mut().filter(|file| file.is_new()).collect();
+        let mut readable = Vec::with_capacity(new.len());
+        for (number, file) in new.iter_mut().enumerate() {
+            readable.push(match self.format {
+                Format::Jsonl => sound_lines(lake, source, file, number, rejects)?,
+                _ => file.path.clone(),
+            });
+        }
+        let paths: Vec<PathBuf> = new.iter().map(|file| file.path.clone()).collect();
+        if !readable.is_empty() {
+            let settled = Settled::new(source, self.kept.as_deref().unwrap_or_default());
+            let shown_as = |error: LakeError| {
+                let pairs = readable
+                    .iter()
+                    .zip(&paths)
+                    .filter(|(readable, path)| readable != path);
+                pairs.fold(error, |error, (readable, path)| {
+                    error.with_path(readable, path)
+                })
+            };
+            let layout = Layout::detect(engine, source, self.format, &readable, &settled)
+                .map_err(shown_as)?;
+            for (number, (file, readable)) in new.iter_mut().zip(&readable).enumerate() {
+                let table = format!("temp.staged_{number}");
+                let rows = layout.rows(std::slice::from_ref(readable), Damaged::SetAside);
+                jsonl::forget_damaged(engine)?;
+                engine
+                    .execute(&format!("CREATE TABLE {table} AS {rows}"), "cannot read it")
+                    .map_err(|error| in_file(source, readable, error))
+                    .map_err(shown_as)?;
+                if matches!(layout, Layout::Csv(_)) {
+                    file.rejects = take_rejects(lake, source, &file.path, rejects)?;
+                }
+                file.rows = engine.value(
+                    &format!("SELECT count(*)::UBIGINT FROM {table}"),
+                    "cannot count rows",
+                )?;
+                file.staged = Some(table);
+            }
+            // By the engine's names of the types, which may be declared by others.
+            self.columns = self.agreed_columns(source, &described(engine, "temp.staged_0")?)?;
+        }
+        if let Some(path) = rejects {
+            let query = format!(
+                "COPY (FROM temp.rejected ORDER BY file, line, \"column\") TO {} (FORMAT csv, HEADER)",
+                sql::text(&path.to_string_lossy())
+            );
+            engine.execute(&query, "cannot write the rejected lines")?;
+        }
+        Ok(())
+    }
+
+    /// The columns of the table, in its order, with the types that the new files have.
+    fn agreed_columns(&self, source: &Source, new: &[Column]) -> Result<Vec<Column>, LakeError> {
+        let Some(kept) = &self.kept else {
+            return Ok(new.to_vec());
+        };
+        let missing = |these: &[Column], those: &[Column]| -> Vec<String> {
+            let has = |name: &str| {
+                those
+                    .iter()
+                    .any(|column| column.name.eq_ignore_ascii_case(name))
+            };
+            these
+                .iter()
+                .filter(|column| !has(&column.name))
+                .map(|column| format!("`{}`", column.name))
+                .collect()
+        };
+        let (added, gone) = (missing(new, kept), missing(kept, new));
+        if !added.is_empty() || !gone.is_empty() {
+            let said = |names: Vec<String>, what: &str| {
+                (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")))
+            };
+            let parts: Vec<String> = [said(added, "they also have"), said(gone, "they lack")]
+                .into_iter()
+                .flatten()
+                .collect();
+            return Err(LakeError::source(
+                &source.name,
+                format!(
+                    "the new files have other columns than those imported before: {}: give them the same columns, \
+                     or another source",
+                    parts.join(" and ")
+                ),
+            ));
+        }
+        let typed = |column: &Column| {
+            new.iter()
+                .find(|new| new.name.eq_ignore_ascii_case(&column.name))
+                .cloned()
+        };
+        Ok(kept.iter().filter_map(typed).collect())
+    }
+
+    /// Brings the staged rows into the lake in one transaction.
+    fn commit(&self, lake: &Lake, source: &Source) -> Result<(), LakeError> {
+        let was_moved = |file: &&FileImport| {
+            file.earlier
+                .as_ref()
+                .is_some_and(|earlier| earlier.file != file.recorded)
+        };
+        if self
+            .files
+            .iter()
+            .all(|file| file.staged.is_none() && !was_moved(&file))
+        {
+            return Ok(());
+        }
+        let engine = &lake.engine;
+        let run = |statement: &str| engine.execute(statement, "cannot commit the import");
+        engine.transaction(|| {
+            run(&format!(
+                "CREATE TABLE IF NOT EXISTS {LAKE}.main._imports (import BIGINT, source VARCHAR, file VARCHAR, \
+                 digest VARCHAR, rows UBIGINT, rejected UBIGINT, imported_at TIMESTAMPTZ)"
+            ))?;
+            if self.files.iter().any(|file| file.staged.is_some()) {
+                self.make_room(lake, source)?;
+            }
+            let first: i64 = engine.value(
+                &format!("SELECT coalesce(max(import), 0) + 1 FROM {LAKE}.main._imports"),
+                "cannot number the import",
+            )?;
+            for (file, next) in self.files.iter().zip(first..) {
+                let earlier = file.earlier.as_ref().map(|earlier| earlier.import);
+                let import = if file.staged.is_some() { next } else { earlier.unwrap_or(next) };
+                if file.staged.is_none() && !was_moved(&file) {
+                    continue;
+                }
+                if let Some(rows) = &file.staged {
+                    run(&format!(
+                        "INSERT INTO {} BY NAME SELECT *, {import} AS {IMPORT_COLUMN} FROM {rows}",
+                        table_of(source)
+                    ))?;
+                }
+                if let Some(earlier) = earlier {
+                    run(&format!("DELETE FROM {LAKE}.main._imports WHERE import = {earlier}"))?;
+                }
+                run(&format!(
+                    "INSERT INTO {LAKE}.main._imports VALUES ({import}, {}, {}, {}, {}, {}, now())",
+                    sql::text(&source.name),
+                    sql::text(&file.recorded),
+                    sql::text(&file.digest),
+                    file.rows,
+                    file.rejects.lines
+                ))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes the table as it must be for the new rows: without those that give way, and with the new types.
+    fn make_room(&self, lake: &Lake, source: &Source) -> Result<(), LakeError> {
+        let table = table_of(source);
+        let run = |statement: &str| lake.engine.execute(statement, "cannot commit the import");
+        let Some(kept) = &self.kept else {
+            let columns: Vec<String> = self
+                .columns
+                .iter()
+                .map(|column| format!("{} {}", sql::identifier(&column.name), column.type_name))
+                .collect();
+            return run(&format!(
+                "CREATE OR REPLACE TABLE {table} ({}, {IMPORT_COLUMN} BIGINT)",
+                columns.join(", ")
+            ));
+        };
+        let replaced: Vec<String> = self
+            .files
+            .iter()
+            .filter_map(FileImport::replaces)
+            .map(|id| id.to_string())
+            .collect();
+        if !replaced.is_empty() {
+            run(&format!(
+                "DELETE FROM {table} WHERE {IMPORT_COLUMN} IN ({})",
+                replaced.join(", ")
+            ))?;
+        }
+        let converted: Vec<String> = kept
+            .iter()
+            .zip(&self.columns)
+            .filter(|(old, new)| old.type_name != new.type_name)
+            .map(|(old, new)| {
+                let value = conversion(&old.name, &old.type_name, &new.type_name);
+                format!("{value} AS {}", sql::identifier(&old.name))
+            })
+            .collect();
+        if converted.is_empty() {
+            return Ok(());
+        }
+        let convert = format!(
+            "CREATE TEMP TABLE kept_rows AS SELECT * REPLACE ({}) FROM {table}; \
+             CREATE OR REPLACE TABLE {table} AS FROM temp.kept_rows",
+            converted.join(", ")
+        );
+        lake.engine.execute(
+            &convert,
+            "the rows imported before do not fit the declared types",
+        )
+    }
 }
 
-fn stage(
+fn table_of(source: &Source) -> String {
+    format!("{LAKE}.main.{}", sql::identifier(&source.name))
+}
+
+/// The columns of the source's table in the lake.
+fn imported_columns(lake: &Lake, source: &Source) -> Result<Vec<Column>, LakeError> {
+    let mut columns = described(&lake.engine, &table_of(source))?;
+    columns.retain(|column| column.name != IMPORT_COLUMN);
+    Ok(columns)
+}
+
+/// The digest of a file's content together with how the source says to read it.
+fn digest(
     lake: &mut Lake,
     source: &Source,
     file: &Path,
     format: Format,
-    number: usize,
-    rejects_file: Option<&Path>,
-) -> Result<Staged, LakeError> {
-    let file = absolute(file);
-    let digest = match format {
-        Format::Delta => delta_digest(lake, &file)?,
-        _ => lake.digests.digest(&file)?.0,
-    };
-    let earlier = earlier_import(lake, source, &file)?;
-    if let Some((_, _, rows, rejected)) = earlier.as_ref().filter(|(_, known, ..)| *known == digest) {
-        return Ok(Staged {
-            file,
-            digest,
-            replaces: None,
-            table: None,
-            rows: *rows,
-            rejects: Rejects { lines: *rejected, reasons: Vec::new() },
-        });
+) -> Result<String, LakeError> {
+    let mut parts = Vec::new();
+    for part in content_files(file, format)? {
+        let name = part
+            .strip_prefix(file)
+            .unwrap_or(&part)
+            .to_string_lossy()
+            .into_owned();
+        parts.push((name, lake.digests.digest(&part)?.blake3));
     }
-    let table = format!("staged_{number}");
-    let rejects = read_into(lake, source, &file, format, &table)?;
-    if rejects.lines > 0 {
-        match rejects_file {
-            Some(_) => keep_rejects(lake, &file)?,
-            None => return Err(LakeError::source(&source.name, refuse_rejects(&file, &rejects))),
-        }
-    }
-    let rows = lake.engine.value(&format!("SELECT count(*)::UBIGINT FROM temp.{table}"), "cannot count rows")?;
-    Ok(Staged {
-        file,
-        digest,
-        replaces: earlier.map(|(import, ..)| import),
-        table: Some(table),
-        rows,
-        rejects,
-    })
+    let Source {
+        delimiter,
+        header,
+        columns,
+        types,
+        null_values,
+        sheet,
+        ..
+    } = source;
+    let reading = serde_json::json!([
+        format,
+        delimiter,
+        header,
+        columns,
+        types,
+        null_values,
+        sheet
+    ])
+    .to_string();
+    parts.push(("reading".to_owned(), reading));
+    Ok(digest_of_all(
+        parts
+            .iter()
+            .map(|(name, digest)| (name.as_str(), digest.as_str())),
+    ))
 }
 
-fn delta_digest(lake: &mut Lake, folder: &Path) -> Result<String, LakeError> {
-    let mut hasher = blake3::Hasher::new();
-    for file in files_of(&lake.engine, &folder.to_string_lossy(), Format::Delta)? {
-        hasher.update(lake.digests.digest(&file)?.0.as_bytes());
-    }
-    Ok(hasher.finalize().to_hex().to_string())
-}
-
-/// The import, digest, rows and rejected lines of this file as the lake has it.
-fn earlier_import(
-    lake: &Lake,
-    source: &Source,
-    file: &Path,
-) -> Result<Option<(i64, String, u64, u64)>, LakeError> {
-    lake.engine.execute(
-        &format!(
-            "CREATE TABLE IF NOT EXISTS {LAKE}.main._imports (\
-             import BIGINT, source VARCHAR, file VARCHAR, digest VARCHAR, rows UBIGINT, rejected UBIGINT, \
-             imported_at TIMESTAMPTZ)"
-        ),
-        "cannot prepare the lake",
-    )?;
-    let query = format!(
-        "SELECT import, digest, rows, rejected FROM {LAKE}.main._imports WHERE source = {} AND file = {} \
-         ORDER BY import DESC LIMIT 1",
-        sql::text(&source.name),
-        sql::text(&file.to_string_lossy())
+/// The files of this source that the lake has.
+fn records_of(lake: &Lake, source: &Source) -> Result<Vec<Earlier>, LakeError> {
+    let exists = format!(
+        "SELECT count(*) > 0 FROM duckdb_tables() WHERE database_name = {} AND table_name = '_imports'",
+        sql::text(LAKE)
     );
-    let found = lake.engine.rows(&query, "cannot read what was imported", |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-    })?;
-    Ok(found.into_iter().next())
+    if !lake
+        .engine
+        .value(&exists, "cannot read what was imported")?
+    {
+        return Ok(Vec::new());
+    }
+    let query = format!(
+        "SELECT import, file, digest, rows, rejected FROM {LAKE}.main._imports WHERE source = {} ORDER BY import",
+        sql::text(&source.name)
+    );
+    lake.engine
+        .rows(&query, "cannot read what was imported", |row| {
+            Ok(Earlier {
+                import: row.get(0)?,
+                file: row.get(1)?,
+                digest: row.get(2)?,
+                rows: row.get(3)?,
+                rejected: row.get(4)?,
+            })
+        })
 }
 
-/// Reads a file into a temporary table and counts the lines that were damaged.
-fn read_into(
+/// The file itself or, where lines of it are damaged, a copy of the others.
+fn sound_lines(
+    lake: &Lake,
+    source: &Source,
+    file: &mut FileImport,
+    number: usize,
+    rejects: Option<&Path>,
+) -> Result<PathBuf, LakeError> {
+    jsonl::list_damaged(&lake.engine, source, &file.path)?;
+    file.rejects = take_rejects(lake, source, &file.path, rejects)?;
+    if file.rejects.lines == 0 {
+        return Ok(file.path.clone());
+    }
+    let folder = lake.engine.spill_folder();
+    std::fs::create_dir_all(folder).map_err(|error| LakeError::io(folder, error))?;
+    let sound = folder.join(format!("sound_{number}.jsonl"));
+    jsonl::write_sound_lines(&lake.engine, source, &file.path, &sound)?;
+    Ok(sound)
+}
+
+/// Counts the damaged lines that the reader listed, and keeps them if they may be set aside.
+fn take_rejects(
     lake: &Lake,
     source: &Source,
     file: &Path,
-    format: Format,
-    table: &str,
+    rejects: Option<&Path>,
 ) -> Result<Rejects, LakeError> {
     let engine = &lake.engine;
-    let failed = |error: LakeError| LakeError::source(&source.name, format!("{}: {}", file.display(), plain(&error)));
-    let pattern = file.to_string_lossy();
-    engine.execute(
-        "DROP TABLE IF EXISTS temp.reject_errors; DROP TABLE IF EXISTS temp.reject_scans",
-        "cannot prepare the import",
-    )?;
-    match format {
-        Format::Csv | Format::Tsv => {
-            let rows = reader(engine, source, &pattern, format, Damaged::SetAside)?;
-            engine.execute(&format!("CREATE TEMP TABLE {table} AS {rows}"), "cannot read it").map_err(failed)?;
-            rejects_listed(lake, "SELECT line, error_type::VARCHAR AS reason FROM temp.reject_errors")
-        }
-        Format::Jsonl => read_json_lines(lake, source, file, table).map_err(failed),
-        Format::Parquet | Format::Delta | Format::Xlsx => {
-            let rows = reader(engine, source, &pattern, format, Damaged::Fail)?;
-            engine.execute(&format!("CREATE TEMP TABLE {table} AS {rows}"), "cannot read it").map_err(failed)?;
-            Ok(Rejects::NONE)
-        }
+    // One line can be wrong in several ways; it is counted by the first.
+    let query = "SELECT reason, count(*)::UBIGINT, min(line)::UBIGINT \
+         FROM (SELECT line, min(error_type::VARCHAR) AS reason FROM temp.reject_errors GROUP BY line) \
+         GROUP BY reason ORDER BY 2 DESC, 1";
+    let reasons: Vec<(String, u64, u64)> =
+        engine.rows(query, "cannot count damaged lines", |row| {
+            Ok((reason(&row.get::<_, String>(0)?), row.get(1)?, row.get(2)?))
+        })?;
+    let lines: u64 = reasons.iter().map(|(_, lines, _)| lines).sum();
+    if lines > 0 && rejects.is_none() {
+        let shown: Vec<String> = reasons
+            .iter()
+            .map(|(reason, lines, first)| match lines {
+                1 => format!("line {first}: {reason}"),
+                _ => format!("{lines} lines, the first of them line {first}: {reason}"),
+            })
+            .collect();
+        return Err(LakeError::source(
+            &source.name,
+            format!(
+                "{}: {} damaged {}; nothing was imported ({}): mend the file, or set such lines aside with \
+                 `--rejects FILE`",
+                file.display(),
+                lines,
+                if lines == 1 { "line" } else { "lines" },
+                shown.join("; ")
+            ),
+        ));
     }
-}
-
-/// JSON lines are looked at as text first, since the engine's JSON reader cannot list what it leaves out.
-fn read_json_lines(lake: &Lake, source: &Source, file: &Path, table: &str) -> Result<Rejects, LakeError> {
-    let engine = &lake.engine;
-    let lines = format!(
-        "SELECT row_number() OVER () AS line, text FROM read_csv({}, columns = {{'text': 'VARCHAR'}}, header = false, \
-         delim = '\\x01', quote = '', escape = '', auto_detect = false)",
+    let keep = format!(
+        "INSERT INTO temp.rejected SELECT DISTINCT {}, line, column_name, error_message, csv_line FROM temp.reject_errors",
         sql::text(&file.to_string_lossy())
     );
-    engine.execute(
-        &format!(
-            "CREATE TEMP TABLE reject_errors AS SELECT line, text AS csv_line, NULL AS column_name, \
-             'not valid JSON' AS error_type, 'not valid JSON' AS error_message \
-             FROM ({lines}) WHERE trim(text) <> '' AND NOT json_valid(text)"
-        ),
-        "cannot read it",
-    )?;
-    let rejects = rejects_listed(lake, "SELECT line, error_type AS reason FROM temp.reject_errors")?;
-    let rows = reader(engine, source, &file.to_string_lossy(), Format::Jsonl, Damaged::Fail)?;
-    let rows = if rejects.lines == 0 {
-        rows
-    } else {
-        // The reader gives a damaged line as a row without any value; those are the lines just listed.
-        let tolerant = rows.replacen("format = 'newline_delimited'", "format = 'newline_delimited', ignore_errors = true", 1);
-        format!("SELECT * FROM ({tolerant}) AS r WHERE NOT (coalesce(COLUMNS(*)::VARCHAR) IS NULL)")
-    };
-    engine.execute(&format!("CREATE TEMP TABLE {table} AS {rows}"), "cannot read it")?;
-    Ok(rejects)
-}
-
-fn rejects_listed(lake: &Lake, listed: &str) -> Result<Rejects, LakeError> {
-    let exists: i64 = lake.engine.value(
-        "SELECT count(*)::BIGINT FROM duckdb_tables() WHERE table_name = 'reject_errors'",
-        "cannot look for damaged lines",
-    )?;
-    if exists == 0 {
-        return Ok(Rejects::NONE);
-    }
-    let query = format!(
-        "SELECT reason, count(*)::UBIGINT FROM (SELECT line, min(reason) AS reason FROM ({listed}) GROUP BY line) \
-         GROUP BY reason ORDER BY 2 DESC, 1"
-    );
-    let reasons = lake.engine.rows(&query, "cannot count damaged lines", |row| {
-        Ok((row.get::<_, String>(0)?.to_lowercase(), row.get::<_, u64>(1)?))
-    })?;
+    engine.execute(&keep, "cannot keep the damaged lines")?;
     Ok(Rejects {
-        lines: reasons.iter().map(|(_, lines)| lines).sum(),
-        reasons,
+        lines,
+        reasons: reasons
+            .into_iter()
+            .map(|(reason, lines, _)| (reason, lines))
+            .collect(),
     })
 }
 
-/// Where damaged lines of all files wait to be written.
-const REJECTED: &str = "temp.rejected";
-
-fn keep_rejects(lake: &Lake, file: &Path) -> Result<(), LakeError> {
-    let query = format!(
-        "INSERT INTO {REJECTED} SELECT {}, line, column_name, error_message, csv_line FROM temp.reject_errors",
-        sql::text(&file.to_string_lossy())
-    );
-    lake.engine.execute(&query, "cannot keep the damaged lines")
-}
-
-fn write_rejects(lake: &Lake, path: &Path) -> Result<(), LakeError> {
-    let query = format!(
-        "COPY (FROM {REJECTED} ORDER BY ALL) TO {} (FORMAT csv, HEADER)",
-        sql::text(&path.to_string_lossy())
-    );
-    lake.engine.execute(&query, "cannot write the rejected lines")
-}
-
-fn refuse_rejects(file: &Path, rejects: &Rejects) -> String {
-    let reasons: Vec<String> = rejects.reasons.iter().map(|(reason, lines)| format!("{lines} {reason}")).collect();
-    format!(
-        "{}: {} damaged lines ({}); nothing was imported. Mend the file, or set those lines aside with \
-         `--rejects FILE`",
-        file.display(),
-        rejects.lines,
-        reasons.join(", ")
-    )
-}
-
-fn commit(lake: &Lake, source: &Source, staged: &[Staged]) -> Result<Imported, LakeError> {
-    let engine = &lake.engine;
-    let table = format!("{LAKE}.main.{}", sql::identifier(&source.name));
-    let next: i64 = engine.value(
-        &format!("SELECT coalesce(max(import), 0) + 1 FROM {LAKE}.main._imports"),
-        "cannot number the import",
-    )?;
-    engine.transaction(|| {
-        for (file, import) in staged.iter().zip(next..) {
-            let Some(rows) = &file.table else { continue };
-            engine.execute(
-                &format!(
-                    "CREATE TABLE IF NOT EXISTS {table} AS SELECT *, 0::BIGINT AS {IMPORT_COLUMN} \
-                     FROM temp.{rows} LIMIT 0"
-                ),
-                "cannot create the table",
-            )?;
-            if let Some(old) = file.replaces {
-                engine.execute(
-                    &format!(
-                        "DELETE FROM {table} WHERE {IMPORT_COLUMN} = {old}; \
-                         DELETE FROM {LAKE}.main._imports WHERE import = {old}"
-                    ),
-                    "cannot replace the file's old rows",
-                )?;
-            }
-            engine
-                .execute(
-                    &format!("INSERT INTO {table} BY NAME SELECT *, {import} AS {IMPORT_COLUMN} FROM temp.{rows}"),
-                    "cannot add the rows",
-                )
-                .map_err(|error| {
-                    LakeError::source(
-                        &source.name,
-                        format!(
-                            "{}: its columns do not fit those of the files imported before: {}",
-                            file.file.display(),
-                            plain(&error)
-                        ),
-                    )
-                })?;
-            engine.execute(
-                &format!(
-                    "INSERT INTO {LAKE}.main._imports VALUES ({import}, {}, {}, {}, {}, {}, now())",
-                    sql::text(&source.name),
-                    sql::text(&file.file.to_string_lossy()),
-                    sql::text(&file.digest),
-                    file.rows,
-                    file.rejects.lines
-                ),
-                "cannot record the import",
-            )?;
-        }
-        Ok(())
-    })?;
-    let snapshot = lake.snapshots()?.last().map_or(0, |snapshot| snapshot.id);
-    let files = staged.iter().map(|file| ImportedFile {
-        file: file.file.clone(),
-        outcome: match (&file.table, file.replaces) {
-            (None, _) => Outcome::Unchanged,
-            (Some(_), None) => Outcome::Added,
-            (Some(_), Some(_)) => Outcome::Replaced,
-        },
-        rows: file.rows,
-        rejected: file.rejects.lines,
-        reasons: file.rejects.reasons.clone(),
-    });
-    Ok(Imported {
-        source: source.name.clone(),
-        files: files.collect(),
-        snapshot,
-    })
+/// The engine's kinds of damage in words.
+fn reason(error_type: &str) -> String {
+    match error_type {
+        "CAST" => "a value is not of its column's type".to_owned(),
+        "MISSING COLUMNS" => "too few columns".to_owned(),
+        "TOO MANY COLUMNS" => "too many columns".to_owned(),
+        "UNQUOTED VALUE" => "a quote is not closed".to_owned(),
+        "LINE SIZE OVER MAXIMUM" => "the line is too long".to_owned(),
+        "INVALID ENCODING" => "not UTF-8 text".to_owned(),
+        "NOT AN OBJECT" => "not a JSON object".to_owned(),
+        other => other.to_lowercase(),
+    }
 }

@@ -1,15 +1,17 @@
 //! A project's tables: sources read in place and the DuckLake that imports fill, under one set of names.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use catalog::{Catalog, Format, Location, Source};
 use serde::{Deserialize, Serialize};
 
-use crate::digest::DigestCache;
+use crate::digest::{DigestCache, FileState, digest_of_all};
 use crate::engine::{Engine, EngineOptions};
 use crate::error::LakeError;
-use crate::source::{Damaged, Place, files_of, reader};
+use crate::layout::{Damaged, Layout, Settled, described, load_for};
+use crate::message::without_secrets;
+use crate::source::{Place, absolute, content_files, files_at, files_matching};
 use crate::sql;
 
 /// What the lake's own tables are called in SQL: `lake.main.orders`.
@@ -31,6 +33,8 @@ pub struct Lake {
     at: Option<u64>,
     snapshot: Option<u64>,
     defined: BTreeMap<String, SourceVersion>,
+    /// The files that were read in place, as they were then.
+    read: Vec<(PathBuf, FileState)>,
 }
 
 /// What exactly a source held when it was read.
@@ -38,6 +42,7 @@ pub struct Lake {
 pub struct SourceVersion {
     /// The source's name.
     pub source: String,
+    /// What was read.
     #[serde(flatten)]
     pub content: SourceContent,
 }
@@ -48,27 +53,42 @@ pub struct SourceVersion {
 pub enum SourceContent {
     /// Files, by their digests.
     Files {
+        /// How many.
         files: usize,
+        /// Their sizes together.
         bytes: u64,
         /// BLAKE3 of the one file, or of the list of names and digests of several.
         blake3: String,
     },
     /// A table of the lake, by its snapshot.
-    Lake { table: String, snapshot: u64 },
+    Lake {
+        /// The table's name.
+        table: String,
+        /// The snapshot's number.
+        snapshot: u64,
+    },
     /// Something that offers no version: the result cannot be repeated if it changes.
-    Unpinned { location: String },
+    Unpinned {
+        /// Its URL, without password and query.
+        location: String,
+    },
 }
 
 /// A column of a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
+    /// The column's name.
     pub name: String,
     /// The engine's name of its type, such as `BIGINT`.
     pub type_name: String,
 }
 
 impl Lake {
-    /// Opens a project's lake for reading, at its newest snapshot or at an old one.
+    /// Opens a project's lake for reading, at its newest snapshot or at an old one; what is imported later is not seen.
+    ///
+    /// # Errors
+    /// [`LakeError::UnknownSnapshot`]; [`LakeError::RemoteLake`]; [`LakeError::ExtensionMissing`]; settings that the
+    /// engine refuses.
     pub fn open(catalog: &Catalog, at: Option<u64>) -> Result<Self, LakeError> {
         let mut lake = Self::start(catalog)?;
         if lake.catalog_file().exists() {
@@ -93,18 +113,29 @@ impl Lake {
     }
 
     fn start(catalog: &Catalog) -> Result<Self, LakeError> {
-        let Location::Local(folder) = catalog.lake().clone() else {
-            return Err(LakeError::RemoteLake(catalog.lake().to_string()));
+        let Location::Local(folder) = catalog.lake() else {
+            return Err(LakeError::RemoteLake(without_secrets(
+                &catalog.lake().to_string(),
+            )));
         };
+        let folder = absolute(folder);
         let project = catalog.project();
         let settings = &project.engine;
         let engine = Engine::start(&EngineOptions {
             memory: settings.memory.clone(),
             threads: settings.threads,
-            spill: settings.spill.as_ref().map_or_else(|| folder.join("spill"), |spill| catalog.root().join(spill)),
+            spill: absolute(
+                &settings
+                    .spill
+                    .as_ref()
+                    .map_or_else(|| folder.join("spill"), |spill| catalog.root().join(spill)),
+            ),
             time_zone: project.time_zone.clone(),
         })?;
-        engine.execute("CREATE SCHEMA source; SET search_path = 'source,main'", "cannot prepare the engine")?;
+        engine.execute(
+            "CREATE SCHEMA source; SET search_path = 'source,main'",
+            "cannot prepare the engine",
+        )?;
         Ok(Self {
             engine,
             digests: DigestCache::open(folder.join("digests.json")),
@@ -113,6 +144,7 @@ impl Lake {
             at: None,
             snapshot: None,
             defined: BTreeMap::new(),
+            read: Vec::new(),
         })
     }
 
@@ -123,7 +155,10 @@ impl Lake {
     fn attach(&self, options: &str) -> Result<(), LakeError> {
         self.engine.load("sqlite_scanner", "the project's lake")?;
         self.engine.load("ducklake", "the project's lake")?;
-        let catalog = sql::text(&format!("ducklake:sqlite:{}", self.catalog_file().display()));
+        let catalog = sql::text(&format!(
+            "ducklake:sqlite:{}",
+            self.catalog_file().display()
+        ));
         let data = sql::text(&self.folder.join("data").to_string_lossy());
         self.engine.execute(
             &format!("ATTACH {catalog} AS {LAKE} (DATA_PATH {data}{options})"),
@@ -138,11 +173,17 @@ impl Lake {
         let wanted = at.or(newest);
         if let Some(wanted) = wanted {
             if !known.iter().any(|snapshot| snapshot.id == wanted) {
-                let range = newest.map_or("none".to_owned(), |newest| format!("{} to {newest}", known[0].id));
-                return Err(LakeError::UnknownSnapshot { wanted, available: range });
+                let range = newest.map_or("none".to_owned(), |newest| {
+                    format!("{} to {newest}", known[0].id)
+                });
+                return Err(LakeError::UnknownSnapshot {
+                    wanted,
+                    available: range,
+                });
             }
             // Attached anew at one snapshot, so that an import that happens meanwhile changes nothing.
-            self.engine.execute(&format!("DETACH {LAKE}"), "cannot reopen the lake")?;
+            self.engine
+                .execute(&format!("DETACH {LAKE}"), "cannot reopen the lake")?;
             self.attach(&format!(", READ_ONLY, SNAPSHOT_VERSION {wanted}"))?;
         }
         self.snapshot = wanted;
@@ -157,20 +198,34 @@ impl Lake {
              ORDER BY table_name",
             sql::text(LAKE)
         );
-        self.engine.rows(&query, "cannot list the lake's tables", |row| row.get(0))
+        self.engine
+            .rows(&query, "cannot list the lake's tables", |row| row.get(0))
     }
 
-    /// The lake's snapshots, oldest first.
+    /// The lake's snapshots, oldest first; none where nothing has been imported.
     pub fn snapshots(&self) -> Result<Vec<Snapshot>, LakeError> {
-        let query =
-            format!("SELECT snapshot_id, snapshot_time::VARCHAR, changes::VARCHAR FROM {LAKE}.snapshots() ORDER BY 1");
-        self.engine.rows(&query, "cannot list the lake's snapshots", |row| {
-            Ok(Snapshot {
-                id: row.get(0)?,
-                time: row.get(1)?,
-                changes: row.get(2)?,
+        if !self.is_attached()? {
+            return Ok(Vec::new());
+        }
+        let query = format!(
+            "SELECT snapshot_id, snapshot_time::VARCHAR, changes::VARCHAR FROM {LAKE}.snapshots() ORDER BY 1"
+        );
+        self.engine
+            .rows(&query, "cannot list the lake's snapshots", |row| {
+                Ok(Snapshot {
+                    id: row.get(0)?,
+                    time: row.get(1)?,
+                    changes: row.get(2)?,
+                })
             })
-        })
+    }
+
+    fn is_attached(&self) -> Result<bool, LakeError> {
+        let query = format!(
+            "SELECT count(*) > 0 FROM duckdb_databases() WHERE database_name = {}",
+            sql::text(LAKE)
+        );
+        self.engine.value(&query, "cannot look for the lake")
     }
 
     /// The SQL engine, for queries over the defined sources.
@@ -179,31 +234,51 @@ impl Lake {
     }
 
     /// Makes a source known to SQL under its name, once, and says what content that is.
-    pub fn define(&mut self, catalog: &Catalog, source: &Source) -> Result<SourceVersion, LakeError> {
+    ///
+    /// # Errors
+    /// Files that are missing, cut, damaged or of unequal columns; types that do not hold; a declared key that is not
+    /// unique ([`LakeError::KeyNotUnique`]); [`LakeError::NoHistory`]; a database that cannot be reached. A damaged line
+    /// far down in a file is met only when it is read, by the queries over the source.
+    pub fn define(
+        &mut self,
+        catalog: &Catalog,
+        source: &Source,
+    ) -> Result<SourceVersion, LakeError> {
         if let Some(version) = self.defined.get(&source.name) {
             return Ok(version.clone());
         }
         let (rows, content) = self.rows_of(catalog, source)?;
         let rows = match &source.row_id {
-            Some(row_id) => format!("SELECT row_number() OVER () AS {}, * FROM ({rows})", sql::identifier(row_id)),
+            Some(row_id) => format!(
+                "SELECT row_number() OVER () AS {}, * FROM ({rows})",
+                sql::identifier(row_id)
+            ),
             None => rows,
         };
+        let view = format!("source.{}", sql::identifier(&source.name));
         self.engine
-            .execute(&format!("CREATE VIEW source.{} AS {rows}", sql::identifier(&source.name)), "cannot read it")
-            .map_err(|error| LakeError::source(&source.name, plain(&error)))?;
+            .execute(&format!("CREATE VIEW {view} AS {rows}"), "cannot read it")
+            .map_err(|error| error.of_source(&source.name))?;
+        if let Some(key) = &source.key
+            && let Err(error) = self.verify_key(source, key, &content)
+        {
+            self.engine
+                .execute(&format!("DROP VIEW {view}"), "cannot forget a source")?;
+            return Err(error);
+        }
         let version = SourceVersion {
             source: source.name.clone(),
             content,
         };
         self.defined.insert(source.name.clone(), version.clone());
-        if let Some(key) = &source.key {
-            self.verify_key(catalog, source, key)?;
-        }
         self.digests.save();
         Ok(version)
     }
 
     /// Makes every source known that `query` mentions by name.
+    ///
+    /// # Errors
+    /// As [`Lake::define`].
     pub fn define_mentioned(&mut self, catalog: &Catalog, query: &str) -> Result<(), LakeError> {
         for source in catalog.sources() {
             if sql::mentions(query, &source.name) {
@@ -218,7 +293,25 @@ impl Lake {
         self.defined.values().cloned().collect()
     }
 
-    fn rows_of(&mut self, catalog: &Catalog, source: &Source) -> Result<(String, SourceContent), LakeError> {
+    /// Makes sure that the files that are read in place are still those that were pinned: to be called when a
+    /// measurement has been read.
+    ///
+    /// # Errors
+    /// [`LakeError::Changed`] with the first file that was written to meanwhile.
+    pub fn check_unchanged(&self) -> Result<(), LakeError> {
+        for (file, state) in &self.read {
+            if FileState::of(file).ok().as_ref() != Some(state) {
+                return Err(LakeError::Changed(file.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    fn rows_of(
+        &mut self,
+        catalog: &Catalog,
+        source: &Source,
+    ) -> Result<(String, SourceContent), LakeError> {
         if self.tables.contains(&source.name) {
             return self.lake_rows(&source.name, &source.name);
         }
@@ -229,90 +322,167 @@ impl Lake {
         }
         match Place::of(source, catalog.location(source))? {
             Place::LakeTable(table) => self.lake_rows(&source.name, &table),
-            Place::Files { pattern, format } => {
-                let files = self.existing_files(source, &pattern, format)?;
-                let rows = reader(&self.engine, source, &pattern, format, Damaged::Fail)?;
-                let content = self.content_of(&files)?;
-                Ok((rows, content))
+            Place::Files { path, format } => {
+                let files = files_at(&self.engine, source, &path, format)?;
+                let content = self.content_of(&files, format)?;
+                let layout = self.layout_of(source, format, &files, &content)?;
+                Ok((layout.rows(&files, Damaged::Fail), content))
             }
             Place::Url { url, format } => {
                 self.engine.load("httpfs", "reading a URL")?;
-                let rows = reader(&self.engine, source, &url, format, Damaged::Fail)?;
-                Ok((rows, SourceContent::Unpinned { location: url }))
+                let failed = |error: LakeError| error.of_source(&source.name);
+                let files = match format {
+                    Format::Delta => vec![PathBuf::from(&url)],
+                    _ => files_matching(&self.engine, &url).map_err(failed)?,
+                };
+                let location = without_secrets(&url);
+                if files.is_empty() {
+                    return Err(LakeError::source(
+                        &source.name,
+                        format!("no file at {location}: check its `path:`"),
+                    ));
+                }
+                let layout = Layout::detect(
+                    &self.engine,
+                    source,
+                    format,
+                    &files,
+                    &Settled::new(source, &[]),
+                )?;
+                Ok((
+                    layout.rows(&files, Damaged::Fail),
+                    SourceContent::Unpinned { location },
+                ))
             }
             Place::Postgres { url, table } => {
-                self.engine.load("postgres_scanner", "reading a PostgreSQL table")?;
+                self.engine
+                    .load("postgres_scanner", "reading a PostgreSQL table")?;
                 let database = sql::identifier(&format!("postgres:{}", source.name));
                 self.engine
                     .execute(
-                        &format!("ATTACH {} AS {database} (TYPE postgres, READ_ONLY)", sql::text(&url)),
+                        &format!(
+                            "ATTACH {} AS {database} (TYPE postgres, READ_ONLY)",
+                            sql::text(&url)
+                        ),
                         "cannot connect",
                     )
-                    .map_err(|error| LakeError::source(&source.name, plain(&error)))?;
+                    .map_err(|error| error.of_source(&source.name))?;
                 let table: Vec<String> = table.split('.').map(sql::identifier).collect();
                 let rows = format!("SELECT * FROM {database}.{}", table.join("."));
-                Ok((rows, SourceContent::Unpinned { location: without_password(&url) }))
+                Ok((
+                    rows,
+                    SourceContent::Unpinned {
+                        location: without_secrets(&url),
+                    },
+                ))
             }
         }
     }
 
     fn lake_rows(&self, source: &str, table: &str) -> Result<(String, SourceContent), LakeError> {
-        let Some(snapshot) = self.snapshot.filter(|_| self.tables.iter().any(|known| known == table)) else {
+        let Some(snapshot) = self
+            .snapshot
+            .filter(|_| self.tables.iter().any(|known| known == table))
+        else {
             return Err(LakeError::source(
                 source,
-                format!("the lake in {} has no table `{table}`", self.folder.display()),
+                format!(
+                    "the lake in {} has no table `{table}`",
+                    self.folder.display()
+                ),
             ));
         };
-        let rows = format!("SELECT * EXCLUDE ({IMPORT_COLUMN}) FROM {LAKE}.main.{}", sql::identifier(table));
-        Ok((rows, SourceContent::Lake { table: table.to_owned(), snapshot }))
+        let columns = self.columns(&format!("{LAKE}.main.{}", sql::identifier(table)))?;
+        let is_imported = columns.iter().any(|column| column.name == IMPORT_COLUMN);
+        let exclude = if is_imported {
+            format!(" EXCLUDE ({IMPORT_COLUMN})")
+        } else {
+            String::new()
+        };
+        let rows = format!(
+            "SELECT *{exclude} FROM {LAKE}.main.{}",
+            sql::identifier(table)
+        );
+        Ok((
+            rows,
+            SourceContent::Lake {
+                table: table.to_owned(),
+                snapshot,
+            },
+        ))
     }
 
-    pub(crate) fn existing_files(
-        &self,
-        source: &Source,
-        pattern: &str,
+    fn content_of(
+        &mut self,
+        files: &[PathBuf],
         format: Format,
-    ) -> Result<Vec<PathBuf>, LakeError> {
-        let files = files_of(&self.engine, pattern, format)?;
-        if files.is_empty() {
-            return Err(LakeError::source(&source.name, format!("no file at `{pattern}`: check its `path:`")));
-        }
-        Ok(files)
-    }
-
-    fn content_of(&mut self, files: &[PathBuf]) -> Result<SourceContent, LakeError> {
-        let mut total = 0;
-        let mut digests = Vec::with_capacity(files.len());
+    ) -> Result<SourceContent, LakeError> {
+        let mut digests = Vec::new();
+        let mut bytes = 0;
         for file in files {
-            let (digest, bytes) = self.digests.digest(file)?;
-            total += bytes;
-            digests.push((file, digest));
+            for part in content_files(file, format)? {
+                let digest = self.digests.digest(&part)?;
+                bytes += digest.bytes();
+                let name = part
+                    .file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned();
+                self.read.push((part, digest.state));
+                digests.push((name, digest.blake3));
+            }
         }
         let blake3 = match digests.as_slice() {
             [(_, digest)] => digest.clone(),
-            _ => {
-                let mut hasher = blake3::Hasher::new();
-                for (file, digest) in &digests {
-                    let name = file.file_name().unwrap_or_default().to_string_lossy();
-                    hasher.update(name.as_bytes()).update(b"\0").update(digest.as_bytes()).update(b"\n");
-                }
-                hasher.finalize().to_hex().to_string()
-            }
+            _ => digest_of_all(
+                digests
+                    .iter()
+                    .map(|(name, digest)| (name.as_str(), digest.as_str())),
+            ),
         };
         Ok(SourceContent::Files {
-            files: files.len(),
-            bytes: total,
+            files: digests.len(),
+            bytes,
             blake3,
         })
     }
 
+    /// The layout is found out once per content: that takes one or two readings of the files.
+    fn layout_of(
+        &mut self,
+        source: &Source,
+        format: Format,
+        files: &[PathBuf],
+        content: &SourceContent,
+    ) -> Result<Layout, LakeError> {
+        let fingerprint = fingerprint(source, content);
+        if let Some(layout) = self.digests.layout(&source.name, &fingerprint) {
+            // The extensions that reading it takes are loaded by detecting it.
+            load_for(&self.engine, format)?;
+            return Ok(layout);
+        }
+        let layout = Layout::detect(
+            &self.engine,
+            source,
+            format,
+            files,
+            &Settled::new(source, &[]),
+        )?;
+        self.digests
+            .remember_layout(&source.name, &fingerprint, &layout);
+        Ok(layout)
+    }
+
     /// A declared key is checked once per content: it is what spares a measurement from counting customers.
-    fn verify_key(&mut self, catalog: &Catalog, source: &Source, key: &str) -> Result<(), LakeError> {
-        let file = match catalog.location(source) {
-            Some(Location::Local(path)) if path.is_file() => Some(absolute(path)),
-            _ => None,
-        };
-        if file.as_deref().is_some_and(|file| self.digests.knows_unique(file, key)) {
+    fn verify_key(
+        &mut self,
+        source: &Source,
+        key: &str,
+        content: &SourceContent,
+    ) -> Result<(), LakeError> {
+        let fingerprint = fingerprint(source, content);
+        let is_pinned = !matches!(content, SourceContent::Unpinned { .. });
+        if is_pinned && self.digests.key_is_unique(&source.name, &fingerprint) {
             return Ok(());
         }
         let column = sql::identifier(key);
@@ -321,10 +491,13 @@ impl Lake {
             sql::identifier(&source.name)
         );
         let counts = self.engine.rows(&query, "cannot verify the key", |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+            Ok((
+                row.get::<_, i64>(0)?,
+                row.get::<_, i64>(1)?,
+                row.get::<_, i64>(2)?,
+            ))
         });
-        let counts = counts.map_err(|error| LakeError::source(&source.name, plain(&error)))?;
-        for (rows, filled, distinct) in counts {
+        for (rows, filled, distinct) in counts.map_err(|error| error.of_source(&source.name))? {
             if rows != distinct {
                 return Err(LakeError::KeyNotUnique {
                     source_name: source.name.clone(),
@@ -333,63 +506,34 @@ impl Lake {
                 });
             }
         }
-        if let Some(file) = file {
-            self.digests.remember_unique(&file, key);
+        if is_pinned {
+            self.digests.remember_unique_key(&source.name, &fingerprint);
         }
         Ok(())
     }
 
     /// The columns of a table or view, as SQL names it, or of a query in parentheses.
+    ///
+    /// # Errors
+    /// [`LakeError::Engine`] where there is no such relation or the query is wrong.
     pub fn columns(&self, relation: &str) -> Result<Vec<Column>, LakeError> {
-        self.engine.rows(&format!("DESCRIBE FROM {relation}"), "cannot read the columns", |row| {
-            Ok(Column {
-                name: row.get(0)?,
-                type_name: row.get(1)?,
-            })
-        })
+        described(&self.engine, relation)
     }
 }
 
 /// A state of the lake that can be gone back to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Snapshot {
+    /// Its number: 0 is the empty lake, and each import that changes something makes the next.
     pub id: u64,
+    /// When it was made, as SQL writes a time with its offset.
     pub time: String,
     /// What changed, in the engine's words.
     pub changes: String,
 }
 
-/// The engine's message without our context, for an error that has a better one.
-pub(crate) fn plain(error: &LakeError) -> String {
-    match error {
-        LakeError::Engine { message, .. } => message.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// A database URL as it may be shown.
-fn without_password(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) => {
-            let user = url[scheme + 3..at].split(':').next().unwrap_or_default();
-            format!("{}://{user}@{}", &url[..scheme], &url[at + 1..])
-        }
-        _ => url.to_owned(),
-    }
-}
-
-/// The absolute form of a path, for messages and keys.
-pub(crate) fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_is_not_shown() {
-        assert_eq!(without_password("postgres://me:secret@db/shop"), "postgres://me@db/shop");
-        assert_eq!(without_password("postgres://db/shop"), "postgres://db/shop");
-    }
+/// Names a content and how it is read; 1 is the version of the rules by which layouts are found.
+pub(crate) fn fingerprint(source: &Source, content: &impl Serialize) -> String {
+    let told = serde_json::json!([1, source, content]).to_string();
+    blake3::hash(told.as_bytes()).to_hex().to_string()
 }

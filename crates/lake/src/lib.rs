@@ -4,13 +4,20 @@
 //! project's own DuckLake, which [`import`] fills: a catalog in SQLite beside Parquet files, with snapshots that can
 //! be gone back to. [`Lake`] puts both under the names that the project's catalog gives them, and pins what was read.
 
+mod complete;
+mod csv;
 mod digest;
 mod engine;
 mod error;
 mod import;
+mod jsonl;
 mod lake;
+mod layout;
+mod message;
 mod source;
+mod spill;
 pub mod sql;
+mod typing;
 
 pub use engine::{Engine, EngineOptions};
 pub use error::LakeError;

@@ -1,4 +1,4 @@
-//! How a source is read in place: the SQL that reads its files, and which files those are.
+//! Where a source's rows are: its files, their format, a table.
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +11,8 @@ use crate::sql;
 /// Where a source's rows are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// Files on this machine: one, a folder's or a glob's.
-    Files { pattern: String, format: Format },
+    /// Files on this machine: one, a folder's or a glob's. Absolute.
+    Files { path: PathBuf, format: Format },
     /// Files behind a URL.
     Url { url: String, format: Format },
     /// A table of a PostgreSQL database.
@@ -25,29 +25,40 @@ impl Place {
     /// `location` is the source's resolved path, where it has one.
     pub(crate) fn of(source: &Source, location: Option<&Location>) -> Result<Self, LakeError> {
         match location {
-            None => Ok(Self::LakeTable(source.table.clone().unwrap_or_else(|| source.name.clone()))),
+            None => Ok(Self::LakeTable(
+                source.table.clone().unwrap_or_else(|| source.name.clone()),
+            )),
             Some(Location::Local(path)) => {
-                let format = source.format.or_else(|| format_of_path(path)).ok_or_else(|| unknown_format(source, path))?;
-                Ok(Self::Files {
-                    pattern: pattern_of(path, format),
-                    format,
-                })
+                let path = absolute(path);
+                let format = match source.format {
+                    Some(format) => format,
+                    None => format_of_path(source, &path)?,
+                };
+                Ok(Self::Files { path, format })
             }
             Some(remote @ Location::Remote(url)) => match remote.database() {
                 Some("postgres" | "postgresql") => {
                     let table = source.table.clone().ok_or_else(|| {
-                        LakeError::source(&source.name, "a database URL needs `table:` beside `path:`")
+                        LakeError::source(
+                            &source.name,
+                            "a database URL needs `table:` beside `path:`",
+                        )
                     })?;
                     Ok(Self::Postgres {
                         url: url.clone(),
                         table,
                     })
                 }
-                Some(other) => Err(LakeError::source(&source.name, format!("{other} databases cannot be read yet"))),
+                Some(other) => Err(LakeError::source(
+                    &source.name,
+                    format!("{other} databases cannot be read yet"),
+                )),
                 None => {
                     let name = url.split('?').next().unwrap_or(url);
-                    let format =
-                        source.format.or_else(|| format_of_name(name)).ok_or_else(|| unknown_format(source, url.as_ref()))?;
+                    let format = source
+                        .format
+                        .or_else(|| format_of_name(name))
+                        .ok_or_else(|| unknown_format(source, name))?;
                     Ok(Self::Url {
                         url: url.clone(),
                         format,
@@ -58,37 +69,50 @@ impl Place {
     }
 }
 
-/// A folder is all of its files of the format; a Delta table is its folder.
-fn pattern_of(path: &Path, format: Format) -> String {
-    let location = path.to_string_lossy();
-    let endings = match format {
-        Format::Delta => return location.into_owned(),
-        _ if !path.is_dir() => return location.into_owned(),
-        Format::Csv => "csv*",
-        Format::Tsv => "tsv*",
-        Format::Jsonl => "*json*",
-        Format::Parquet => "parquet",
-        Format::Xlsx => "xlsx",
-    };
-    format!("{}/**/*.{endings}", location.trim_end_matches('/'))
-}
-
 /// The format of a file, or of a folder's files.
-fn format_of_path(path: &Path) -> Option<Format> {
+fn format_of_path(source: &Source, path: &Path) -> Result<Format, LakeError> {
+    let shown = path.to_string_lossy();
     if path.join("_delta_log").is_dir() {
-        return Some(Format::Delta);
+        return Ok(Format::Delta);
     }
-    if path.is_dir() {
-        return format_of_name(&first_file(path)?.to_string_lossy());
+    if !path.is_dir() {
+        return format_of_name(&shown).ok_or_else(|| unknown_format(source, &shown));
     }
-    format_of_name(&path.to_string_lossy())
+    let mut formats = Vec::new();
+    for file in visible_files(path)? {
+        if let Some(format) = format_of_name(&file.to_string_lossy()) {
+            formats.push((format, file));
+        }
+    }
+    match formats.split_first() {
+        None => Err(LakeError::source(
+            &source.name,
+            format!(
+                "the folder {shown} holds no files of a known format (csv, tsv, jsonl, parquet, xlsx)"
+            ),
+        )),
+        Some(((first, file), others)) => match others.iter().find(|(format, _)| format != first) {
+            None => Ok(*first),
+            Some((_, other)) => Err(LakeError::source(
+                &source.name,
+                format!(
+                    "the folder {shown} holds files of several formats, such as {} and {}: add `format:`",
+                    file.display(),
+                    other.display()
+                ),
+            )),
+        },
+    }
 }
 
 /// The format that a file's name tells, behind `.gz` and `.zst`.
 fn format_of_name(name: &str) -> Option<Format> {
     let name = name.to_ascii_lowercase();
-    let name = [".gz", ".zst", ".zstd"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
-    match name.rsplit('.').next()? {
+    let name = [".gz", ".zst", ".zstd"]
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending))
+        .unwrap_or(&name);
+    match name.rsplit_once('.')?.1 {
         "csv" | "txt" => Some(Format::Csv),
         "tsv" | "tab" => Some(Format::Tsv),
         "jsonl" | "ndjson" | "json" => Some(Format::Jsonl),
@@ -98,110 +122,115 @@ fn format_of_name(name: &str) -> Option<Format> {
     }
 }
 
-fn unknown_format(source: &Source, location: &Path) -> LakeError {
+fn unknown_format(source: &Source, location: &str) -> LakeError {
     LakeError::source(
         &source.name,
         format!(
-            "the format of `{}` cannot be told from its name: \
-             add `format:` (csv, tsv, jsonl, parquet, delta or xlsx)",
-            location.display()
+            "the format of `{location}` cannot be told from its name: \
+             add `format:` (csv, tsv, jsonl, parquet, delta or xlsx)"
         ),
     )
 }
 
-/// The first visible file of a folder in name order, which shows the format of all of them.
-fn first_file(folder: &Path) -> Option<PathBuf> {
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).collect();
-    entries.retain(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(['.', '_'])));
+/// The files in a folder and the folders in it, in name order, without those whose names begin with `.` or `_`.
+fn visible_files(folder: &Path) -> Result<Vec<PathBuf>, LakeError> {
+    let failed = |error| LakeError::io(folder, error);
+    let entries = std::fs::read_dir(folder).map_err(failed)?;
+    let mut entries: Vec<PathBuf> = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .map_err(failed)?;
+    entries.retain(|path| {
+        !path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with(['.', '_']))
+    });
     entries.sort();
-    entries.iter().find_map(|path| if path.is_dir() { first_file(path) } else { Some(path.clone()) })
+    let mut files = Vec::new();
+    for path in entries {
+        if path.is_dir() {
+            files.extend(visible_files(&path)?);
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(files)
 }
 
-/// What the reader does with a line that it cannot read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Damaged {
-    /// The query fails and names the line.
-    Fail,
-    /// The line is left out and listed in DuckDB's table `reject_errors`.
-    SetAside,
-}
-
-/// `SELECT *` over a source's files, whatever their format.
-pub(crate) fn reader(
+/// What the engine reads at `path`: a file, a folder's files of the format, a glob's files, or a Delta table's folder.
+///
+/// # Errors
+/// Where there is nothing.
+pub(crate) fn files_at(
     engine: &Engine,
     source: &Source,
-    pattern: &str,
+    path: &Path,
     format: Format,
-    damaged: Damaged,
-) -> Result<String, LakeError> {
-    let place = sql::text(pattern);
-    let call = match format {
-        Format::Csv | Format::Tsv => format!("read_csv({place}{})", csv_options(source, format, damaged)),
-        Format::Jsonl => {
-            let columns = columns_option(source, "columns");
-            format!("read_json({place}, format = 'newline_delimited'{columns})")
-        }
-        Format::Parquet => format!("read_parquet({place})"),
-        Format::Delta => {
-            engine.load("delta", "reading a Delta table")?;
-            format!("delta_scan({place})")
-        }
-        Format::Xlsx => {
-            engine.load("excel", "reading an xlsx file")?;
-            let sheet = source.sheet.as_deref().map(|sheet| format!(", sheet = {}", sql::text(sheet)));
-            let header = source.header.map(|header| format!(", header = {header}"));
-            format!("read_xlsx({place}{}{})", sheet.unwrap_or_default(), header.unwrap_or_default())
-        }
+) -> Result<Vec<PathBuf>, LakeError> {
+    let files = if path.is_file() || (format == Format::Delta && path.is_dir()) {
+        vec![path.to_owned()]
+    } else if path.is_dir() {
+        let mut files = visible_files(path)?;
+        files.retain(|file| format_of_name(&file.to_string_lossy()) == Some(format));
+        files
+    } else {
+        files_matching(engine, &path.to_string_lossy())?
     };
-    Ok(format!("SELECT * FROM {call}"))
+    if files.is_empty() {
+        return Err(LakeError::source(
+            &source.name,
+            format!("no file at {}: check its `path:`", path.display()),
+        ));
+    }
+    Ok(files)
 }
 
-fn csv_options(source: &Source, format: Format, damaged: Damaged) -> String {
-    let mut options = String::new();
-    let delimiter = source.delimiter.as_deref().or((format == Format::Tsv).then_some("\t"));
-    if let Some(delimiter) = delimiter {
-        options.push_str(&format!(", delim = {}", sql::text(delimiter)));
-    }
-    if let Some(header) = source.header {
-        options.push_str(&format!(", header = {header}"));
-    }
-    if let Some(columns) = &source.columns {
-        options.push_str(&format!(", names = [{}]", texts(columns)));
-    }
-    if !source.null_values.is_empty() {
-        // The empty text stays a missing value beside the declared ones.
-        options.push_str(&format!(", nullstr = ['', {}]", texts(&source.null_values)));
-    }
-    options.push_str(&columns_option(source, "types"));
-    if damaged == Damaged::SetAside {
-        options.push_str(", store_rejects = true, rejects_limit = 0");
-    }
-    options
-}
-
-fn columns_option(source: &Source, option: &str) -> String {
-    if source.types.is_empty() {
-        return String::new();
-    }
-    let entries: Vec<String> = source
-        .types
-        .iter()
-        .map(|(column, type_name)| format!("{}: {}", sql::text(column), sql::text(type_name)))
-        .collect();
-    format!(", {option} = {{{}}}", entries.join(", "))
-}
-
-fn texts(values: &[String]) -> String {
-    values.iter().map(|value| sql::text(value)).collect::<Vec<_>>().join(", ")
-}
-
-/// The files that a pattern names, in name order.
-pub(crate) fn files_of(engine: &Engine, pattern: &str, format: Format) -> Result<Vec<PathBuf>, LakeError> {
-    let pattern = match format {
-        Format::Delta => format!("{}/**", pattern.trim_end_matches('/')),
-        _ => pattern.to_owned(),
-    };
-    let query = format!("SELECT file FROM glob({}) ORDER BY file", sql::text(&pattern));
+/// The files that a glob on this machine or in a bucket matches, in name order.
+pub(crate) fn files_matching(engine: &Engine, pattern: &str) -> Result<Vec<PathBuf>, LakeError> {
+    let query = format!(
+        "SELECT file FROM glob({}) ORDER BY file",
+        sql::text(pattern)
+    );
     let files = engine.rows(&query, "cannot list files", |row| row.get::<_, String>(0))?;
     Ok(files.into_iter().map(PathBuf::from).collect())
+}
+
+/// The files whose content is that of what is read: itself, or all files of a Delta table with its log.
+pub(crate) fn content_files(file: &Path, format: Format) -> Result<Vec<PathBuf>, LakeError> {
+    match format {
+        Format::Delta => {
+            let log = visible_files(&file.join("_delta_log"))?;
+            let mut files = visible_files(file)?;
+            files.extend(log);
+            Ok(files)
+        }
+        _ => Ok(vec![file.to_owned()]),
+    }
+}
+
+/// The absolute form of a path, for messages and keys.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_format_is_told_by_the_name() {
+        let formats = [
+            ("orders.csv", Some(Format::Csv)),
+            ("Orders.CSV.GZ", Some(Format::Csv)),
+            ("orders.tsv.zst", Some(Format::Tsv)),
+            ("events.ndjson", Some(Format::Jsonl)),
+            ("part-0.parquet", Some(Format::Parquet)),
+            ("budget.xlsx", Some(Format::Xlsx)),
+            ("orders.dat", None),
+            ("csv", None),
+        ];
+        for (name, format) in formats {
+            assert_eq!(format_of_name(name), format, "{name}");
+        }
+    }
 }

@@ -20,10 +20,25 @@ pub fn interval(span: Span) -> String {
     format!("INTERVAL '{span}'")
 }
 
-/// Whether `sql` mentions `name` as a word: not inside another name.
+/// A list of texts.
+pub(crate) fn texts<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> String {
+    let literals: Vec<String> = values
+        .into_iter()
+        .map(|value| text(value.as_ref()))
+        .collect();
+    format!("[{}]", literals.join(", "))
+}
+
+/// Whether `sql` mentions `name` as a word, in whatever case: not inside another name.
+///
+/// ```
+/// assert!(lake::sql::mentions("SELECT * FROM Orders", "orders"));
+/// assert!(!lake::sql::mentions("SELECT * FROM old_orders", "orders"));
+/// ```
 pub fn mentions(sql: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    sql.match_indices(name).any(|(start, _)| {
+    let (sql, name) = (sql.to_lowercase(), name.to_lowercase());
+    sql.match_indices(&name).any(|(start, _)| {
         let before = sql[..start].chars().next_back();
         let after = sql[start + name.len()..].chars().next();
         !before.is_some_and(is_part) && !after.is_some_and(is_part)

@@ -17,7 +17,12 @@ pub struct Provenance {
 }
 
 impl Provenance {
-    pub(crate) fn of(catalog: &Catalog, lake: &Lake) -> Result<Self, LakeError> {
+    /// That of what has been read so far.
+    ///
+    /// # Errors
+    ///
+    /// Where the engine does not say its version.
+    pub fn of(catalog: &Catalog, lake: &Lake) -> Result<Self, LakeError> {
         Ok(Self {
             sources: lake.versions(),
             definitions: catalog.definitions_hash(),

@@ -1,1 +1,10 @@
+//! Findings for people and for programs: terminal tables, JSON, and one self-contained HTML page.
+//!
+//! All three show the same numbers. [`terminal`] and [`html`] round them as [`format`](mod@format) says; [`json`]
+//! keeps them whole. What a finding refuses is shown as its reason, in the place where the number would be.
 
+pub mod format;
+pub mod html;
+pub mod json;
+pub mod terminal;
+mod words;

@@ -17,7 +17,8 @@ pub(crate) const SECOND_YEAR: f64 = 364.0;
 /// mean 1 over the data. Times are days since the start of the data.
 #[derive(Debug, Clone)]
 pub(crate) struct Calendar {
-    start: Date,
+    /// Days from 1970 to the start.
+    epoch: i64,
     /// `cumulative[d]` is the integral of the factor from 0 to day `d`; `cumulative[DAYS]` is `DAYS`.
     cumulative: Vec<f64>,
 }
@@ -26,9 +27,12 @@ pub(crate) struct Calendar {
 const WEEK: [f64; 7] = [0.92, 0.90, 0.93, 0.97, 1.08, 1.14, 1.06];
 
 /// January to December.
-const SEASONS: [f64; 12] = [0.92, 0.90, 0.96, 0.98, 1.00, 0.99, 0.94, 0.93, 0.99, 1.02, 1.18, 1.20];
+const SEASONS: [f64; 12] = [
+    0.92, 0.90, 0.96, 0.98, 1.00, 0.99, 0.94, 0.93, 0.99, 1.02, 1.18, 1.20,
+];
 
 impl Calendar {
+    /// `start` is one that the settings allow: the calendar of dates goes on long enough after it.
     pub(crate) fn new(start: Date) -> Self {
         let factor = |date: Date| {
             let weekday = date.weekday().to_monday_zero_offset() as usize;
@@ -41,15 +45,14 @@ impl Calendar {
             total += factor(date);
             cumulative.push(total);
         }
-        // A start so late that the calendar of dates ends is refused by the settings; such days would be 1.
-        while cumulative.len() <= DAYS {
-            total += 1.0;
-            cumulative.push(total);
-        }
         for value in &mut cumulative {
             *value *= END / total;
         }
-        Self { start, cumulative }
+        let since_epoch = start.duration_since(Date::constant(1970, 1, 1));
+        Self {
+            epoch: since_epoch.as_secs() / 86_400,
+            cumulative,
+        }
     }
 
     /// The integral of the factor from 0 to `time`, for `time` from 0 to [`END`].
@@ -61,16 +64,18 @@ impl Calendar {
 
     /// The time at which the integral reaches `value`: the inverse of [`Calendar::integral`].
     pub(crate) fn time_of(&self, value: f64) -> f64 {
-        let day = self.cumulative.partition_point(|&c| c <= value).clamp(1, DAYS) - 1;
+        let day = self
+            .cumulative
+            .partition_point(|&c| c <= value)
+            .clamp(1, DAYS)
+            - 1;
         let (before, after) = (self.cumulative[day], self.cumulative[day + 1]);
         (day as f64 + (value - before) / (after - before)).min(END)
     }
 
     /// Whole microseconds since 1970 of a time, cut to the second.
     pub(crate) fn microseconds(&self, time: f64) -> i64 {
-        let epoch = Date::constant(1970, 1, 1);
-        let days = epoch.duration_until(self.start).as_secs();
-        (days + (time * 86_400.0).floor() as i64) * 1_000_000
+        (self.epoch * 86_400 + (time * 86_400.0).floor() as i64) * 1_000_000
     }
 }
 

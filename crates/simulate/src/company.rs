@@ -2,6 +2,12 @@
 //!
 //! Everything is declared here once; the simulation, the truth and the catalog's documents are made from it.
 
+mod experiments;
+mod initiatives;
+
+pub(crate) use experiments::EXPERIMENTS;
+pub(crate) use initiatives::INITIATIVES;
+
 /// A team, a channel or anything else that has only a name and a description.
 #[derive(Debug)]
 pub(crate) struct Named {
@@ -83,12 +89,22 @@ pub(crate) struct Response {
 
 impl Response {
     /// No change for anyone.
-    const NONE: Self = Self { mean: 0.0, region: [0.0; 4], newbie: 0.0, tier: [0.0; 3], spread: 0.0 };
+    const NONE: Self = Self {
+        mean: 0.0,
+        region: [0.0; 4],
+        newbie: 0.0,
+        tier: [0.0; 3],
+        spread: 0.0,
+    };
 }
 
 impl Effect {
     /// No effect on anyone.
-    pub(crate) const NONE: Self = Self { orders: Response::NONE, value: 0.0, visits: 0.0 };
+    pub(crate) const NONE: Self = Self {
+        orders: Response::NONE,
+        value: 0.0,
+        visits: 0.0,
+    };
 }
 
 /// The bounds of the factor on a customer's order rate.
@@ -195,533 +211,125 @@ pub(crate) const CATEGORIES: [(&str, f64); 6] = [
 pub(crate) const STAGES: [&str; 4] = ["awareness", "consideration", "purchase", "retention"];
 
 pub(crate) static TEAMS: [Named; 5] = [
-    Named { name: "lifecycle", description: "E-mail and everything that follows a customer over time." },
-    Named { name: "web", description: "Home page, product pages and checkout." },
-    Named { name: "app", description: "The app and its notifications." },
-    Named { name: "loyalty", description: "The loyalty programme and its offers." },
-    Named { name: "data-science", description: "Models that choose content for one customer at a time." },
+    Named {
+        name: "lifecycle",
+        description: "E-mail and everything that follows a customer over time.",
+    },
+    Named {
+        name: "web",
+        description: "Home page, product pages and checkout.",
+    },
+    Named {
+        name: "app",
+        description: "The app and its notifications.",
+    },
+    Named {
+        name: "loyalty",
+        description: "The loyalty programme and its offers.",
+    },
+    Named {
+        name: "data-science",
+        description: "Models that choose content for one customer at a time.",
+    },
 ];
 
 pub(crate) static CHANNELS: [Named; 6] = [
-    Named { name: "email", description: "E-mail newsletters and offers." },
-    Named { name: "home-page", description: "The shop's home page." },
-    Named { name: "product-page", description: "Modules on product pages." },
-    Named { name: "checkout", description: "Cart and checkout." },
-    Named { name: "app-push", description: "Notifications of the app." },
-    Named { name: "sms", description: "Text messages." },
+    Named {
+        name: "email",
+        description: "E-mail newsletters and offers.",
+    },
+    Named {
+        name: "home-page",
+        description: "The shop's home page.",
+    },
+    Named {
+        name: "product-page",
+        description: "Modules on product pages.",
+    },
+    Named {
+        name: "checkout",
+        description: "Cart and checkout.",
+    },
+    Named {
+        name: "app-push",
+        description: "Notifications of the app.",
+    },
+    Named {
+        name: "sms",
+        description: "Text messages.",
+    },
 ];
 
 pub(crate) static CONTENT: [Content; 14] = [
-    Content { name: "newsletter", channels: &["email"], stage: "retention" },
-    Content { name: "newsletter-with-name", channels: &["email"], stage: "retention" },
-    Content { name: "next-purchase-picks", channels: &["email"], stage: "consideration" },
-    Content { name: "tier-offer", channels: &["email", "sms"], stage: "retention" },
-    Content { name: "bestsellers", channels: &["home-page", "product-page"], stage: "awareness" },
-    Content { name: "new-home-page", channels: &["home-page"], stage: "awareness" },
-    Content { name: "recommended-for-you", channels: &["home-page"], stage: "consideration" },
-    Content { name: "weather-banner", channels: &["home-page"], stage: "awareness" },
-    Content { name: "plain-checkout", channels: &["checkout"], stage: "purchase" },
-    Content { name: "countdown", channels: &["checkout"], stage: "purchase" },
-    Content { name: "personal-bundle", channels: &["product-page"], stage: "purchase" },
-    Content { name: "app-news", channels: &["app-push"], stage: "awareness" },
-    Content { name: "abandoned-product", channels: &["app-push"], stage: "consideration" },
-    Content { name: "journey-step", channels: &["email", "home-page", "app-push"], stage: "consideration" },
-];
-
-pub(crate) static INITIATIVES: [Initiative; 10] = [
-    Initiative {
-        name: "home-page-redesign",
-        description: "A new home page, the same for everyone.",
-        team: "web",
-        level: 0,
-        channels: &["home-page"],
-        content: &["new-home-page"],
-        hypothesis: "A clearer home page sells more to everyone.",
-        costs: &[Cost { name: "redesign", description: "Agency and build.", per: Per::Once(2_400.0) }],
-    },
-    Initiative {
-        name: "first-name-emails",
-        description: "Newsletters that greet by first name.",
-        team: "lifecycle",
-        level: 1,
+    Content {
+        name: "newsletter",
         channels: &["email"],
-        content: &["newsletter-with-name"],
-        hypothesis: "A newsletter that greets by name is read and sells more.",
-        costs: &[
-            Cost { name: "first-name-set-up", description: "Templates and data feed.", per: Per::Once(400.0) },
-            Cost { name: "first-name-sending", description: "Sending, an e-mail.", per: Per::Touch(0.002) },
-        ],
+        stage: "retention",
     },
-    Initiative {
-        name: "weather-banners",
-        description: "Home-page banners that follow the local weather.",
-        team: "web",
-        level: 2,
-        channels: &["home-page"],
-        content: &["weather-banner"],
-        hypothesis: "What suits today's weather sells, above all where the weather changes.",
-        costs: &[
-            Cost { name: "weather-set-up", description: "Banners and rules.", per: Per::Once(600.0) },
-            Cost {
-                name: "weather-data",
-                description: "The weather service.",
-                per: Per::Month { amount: 350.0, months: 3 },
-            },
-        ],
+    Content {
+        name: "newsletter-with-name",
+        channels: &["email"],
+        stage: "retention",
     },
-    Initiative {
-        name: "checkout-countdown",
-        description: "Offers at checkout that run out, by segment.",
-        team: "web",
-        level: 3,
-        channels: &["checkout"],
-        content: &["countdown"],
-        hypothesis: "A deadline makes hesitant segments complete their order.",
-        costs: &[Cost { name: "countdown-build", description: "Design and build.", per: Per::Once(500.0) }],
+    Content {
+        name: "next-purchase-picks",
+        channels: &["email"],
+        stage: "consideration",
     },
-    Initiative {
-        name: "loyalty-offers",
-        description: "Discounts by loyalty tier, by e-mail and text message.",
-        team: "loyalty",
-        level: 3,
+    Content {
+        name: "tier-offer",
         channels: &["email", "sms"],
-        content: &["tier-offer"],
-        hypothesis: "An offer that fits the tier brings customers back sooner.",
-        costs: &[
-            Cost { name: "loyalty-discounts", description: "The discounts given.", per: Per::Revenue(0.08) },
-            Cost { name: "loyalty-sending", description: "Sending, a message.", per: Per::Touch(0.01) },
-        ],
+        stage: "retention",
     },
-    Initiative {
-        name: "home-recommendations",
-        description: "Products on the home page chosen from what the customer looked at and bought.",
-        team: "data-science",
-        level: 4,
+    Content {
+        name: "bestsellers",
+        channels: &["home-page", "product-page"],
+        stage: "awareness",
+    },
+    Content {
+        name: "new-home-page",
         channels: &["home-page"],
-        content: &["recommended-for-you"],
-        hypothesis: "Customers with a history buy more when they see what goes with it.",
-        costs: &[
-            Cost { name: "recommender-build", description: "First model and integration.", per: Per::Once(1_800.0) },
-            Cost {
-                name: "recommender-platform",
-                description: "Platform and upkeep.",
-                per: Per::Month { amount: 450.0, months: 4 },
-            },
-        ],
+        stage: "awareness",
     },
-    Initiative {
-        name: "push-reminders",
-        description: "App notifications about products that were looked at and not bought.",
-        team: "app",
-        level: 4,
-        channels: &["app-push"],
-        content: &["abandoned-product"],
-        hypothesis: "A reminder of what was left behind brings the customer back to buy it.",
-        costs: &[
-            Cost {
-                name: "push-platform",
-                description: "The notification service.",
-                per: Per::Month { amount: 250.0, months: 2 },
-            },
-            Cost { name: "push-sending", description: "Sending, a notification.", per: Per::Touch(0.001) },
-        ],
-    },
-    Initiative {
-        name: "next-purchase-emails",
-        description: "E-mails with the products that a model expects the customer to need next.",
-        team: "data-science",
-        level: 5,
-        channels: &["email"],
-        content: &["next-purchase-picks"],
-        hypothesis: "The right product at the right time is bought, more so by loyal customers.",
-        costs: &[
-            Cost {
-                name: "next-purchase-model",
-                description: "The model and its upkeep.",
-                per: Per::Month { amount: 700.0, months: 3 },
-            },
-            Cost {
-                name: "next-purchase-licence",
-                description: "Licence, a customer scored.",
-                per: Per::Customer(0.05),
-            },
-            Cost { name: "next-purchase-sending", description: "Sending, an e-mail.", per: Per::Touch(0.002) },
-        ],
-    },
-    Initiative {
-        name: "dynamic-bundles",
-        description: "Product bundles put together and priced for one customer.",
-        team: "data-science",
-        level: 5,
-        channels: &["product-page"],
-        content: &["personal-bundle"],
-        hypothesis: "A bundle made for the customer makes orders larger.",
-        costs: &[
-            Cost { name: "bundle-engine", description: "Engine and integration.", per: Per::Once(14_000.0) },
-            Cost { name: "bundle-discounts", description: "The discounts given.", per: Per::Revenue(0.02) },
-        ],
-    },
-    Initiative {
-        name: "one-to-one-journeys",
-        description: "One decision for each customer across e-mail, home page and app.",
-        team: "lifecycle",
-        level: 6,
-        channels: &["email", "home-page", "app-push"],
-        content: &["journey-step"],
-        hypothesis: "Channels that act as one sell more than each on its own.",
-        costs: &[
-            Cost { name: "journey-integration", description: "Joining the channels.", per: Per::Once(4_000.0) },
-            Cost {
-                name: "journey-platform",
-                description: "The decision platform.",
-                per: Per::Month { amount: 1_500.0, months: 3 },
-            },
-            Cost { name: "journey-sending", description: "Delivery, a touch.", per: Per::Touch(0.003) },
-        ],
-    },
-];
-
-const GENERIC: Arm = Arm {
-    name: "generic",
-    role: "generic",
-    initiative: None,
-    share: 0.5,
-    effect: Effect::NONE,
-    content: &[],
-};
-
-const PERSONALIZED: Arm = Arm { name: "personalized", role: "personalized", ..GENERIC };
-
-const METRICS: &[&str] = &["conversion", "orders", "average-order-value", "visits"];
-
-/// In the order of their first day. Those of the first year have no effect left when the second begins.
-pub(crate) static EXPERIMENTS: [Experiment; 10] = [
-    Experiment {
-        id: 1,
-        name: "platform-check",
-        description: "Both arms get the same: the test that the testing works.",
-        hypothesis: "There is no difference between two groups that are treated alike.",
-        assigned: (60.0, 74.0),
-        exposure: Exposure::AtOnce,
-        enrolled: 0.8,
-        arms: &[
-            Arm { name: "a", content: &["newsletter"], ..GENERIC },
-            Arm { name: "b", content: &["newsletter"], ..PERSONALIZED },
-        ],
-        channels: &["email"],
-        touches: Touches::None,
-        primary: "revenue",
-        secondary: METRICS,
-        covariates: &["tenure_days"],
-        segments: &["region"],
-        rolled_out: false,
-    },
-    Experiment {
-        id: 2,
-        name: "home-page-redesign",
-        description: "The old home page against the new.",
-        hypothesis: "The new home page raises revenue in the four weeks after a customer first sees it.",
-        assigned: (90.0, 118.0),
-        exposure: Exposure::FirstVisit { until: 150.0 },
-        enrolled: 1.0,
-        arms: &[
-            Arm { content: &["bestsellers"], ..GENERIC },
-            Arm {
-                name: "redesign",
-                initiative: Some("home-page-redesign"),
-                content: &["new-home-page"],
-                effect: Effect {
-                    orders: Response { mean: 0.05, spread: 0.05, ..Response::NONE },
-                    visits: 0.05,
-                    ..Effect::NONE
-                },
-                ..PERSONALIZED
-            },
-        ],
+    Content {
+        name: "recommended-for-you",
         channels: &["home-page"],
-        touches: Touches::EveryVisit,
-        primary: "revenue",
-        secondary: METRICS,
-        covariates: &["tenure_days"],
-        segments: &["region", "newbie", "device"],
-        rolled_out: true,
+        stage: "consideration",
     },
-    Experiment {
-        id: 3,
-        name: "email-levels",
-        description: "How much personalization an e-mail needs: none, the first name, or a prediction.",
-        hypothesis: "A predicted product raises revenue in the following four weeks; a first name does not.",
-        assigned: (150.0, 178.0),
-        exposure: Exposure::AtOnce,
-        enrolled: 1.0,
-        arms: &[
-            Arm { share: 0.34, content: &["newsletter"], ..GENERIC },
-            Arm {
-                name: "first-name",
-                initiative: Some("first-name-emails"),
-                share: 0.33,
-                content: &["newsletter-with-name"],
-                ..PERSONALIZED
-            },
-            Arm {
-                name: "next-purchase",
-                initiative: Some("next-purchase-emails"),
-                share: 0.33,
-                content: &["next-purchase-picks"],
-                effect: Effect {
-                    orders: Response {
-                        mean: 0.12,
-                        newbie: -0.08,
-                        tier: [0.0, 0.05, 0.10],
-                        spread: 0.10,
-                        ..Response::NONE
-                    },
-                    value: 0.02,
-                    visits: 0.10,
-                },
-                ..PERSONALIZED
-            },
-        ],
-        channels: &["email"],
-        touches: Touches::EveryDays(7),
-        primary: "revenue",
-        secondary: METRICS,
-        covariates: &["tenure_days"],
-        segments: &["loyalty_tier", "newbie"],
-        rolled_out: false,
-    },
-    Experiment {
-        id: 4,
-        name: "home-recommendations",
-        description: "Bestsellers, own recommendations, or recommendations made for somebody else.",
-        hypothesis: "Recommendations raise revenue, and they do because they fit the customer, not because they vary.",
-        assigned: (200.0, 250.0),
-        exposure: Exposure::FirstVisit { until: 290.0 },
-        enrolled: 1.0,
-        arms: &[
-            Arm { share: 0.4, content: &["bestsellers"], ..GENERIC },
-            Arm {
-                initiative: Some("home-recommendations"),
-                share: 0.4,
-                content: &["recommended-for-you"],
-                effect: Effect {
-                    orders: Response { mean: 0.13, newbie: -0.12, spread: 0.12, ..Response::NONE },
-                    value: 0.03,
-                    visits: 0.08,
-                },
-                ..PERSONALIZED
-            },
-            Arm {
-                name: "shuffled",
-                role: "shuffled",
-                share: 0.2,
-                content: &["recommended-for-you"],
-                effect: Effect {
-                    orders: Response { mean: -0.02, spread: 0.05, ..Response::NONE },
-                    visits: 0.04,
-                    ..Effect::NONE
-                },
-                ..GENERIC
-            },
-        ],
+    Content {
+        name: "weather-banner",
         channels: &["home-page"],
-        touches: Touches::EveryVisit,
-        primary: "revenue",
-        secondary: METRICS,
-        covariates: &["tenure_days"],
-        segments: &["newbie", "region", "device"],
-        rolled_out: true,
+        stage: "awareness",
     },
-    Experiment {
-        id: 5,
-        name: "push-reminders",
-        description: "News for everyone against reminders of what was left behind.",
-        hypothesis: "Reminders raise the number of orders in the following four weeks.",
-        assigned: (230.0, 272.0),
-        exposure: Exposure::AtOnce,
-        enrolled: 0.8,
-        arms: &[
-            Arm { content: &["app-news"], ..GENERIC },
-            Arm {
-                initiative: Some("push-reminders"),
-                content: &["abandoned-product"],
-                effect: Effect {
-                    orders: Response { mean: -0.13, newbie: 0.25, spread: 0.15, ..Response::NONE },
-                    visits: 0.15,
-                    ..Effect::NONE
-                },
-                ..PERSONALIZED
-            },
-        ],
-        channels: &["app-push"],
-        touches: Touches::EveryDays(4),
-        primary: "orders",
-        secondary: &["revenue", "conversion", "visits"],
-        covariates: &["tenure_days"],
-        segments: &["newbie", "device"],
-        rolled_out: false,
-    },
-    Experiment {
-        id: 6,
-        name: "weather-banners",
-        description: "One banner for all against the banner of the day's weather.",
-        hypothesis: "Weather banners raise revenue, above all in the north.",
-        assigned: (400.0, 442.0),
-        exposure: Exposure::FirstVisit { until: 470.0 },
-        enrolled: 1.0,
-        arms: &[
-            Arm { content: &["bestsellers"], ..GENERIC },
-            Arm {
-                initiative: Some("weather-banners"),
-                content: &["weather-banner"],
-                effect: Effect {
-                    orders: Response {
-                        mean: 0.04,
-                        region: [0.12, 0.02, -0.06, 0.0],
-                        spread: 0.08,
-                        ..Response::NONE
-                    },
-                    visits: 0.02,
-                    ..Effect::NONE
-                },
-                ..PERSONALIZED
-            },
-        ],
-        channels: &["home-page"],
-        touches: Touches::EveryVisit,
-        primary: "revenue",
-        secondary: METRICS,
-        covariates: &["tenure_days", "engagement"],
-        segments: &["region", "newbie"],
-        rolled_out: false,
-    },
-    Experiment {
-        id: 7,
-        name: "loyalty-offers",
-        description: "The newsletter against offers by loyalty tier.",
-        hypothesis: "Tier offers raise the share of customers who buy within four weeks.",
-        assigned: (430.0, 472.0),
-        exposure: Exposure::AtOnce,
-        enrolled: 0.9,
-        arms: &[
-            Arm { content: &["newsletter"], ..GENERIC },
-            Arm {
-                initiative: Some("loyalty-offers"),
-                content: &["tier-offer"],
-                effect: Effect {
-                    orders: Response { mean: 0.10, tier: [0.0, 0.06, 0.12], spread: 0.10, ..Response::NONE },
-                    value: -0.03,
-                    visits: 0.10,
-                },
-                ..PERSONALIZED
-            },
-        ],
-        channels: &["email", "sms"],
-        touches: Touches::EveryDays(14),
-        primary: "conversion",
-        secondary: &["revenue", "orders", "average-order-value"],
-        covariates: &["tenure_days"],
-        segments: &["loyalty_tier", "region"],
-        rolled_out: false,
-    },
-    Experiment {
-        id: 8,
-        name: "checkout-countdown",
-        description: "A plain checkout against offers that run out.",
-        hypothesis: "A countdown raises the share of visitors who buy within four weeks.",
-        assigned: (490.0, 525.0),
-        exposure: Exposure::FirstVisit { until: 550.0 },
-        enrolled: 0.8,
-        arms: &[
-            Arm { content: &["plain-checkout"], ..GENERIC },
-            Arm {
-                initiative: Some("checkout-countdown"),
-                content: &["countdown"],
-                effect: Effect {
-                    orders: Response {
-                        mean: -0.08,
-                        tier: [0.04, 0.0, -0.06],
-                        spread: 0.10,
-                        ..Response::NONE
-                    },
-                    value: -0.01,
-                    ..Effect::NONE
-                },
-                ..PERSONALIZED
-            },
-        ],
+    Content {
+        name: "plain-checkout",
         channels: &["checkout"],
-        touches: Touches::EveryVisit,
-        primary: "conversion",
-        secondary: &["revenue", "orders"],
-        covariates: &["tenure_days"],
-        segments: &["loyalty_tier", "device"],
-        rolled_out: false,
+        stage: "purchase",
     },
-    Experiment {
-        id: 9,
-        name: "dynamic-bundles",
-        description: "Nine of ten visitors see personal bundles, one of ten the bestsellers.",
-        hypothesis: "Personal bundles raise revenue by larger orders, not by more of them.",
-        assigned: (540.0, 582.0),
-        exposure: Exposure::FirstVisit { until: 610.0 },
-        enrolled: 1.0,
-        arms: &[
-            Arm { share: 0.1, content: &["bestsellers"], ..GENERIC },
-            Arm {
-                initiative: Some("dynamic-bundles"),
-                share: 0.9,
-                content: &["personal-bundle"],
-                effect: Effect {
-                    orders: Response { mean: 0.01, spread: 0.05, ..Response::NONE },
-                    value: 0.10,
-                    visits: 0.0,
-                },
-                ..PERSONALIZED
-            },
-        ],
+    Content {
+        name: "countdown",
+        channels: &["checkout"],
+        stage: "purchase",
+    },
+    Content {
+        name: "personal-bundle",
         channels: &["product-page"],
-        touches: Touches::EveryVisit,
-        primary: "revenue",
-        secondary: &["average-order-value", "orders", "conversion"],
-        covariates: &["tenure_days"],
-        segments: &["loyalty_tier", "device"],
-        rolled_out: false,
+        stage: "purchase",
     },
-    Experiment {
-        id: 10,
-        name: "one-to-one-journeys",
-        description: "Channels that each act alone against one decision across all of them.",
-        hypothesis: "One-to-one journeys raise revenue in the following four weeks in every region.",
-        assigned: (590.0, 646.0),
-        exposure: Exposure::AtOnce,
-        enrolled: 1.0,
-        arms: &[
-            Arm { content: &["newsletter", "bestsellers", "app-news"], ..GENERIC },
-            Arm {
-                initiative: Some("one-to-one-journeys"),
-                content: &["journey-step"],
-                effect: Effect {
-                    orders: Response {
-                        mean: 0.15,
-                        newbie: 0.05,
-                        region: [0.0, 0.02, 0.0, -0.03],
-                        tier: [-0.02, 0.02, 0.04],
-                        spread: 0.20,
-                    },
-                    value: 0.02,
-                    visits: 0.15,
-                },
-                ..PERSONALIZED
-            },
-        ],
+    Content {
+        name: "app-news",
+        channels: &["app-push"],
+        stage: "awareness",
+    },
+    Content {
+        name: "abandoned-product",
+        channels: &["app-push"],
+        stage: "consideration",
+    },
+    Content {
+        name: "journey-step",
         channels: &["email", "home-page", "app-push"],
-        touches: Touches::EveryDays(5),
-        primary: "revenue",
-        secondary: METRICS,
-        covariates: &["tenure_days"],
-        segments: &["newbie", "region", "loyalty_tier"],
-        rolled_out: false,
+        stage: "consideration",
     },
 ];
 
@@ -740,19 +348,37 @@ mod tests {
         let channels = || CHANNELS.iter().map(|c| c.name);
         let content = || CONTENT.iter().map(|c| c.name);
         for piece in &CONTENT {
-            assert!(piece.channels.iter().all(|c| position(channels(), c).is_some()));
+            assert!(
+                piece
+                    .channels
+                    .iter()
+                    .all(|c| position(channels(), c).is_some())
+            );
             assert!(position(STAGES, piece.stage).is_some());
         }
         for initiative in &INITIATIVES {
             assert!(position(TEAMS.iter().map(|t| t.name), initiative.team).is_some());
-            assert!(initiative.channels.iter().all(|c| position(channels(), c).is_some()));
-            assert!(initiative.content.iter().all(|c| position(content(), c).is_some()));
+            assert!(
+                initiative
+                    .channels
+                    .iter()
+                    .all(|c| position(channels(), c).is_some())
+            );
+            assert!(
+                initiative
+                    .content
+                    .iter()
+                    .all(|c| position(content(), c).is_some())
+            );
         }
         for arm in EXPERIMENTS.iter().flat_map(|e| e.arms) {
             assert!(!arm.content.is_empty());
             assert!(arm.content.iter().all(|c| position(content(), c).is_some()));
             let initiatives = INITIATIVES.iter().map(|i| i.name);
-            assert!(arm.initiative.is_none_or(|name| position(initiatives, name).is_some()));
+            assert!(
+                arm.initiative
+                    .is_none_or(|name| position(initiatives, name).is_some())
+            );
         }
         let levels: Vec<u8> = INITIATIVES.iter().map(|i| i.level).collect();
         assert!((0..=6).all(|level| levels.contains(&level)));
@@ -769,7 +395,11 @@ mod tests {
                 Exposure::AtOnce => experiment.assigned.1,
                 Exposure::FirstVisit { until } => until,
             };
-            let year_end = if experiment.assigned.0 < SECOND_YEAR { SECOND_YEAR } else { END };
+            let year_end = if experiment.assigned.0 < SECOND_YEAR {
+                SECOND_YEAR
+            } else {
+                END
+            };
             assert!(last_exposure + WINDOW < year_end, "{}", experiment.name);
             assert!(!experiment.rolled_out || year_end == SECOND_YEAR);
         }

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 pub enum SimulateError {
     /// The settings ask for a company that cannot be made.
     #[error("a simulated company needs {expected}, not {found}")]
-    Settings { expected: &'static str, found: String },
+    Settings {
+        expected: &'static str,
+        found: String,
+    },
     /// The folder holds something that this crate did not write.
     #[error("the folder {} is not empty and was not written by a simulation; name another one", .0.display())]
     Occupied(PathBuf),
@@ -16,13 +19,19 @@ pub enum SimulateError {
     Io { path: PathBuf, source: io::Error },
     /// A Parquet file could not be written.
     #[error("{}: {source}", path.display())]
-    Parquet { path: PathBuf, source: parquet::errors::ParquetError },
+    Parquet {
+        path: PathBuf,
+        source: parquet::errors::ParquetError,
+    },
     /// A table could not be put together.
     #[error("a simulated table could not be built: {0}")]
     Table(#[from] arrow::error::ArrowError),
     /// The truth is not what this version writes.
     #[error("{}: {source}", path.display())]
-    Truth { path: PathBuf, source: serde_json::Error },
+    Truth {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
     /// A worker thread ended before its work was done.
     #[error("a worker of the simulation ended early")]
     Interrupted,
@@ -31,11 +40,17 @@ pub enum SimulateError {
 impl SimulateError {
     /// For `map_err` on a file operation.
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
-        move |source| Self::Io { path: path.to_owned(), source }
+        move |source| Self::Io {
+            path: path.to_owned(),
+            source,
+        }
     }
 
     /// For `map_err` on a Parquet operation.
     pub(crate) fn parquet(path: &Path) -> impl FnOnce(parquet::errors::ParquetError) -> Self + '_ {
-        move |source| Self::Parquet { path: path.to_owned(), source }
+        move |source| Self::Parquet {
+            path: path.to_owned(),
+            source,
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::tables::{FILES, Names, Tables};
 use crate::touches::Showcase;
 
 /// Customers that are simulated together.
-const CHUNK: u64 = 4_096;
+const CHUNK: u64 = 1_024;
 
 /// What became of some customers.
 pub(crate) struct Chunk {
@@ -21,7 +21,7 @@ pub(crate) struct Chunk {
     pub(crate) oracle: Oracle,
 }
 
-/// Simulates customers `0..customers` and hands them to `consume` in their order, some thousand at a time.
+/// Simulates customers `0..customers` and hands them to `consume` in their order, some at a time.
 ///
 /// Thread `t` of `threads` makes the chunks `t`, `t + threads`, ..., and never has more than two ready that are not
 /// consumed: memory does not grow with the number of customers, and what is consumed does not depend on `threads`.
@@ -40,7 +40,10 @@ pub(crate) fn generate(
                 let (names, showcase) = (&names, &showcase);
                 scope.spawn(move || {
                     let numbers = (worker..chunks).step_by(threads);
-                    send_all(&sender, numbers.map(|number| chunk(simulator, customers, number, names, showcase)));
+                    send_all(
+                        &sender,
+                        numbers.map(|number| chunk(simulator, customers, number, names, showcase)),
+                    );
                 });
                 receiver
             })
@@ -82,5 +85,9 @@ fn chunk(
             oracle.add_touches(enrolment.experiment, enrolment.arm, touches.len() as u64);
         }
     }
-    Ok(Chunk { customers: indices.end - indices.start, batches: tables.into_batches(names)?, oracle })
+    Ok(Chunk {
+        customers: indices.end - indices.start,
+        batches: tables.into_batches(names)?,
+        oracle,
+    })
 }

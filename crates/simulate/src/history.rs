@@ -95,7 +95,11 @@ pub(crate) struct Simulator {
 
 impl Simulator {
     pub(crate) fn new(seed: u64, calendar: Calendar, population: Population) -> Self {
-        Self { seed, calendar, sampler: Sampler::new(seed, population) }
+        Self {
+            seed,
+            calendar,
+            sampler: Sampler::new(seed, population),
+        }
     }
 
     pub(crate) fn history(&self, index: u64) -> History {
@@ -120,7 +124,11 @@ impl Simulator {
             })
             .collect();
         actives.extend(self.rolled_out(&customer));
-        let programme: Vec<Active> = actives.iter().copied().filter(|a| a.from >= SECOND_YEAR).collect();
+        let programme: Vec<Active> = actives
+            .iter()
+            .copied()
+            .filter(|a| a.from >= SECOND_YEAR)
+            .collect();
         if held_out {
             actives.retain(|a| a.from < SECOND_YEAR);
             enrolments.retain(|e| e.assigned < SECOND_YEAR);
@@ -130,7 +138,15 @@ impl Simulator {
         let pieces = pieces(&actives, born, died);
         let orders = self.orders(&customer, &pieces);
         let visits = self.visits(&customer, &pieces, &browsing, &orders);
-        History { customer, held_out, enrolments, actives, programme, orders, visits }
+        History {
+            customer,
+            held_out,
+            enrolments,
+            actives,
+            programme,
+            orders,
+            visits,
+        }
     }
 
     /// The times of the visits that no experience changes.
@@ -139,14 +155,32 @@ impl Simulator {
         let (born, died) = customer.alive();
         let mut times = Vec::new();
         let rate = |_: &Piece| customer.visit_rate;
-        poisson(&self.calendar, &mut generator, &pieces(&[], born, died), rate, |time, _| times.push(time));
+        poisson(
+            &self.calendar,
+            &mut generator,
+            &pieces(&[], born, died),
+            rate,
+            |time, _| times.push(time),
+        );
         times
     }
 
-    fn enrolment(&self, customer: &Customer, position: usize, browsing: &[f64]) -> Option<Enrolment> {
+    fn enrolment(
+        &self,
+        customer: &Customer,
+        position: usize,
+        browsing: &[f64],
+    ) -> Option<Enrolment> {
         let experiment = &EXPERIMENTS[position];
-        let purpose = |draw| Purpose::Experiment { id: experiment.id, draw };
-        let mut generator = stream(self.seed, purpose(ExperimentDraw::Enrolment), customer.index);
+        let purpose = |draw| Purpose::Experiment {
+            id: experiment.id,
+            draw,
+        };
+        let mut generator = stream(
+            self.seed,
+            purpose(ExperimentDraw::Enrolment),
+            customer.index,
+        );
         if generator.random::<f64>() >= experiment.enrolled {
             return None;
         }
@@ -160,7 +194,10 @@ impl Simulator {
             Exposure::AtOnce => Some(assigned),
             Exposure::FirstVisit { until } => {
                 let first = browsing.partition_point(|&time| time <= assigned);
-                browsing.get(first).filter(|&&time| time < until).map(|time| time + EXPOSURE_DELAY)
+                browsing
+                    .get(first)
+                    .filter(|&&time| time < until)
+                    .map(|time| time + EXPOSURE_DELAY)
             }
         };
         let mut generator = stream(self.seed, purpose(ExperimentDraw::Response), customer.index);
@@ -175,13 +212,23 @@ impl Simulator {
         })
     }
 
-    fn faults(&self, customer: &Customer, experiment: &Experiment, arm: usize, assigned: f64) -> Faults {
-        let purpose = Purpose::Experiment { id: experiment.id, draw: ExperimentDraw::Faults };
+    fn faults(
+        &self,
+        customer: &Customer,
+        experiment: &Experiment,
+        arm: usize,
+        assigned: f64,
+    ) -> Faults {
+        let purpose = Purpose::Experiment {
+            id: experiment.id,
+            draw: ExperimentDraw::Faults,
+        };
         let mut generator = stream(self.seed, purpose, customer.index);
         let duplicated = generator.random::<f64>() < DUPLICATED;
         let two_arms = generator.random::<f64>() < TWO_ARMS;
         let no_engagement = generator.random::<f64>() < NO_ENGAGEMENT;
-        let exposed_again = generator.random::<f64>() < EXPOSED_AGAIN && experiment.exposure != Exposure::AtOnce;
+        let exposed_again =
+            generator.random::<f64>() < EXPOSED_AGAIN && experiment.exposure != Exposure::AtOnce;
         let later = 1.0 + 9.0 * generator.random::<f64>();
         Faults {
             duplicated,
@@ -199,10 +246,19 @@ impl Simulator {
             .iter()
             .filter(|experiment| experiment.rolled_out)
             .map(|experiment| {
-                let purpose = Purpose::Experiment { id: experiment.id, draw: ExperimentDraw::Response };
-                let individual = StandardNormal.sample(&mut stream(self.seed, purpose, customer.index));
+                let purpose = Purpose::Experiment {
+                    id: experiment.id,
+                    draw: ExperimentDraw::Response,
+                };
+                let individual =
+                    StandardNormal.sample(&mut stream(self.seed, purpose, customer.index));
                 let factors = respond(&experiment.arms[1].effect, customer, newbie, individual);
-                Active { experiment: None, from, to: END, factors }
+                Active {
+                    experiment: None,
+                    from,
+                    to: END,
+                    factors,
+                }
             })
             .collect()
     }
@@ -214,32 +270,52 @@ impl Simulator {
         let mut order = |time: f64, value: f64| {
             let amount = customer.order_value * value * self.sampler.order_noise(&mut baskets);
             let category = pick(&mut baskets, CATEGORIES.map(|(_, share)| share));
-            orders.push(Order { time, category, cents: ((amount * 100.0).round() as i64).max(1) });
+            orders.push(Order {
+                time,
+                category,
+                cents: ((amount * 100.0).round() as i64).max(1),
+            });
         };
         // A customer is one by a first order; for those who joined earlier it lies before the data.
         if customer.joined >= 0.0 {
             order(customer.joined, 1.0);
         }
         let rate = |piece: &Piece| customer.purchase_rate * piece.factors.orders;
-        poisson(&self.calendar, &mut times, pieces, rate, |time, piece| order(time, piece.factors.value));
+        poisson(&self.calendar, &mut times, pieces, rate, |time, piece| {
+            order(time, piece.factors.value)
+        });
         orders
     }
 
-    fn visits(&self, customer: &Customer, pieces: &[Piece], browsing: &[f64], orders: &[Order]) -> Vec<Visit> {
+    fn visits(
+        &self,
+        customer: &Customer,
+        pieces: &[Piece],
+        browsing: &[f64],
+        orders: &[Order],
+    ) -> Vec<Visit> {
         let mut generator = stream(self.seed, Purpose::ExtraVisits, customer.index);
         let mut extra = Vec::new();
         let rate = |piece: &Piece| customer.visit_rate * (piece.factors.visits - 1.0);
-        poisson(&self.calendar, &mut generator, pieces, rate, |time, _| extra.push(time));
+        poisson(&self.calendar, &mut generator, pieces, rate, |time, _| {
+            extra.push(time)
+        });
 
         let mut visits: Vec<Visit> = browsing
             .iter()
             .chain(&extra)
             .map(|&time| {
                 let first = if customer.is_newbie(time) { 0.5 } else { 0.1 };
-                let stage = pick(&mut generator, [first, 0.6 - first / 2.0, 0.0, 0.4 - first / 2.0]);
+                let stage = pick(
+                    &mut generator,
+                    [first, 0.6 - first / 2.0, 0.0, 0.4 - first / 2.0],
+                );
                 Visit { time, stage }
             })
-            .chain(orders.iter().map(|order| Visit { time: order.time, stage: 2 }))
+            .chain(orders.iter().map(|order| Visit {
+                time: order.time,
+                stage: 2,
+            }))
             .collect();
         visits.sort_by(|a, b| a.time.total_cmp(&b.time));
         visits
@@ -263,5 +339,152 @@ fn respond(effect: &Effect, customer: &Customer, newbie: bool, individual: f64) 
         orders: (1.0 + change).clamp(FACTOR_BOUNDS.0, FACTOR_BOUNDS.1),
         value: 1.0 + effect.value,
         visits: 1.0 + effect.visits,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::Date;
+
+    use super::*;
+    use crate::process::expected;
+
+    fn simulator(seed: u64) -> Simulator {
+        Simulator::new(
+            seed,
+            Calendar::new(Date::constant(2024, 1, 1)),
+            Population::default(),
+        )
+    }
+
+    /// What the customer did from `from` to `to`: orders, revenue, visits, whether there was an order.
+    fn observed(history: &History, from: f64, to: f64) -> [f64; 4] {
+        let orders: Vec<&Order> = history
+            .orders
+            .iter()
+            .filter(|o| from <= o.time && o.time < to)
+            .collect();
+        let visits = history
+            .visits
+            .iter()
+            .filter(|v| from <= v.time && v.time < to)
+            .count();
+        let revenue = orders.iter().map(|o| o.cents).sum::<i64>() as f64 / 100.0;
+        [
+            orders.len() as f64,
+            revenue,
+            visits as f64,
+            f64::from(u8::from(!orders.is_empty())),
+        ]
+    }
+
+    /// The difference between what is done and what is expected, in every experiment and arm, is noise about zero.
+    #[test]
+    fn customers_do_what_is_expected_of_them() {
+        let simulator = simulator(5);
+        let mut residuals: Vec<(f64, f64, f64)> =
+            vec![(0.0, 0.0, 0.0); (EXPERIMENTS.len() + 1) * 12];
+        for index in 0..3_000 {
+            let history = simulator.history(index);
+            let windows = history.enrolments.iter().filter_map(|e| {
+                let exposed = e.exposed?;
+                Some((e.experiment * 12 + e.arm * 4, exposed, exposed + WINDOW))
+            });
+            let programme = (history.customer.joined < SECOND_YEAR).then(|| {
+                (
+                    EXPERIMENTS.len() * 12 + usize::from(history.held_out) * 4,
+                    SECOND_YEAR,
+                    END,
+                )
+            });
+            for (cell, from, to) in windows.chain(programme) {
+                let e = expected(
+                    &simulator.calendar,
+                    &history.customer,
+                    &history.actives,
+                    from,
+                    to,
+                );
+                let means = [e.orders, e.revenue, e.visits, e.conversion()];
+                for (place, (seen, mean)) in observed(&history, from, to)
+                    .into_iter()
+                    .zip(means)
+                    .enumerate()
+                {
+                    let (n, sum, squares) = &mut residuals[cell + place];
+                    *n += 1.0;
+                    *sum += seen - mean;
+                    *squares += (seen - mean).powi(2);
+                }
+            }
+        }
+        let scores: Vec<f64> = residuals
+            .iter()
+            .filter(|(n, ..)| *n > 0.0)
+            .map(|(_, sum, squares)| sum / squares.sqrt())
+            .collect();
+        assert_eq!(scores.len(), 24 * 4);
+        assert!(scores.iter().all(|z| z.abs() < 4.5), "{scores:?}");
+        // Mean square of 96 correlated scores with variance 1.
+        let spread = scores.iter().map(|z| z * z).sum::<f64>() / scores.len() as f64;
+        assert!((0.4..2.0).contains(&spread), "{spread}");
+    }
+
+    #[test]
+    fn nothing_happens_before_joining_after_death_or_out_of_order() {
+        let simulator = simulator(6);
+        for index in 0..500 {
+            let history = simulator.history(index);
+            let (born, died) = history.customer.alive();
+            assert!(
+                history
+                    .orders
+                    .windows(2)
+                    .all(|pair| pair[0].time <= pair[1].time)
+            );
+            assert!(
+                history
+                    .orders
+                    .iter()
+                    .all(|o| born <= o.time && o.time <= died && o.cents > 0)
+            );
+            assert!(
+                history
+                    .visits
+                    .iter()
+                    .all(|v| born <= v.time && v.time <= died)
+            );
+            assert_eq!(
+                history.visits.iter().filter(|v| v.stage == 2).count(),
+                history.orders.len()
+            );
+            for enrolment in &history.enrolments {
+                assert!(enrolment.assigned > history.customer.joined);
+                assert!(
+                    enrolment
+                        .exposed
+                        .is_none_or(|exposed| exposed >= enrolment.assigned)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_holdout_gets_nothing_in_the_second_year() {
+        let simulator = simulator(7);
+        let histories: Vec<History> = (0..1_500).map(|index| simulator.history(index)).collect();
+        let held_out: Vec<&History> = histories.iter().filter(|h| h.held_out).collect();
+        assert!((45..110).contains(&held_out.len()));
+        for history in held_out {
+            assert!(history.actives.iter().all(|a| a.to <= SECOND_YEAR));
+            assert!(history.enrolments.iter().all(|e| e.assigned < SECOND_YEAR));
+            assert!(history.programme.len() >= 2);
+        }
+        assert!(
+            histories
+                .iter()
+                .filter(|h| !h.held_out)
+                .all(|h| h.programme.iter().all(|a| h.actives.contains(a)))
+        );
     }
 }

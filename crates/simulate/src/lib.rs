@@ -36,6 +36,7 @@ pub use error::SimulateError;
 pub use population::{GammaLaw, Population};
 pub use settings::{Progress, Settings, Written};
 pub use truth::{
-    ArmTruth, CostTruth, EffectTruth, ExperimentTruth, FaultsTruth, InitiativeTruth, SegmentTruth, Truth,
+    ArmTruth, CostTruth, EffectTruth, ExperimentTruth, FaultsTruth, InitiativeTruth, SegmentTruth,
+    Truth,
 };
 pub use write::write_project;

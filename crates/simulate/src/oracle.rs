@@ -2,10 +2,13 @@
 
 use crate::calendar::{Calendar, SECOND_YEAR};
 use crate::company::{
-    COST_BASIS, DEVICES, EXPERIMENTS, INITIATIVES, MARGIN, PROGRAMME, PROGRAMME_ARMS, Per, REGIONS, TIERS, WINDOW,
+    COST_BASIS, DEVICES, EXPERIMENTS, INITIATIVES, MARGIN, PROGRAMME, PROGRAMME_ARMS, Per, REGIONS,
+    TIERS, WINDOW,
 };
 use crate::history::{Enrolment, Faults, History, factors};
-use crate::metrics::{AVERAGE_ORDER_VALUE, Measure, PROGRAMME_DAYS, PROGRAMME_METRICS, WINDOW_METRICS};
+use crate::metrics::{
+    AVERAGE_ORDER_VALUE, Measure, PROGRAMME_DAYS, PROGRAMME_METRICS, WINDOW_METRICS,
+};
 use crate::process::{Active, Expected, expected};
 use crate::truth::{
     ArmTruth, CostTruth, EffectTruth, ExperimentTruth, FaultsTruth, InitiativeTruth, SegmentTruth,
@@ -118,8 +121,13 @@ impl ExperimentSums {
 
 impl Oracle {
     pub(crate) fn new() -> Self {
-        let arms = EXPERIMENTS.iter().map(|experiment| experiment.arms.len()).chain([PROGRAMME_ARMS.len()]);
-        Self { experiments: arms.map(ExperimentSums::new).collect() }
+        let arms = EXPERIMENTS
+            .iter()
+            .map(|experiment| experiment.arms.len())
+            .chain([PROGRAMME_ARMS.len()]);
+        Self {
+            experiments: arms.map(ExperimentSums::new).collect(),
+        }
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
@@ -146,7 +154,12 @@ impl Oracle {
     fn add_enrolment(&mut self, calendar: &Calendar, history: &History, enrolment: &Enrolment) {
         let sums = &mut self.experiments[enrolment.experiment];
         sums.arms[enrolment.arm].assigned += 1;
-        let Faults { duplicated, second, no_engagement, exposed_again } = enrolment.faults;
+        let Faults {
+            duplicated,
+            second,
+            no_engagement,
+            exposed_again,
+        } = enrolment.faults;
         sums.faults.duplicated_assignments += u64::from(duplicated);
         sums.faults.several_arms += u64::from(second.is_some());
         sums.faults.missing_engagement += u64::from(no_engagement);
@@ -179,13 +192,23 @@ impl Oracle {
         let until = SECOND_YEAR + PROGRAMME_DAYS;
         let under = [&[], history.programme.as_slice()]
             .map(|actives| expected(calendar, &history.customer, actives, SECOND_YEAR, until));
-        sums.add(arm, &groups(history, history.customer.is_newbie(SECOND_YEAR)), &under);
+        sums.add(
+            arm,
+            &groups(history, history.customer.is_newbie(SECOND_YEAR)),
+            &under,
+        );
     }
 
     pub(crate) fn experiments(&self) -> Vec<ExperimentTruth> {
         let declared = EXPERIMENTS
             .iter()
-            .map(|e| (e.name, e.arms.iter().map(|arm| arm.name).collect::<Vec<_>>(), &WINDOW_METRICS[..]))
+            .map(|e| {
+                (
+                    e.name,
+                    e.arms.iter().map(|arm| arm.name).collect::<Vec<_>>(),
+                    &WINDOW_METRICS[..],
+                )
+            })
             .chain([(PROGRAMME, PROGRAMME_ARMS.to_vec(), &PROGRAMME_METRICS[..])]);
         self.experiments
             .iter()
@@ -220,19 +243,32 @@ impl Oracle {
 
     /// What each initiative brought and cost in the arm that showed it, in a company of `customers`.
     pub(crate) fn initiatives(&self, customers: u64) -> Vec<InitiativeTruth> {
-        let shown = EXPERIMENTS.iter().enumerate().flat_map(|(position, experiment)| {
-            experiment.arms.iter().enumerate().map(move |(arm, declared)| (position, experiment, arm, declared))
-        });
+        let shown = EXPERIMENTS
+            .iter()
+            .enumerate()
+            .flat_map(|(position, experiment)| {
+                experiment
+                    .arms
+                    .iter()
+                    .enumerate()
+                    .map(move |(arm, declared)| (position, experiment, arm, declared))
+            });
         shown
             .filter_map(|(position, experiment, arm, declared)| {
-                let initiative = INITIATIVES.iter().find(|i| Some(i.name) == declared.initiative)?;
+                let initiative = INITIATIVES
+                    .iter()
+                    .find(|i| Some(i.name) == declared.initiative)?;
                 let sums = &self.experiments[position].arms[arm];
                 let costs: Vec<CostTruth> = initiative
                     .costs
                     .iter()
-                    .map(|cost| CostTruth { name: cost.name.to_owned(), amount: amount(cost.per, sums, customers) })
+                    .map(|cost| CostTruth {
+                        name: cost.name.to_owned(),
+                        amount: amount(cost.per, sums, customers),
+                    })
                     .collect();
-                let revenue = sums.own.get(Measure::Revenue) - sums.own_reference.get(Measure::Revenue);
+                let revenue =
+                    sums.own.get(Measure::Revenue) - sums.own_reference.get(Measure::Revenue);
                 let increment = revenue * MARGIN;
                 let cost: f64 = costs.iter().map(|cost| cost.amount).sum();
                 let net = increment - cost;
@@ -286,12 +322,20 @@ fn groups(history: &History, newbie: bool) -> [usize; 5] {
     let newbies = 1 + REGIONS.len();
     let tiers = newbies + NEWBIE.len();
     let devices = tiers + TIERS.len();
-    [0, 1 + customer.region, newbies + usize::from(newbie), tiers + customer.tier, devices + customer.device]
+    [
+        0,
+        1 + customer.region,
+        newbies + usize::from(newbie),
+        tiers + customer.tier,
+        devices + customer.device,
+    ]
 }
 
 /// The column and the value of each group but the first, in the order of [`groups`].
 fn group_names() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let named = |column: &'static str, values: &'static [&'static str]| values.iter().map(move |v| (column, *v));
+    let named = |column: &'static str, values: &'static [&'static str]| {
+        values.iter().map(move |v| (column, *v))
+    };
     named("region", &REGIONS)
         .chain(named("newbie", &NEWBIE))
         .chain(named("loyalty_tier", &TIERS))
@@ -325,12 +369,18 @@ fn effects(
         };
         for &(metric, measure) in metrics {
             let mean = |arm: usize| under[arm].get(measure) / *customers as f64;
-            let total = own.map(|own| own[arm].own.get(measure) - own[arm].own_reference.get(measure));
+            let total =
+                own.map(|own| own[arm].own.get(measure) - own[arm].own_reference.get(measure));
             push(metric, mean(arm), mean(0), total);
         }
         // Where nobody is expected to order there is no mean order value.
         if metrics == WINDOW_METRICS && under[0].get(Measure::Orders) > 0.0 {
-            push(AVERAGE_ORDER_VALUE, ratio(&under[arm]), ratio(&under[0]), None);
+            push(
+                AVERAGE_ORDER_VALUE,
+                ratio(&under[arm]),
+                ratio(&under[0]),
+                None,
+            );
         }
     }
     effects

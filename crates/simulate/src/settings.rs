@@ -34,11 +34,17 @@ impl Settings {
     pub(crate) fn check(&self) -> Result<(), SimulateError> {
         if !(1..=1_000_000_000).contains(&self.customers) {
             let expected = "1 to 1,000,000,000 customers";
-            return Err(SimulateError::Settings { expected, found: self.customers.to_string() });
+            return Err(SimulateError::Settings {
+                expected,
+                found: self.customers.to_string(),
+            });
         }
         if !(1900..=2200).contains(&self.start.year()) {
             let expected = "a start in the years 1900 to 2200";
-            return Err(SimulateError::Settings { expected, found: self.start.to_string() });
+            return Err(SimulateError::Settings {
+                expected,
+                found: self.start.to_string(),
+            });
         }
         Ok(())
     }

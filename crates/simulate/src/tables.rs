@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Float64Array, Int8Array, Int64Array, RecordBatch,
-    StringArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Float64Array, Int8Array, Int64Array,
+    RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::Int8Type;
 use arrow::error::ArrowError;
 
 use crate::calendar::{Calendar, SECOND_YEAR};
 use crate::company::{
-    ACQUISITION, CATEGORIES, CHANNELS, CONTENT, DEVICES, EXPERIMENTS, INITIATIVES, PROGRAMME, PROGRAMME_ARMS, REGIONS,
-    STAGES, TIERS, position,
+    ACQUISITION, CATEGORIES, CHANNELS, CONTENT, DEVICES, EXPERIMENTS, INITIATIVES, PROGRAMME,
+    PROGRAMME_ARMS, REGIONS, STAGES, TIERS, position,
 };
 use crate::history::{Enrolment, History};
 use crate::population::Customer;
@@ -50,20 +50,27 @@ impl Names {
                 arms.push(arm.name);
             }
         }
-        let code = |list: &[&'static str], name| position(list.iter().copied(), name).map(|code| code as i8);
+        let code = |list: &[&'static str], name| {
+            position(list.iter().copied(), name).map(|code| code as i8)
+        };
         let shown = EXPERIMENTS
             .iter()
             .map(|experiment| {
                 let arms = experiment.arms.iter().map(|arm| {
                     let initiative = arm.initiative.and_then(|name| code(&initiatives, name));
-                    let level = initiative.map_or(0, |code| i64::from(INITIATIVES[code as usize].level));
+                    let level =
+                        initiative.map_or(0, |code| i64::from(INITIATIVES[code as usize].level));
                     (code(&arms, arm.name).unwrap_or_default(), initiative, level)
                 });
                 arms.collect()
             })
             .collect();
         Self {
-            experiments: EXPERIMENTS.iter().map(|e| e.name).chain([PROGRAMME]).collect(),
+            experiments: EXPERIMENTS
+                .iter()
+                .map(|e| e.name)
+                .chain([PROGRAMME])
+                .collect(),
             arms,
             initiatives,
             channels: CHANNELS.iter().map(|c| c.name).collect(),
@@ -180,7 +187,8 @@ impl Tables {
         rows.region.push(customer.region as i8);
         rows.device.push(customer.device as i8);
         rows.channel.push(customer.acquisition as i8);
-        rows.cost.push((ACQUISITION[customer.acquisition].2 * 100.0).round() as i128);
+        rows.cost
+            .push((ACQUISITION[customer.acquisition].2 * 100.0).round() as i128);
         rows.tier.push(customer.tier as i8);
 
         let rows = &mut self.orders;
@@ -223,7 +231,13 @@ impl Tables {
         rows.held_out.push(history.held_out);
     }
 
-    fn add_enrolment(&mut self, calendar: &Calendar, names: &Names, customer: &Customer, enrolment: &Enrolment) {
+    fn add_enrolment(
+        &mut self,
+        calendar: &Calendar,
+        names: &Names,
+        customer: &Customer,
+        enrolment: &Enrolment,
+    ) {
         let faults = enrolment.faults;
         let arm_code = |arm: usize| names.shown[enrolment.experiment][arm].0;
         let record = |arm: usize, assigned: f64| Record {
@@ -239,12 +253,16 @@ impl Tables {
             self.assignments.add(calendar, customer, &first);
         }
         if let Some((arm, assigned)) = faults.second {
-            self.assignments.add(calendar, customer, &record(arm, assigned));
+            self.assignments
+                .add(calendar, customer, &record(arm, assigned));
         }
 
         let exposures = [
             enrolment.exposed,
-            enrolment.exposed.zip(faults.exposed_again).map(|(first, later)| first + later),
+            enrolment
+                .exposed
+                .zip(faults.exposed_again)
+                .map(|(first, later)| first + later),
         ];
         if enrolment.has_exposure_records() {
             for time in exposures.into_iter().flatten() {
@@ -281,7 +299,10 @@ impl Tables {
     }
 
     /// The rows as one batch for each of [`FILES`].
-    pub(crate) fn into_batches(self, names: &Names) -> Result<[RecordBatch; FILES.len()], ArrowError> {
+    pub(crate) fn into_batches(
+        self,
+        names: &Names,
+    ) -> Result<[RecordBatch; FILES.len()], ArrowError> {
         Ok([
             self.customers.into_batch()?,
             self.orders.into_batch()?,
@@ -304,7 +325,8 @@ impl Assignments {
         self.device.push(customer.device as i8);
         self.tier.push(customer.tier as i8);
         self.newbie.push(record.newbie);
-        self.tenure.push((record.assigned - customer.joined).floor() as i64);
+        self.tenure
+            .push((record.assigned - customer.joined).floor() as i64);
         self.engagement.push(record.engagement);
     }
 
@@ -331,7 +353,10 @@ impl Customers {
             ("joined_at", times(self.joined)),
             ("region", texts(self.region, &REGIONS)?),
             ("device", texts(self.device, &DEVICES)?),
-            ("acquisition_channel", texts(self.channel, &ACQUISITION.map(|(name, ..)| name))?),
+            (
+                "acquisition_channel",
+                texts(self.channel, &ACQUISITION.map(|(name, ..)| name))?,
+            ),
             ("acquisition_cost", money(self.cost)?),
             ("loyalty_tier", texts(self.tier, &TIERS)?),
         ])
@@ -344,7 +369,10 @@ impl Orders {
             ("order_id", integers(self.order)),
             ("customer_id", integers(self.customer)),
             ("ordered_at", times(self.time)),
-            ("category", texts(self.category, &CATEGORIES.map(|(name, _)| name))?),
+            (
+                "category",
+                texts(self.category, &CATEGORIES.map(|(name, _)| name))?,
+            ),
             ("amount", money(self.cents)?),
         ])
     }
@@ -403,7 +431,9 @@ impl Latents {
 
 /// A batch whose columns may all hold nulls, so that every batch of a table has the same schema.
 fn batch<const N: usize>(columns: [(&str, ArrayRef); N]) -> Result<RecordBatch, ArrowError> {
-    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true)))
+    RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().map(|(name, array)| (name, array, true)),
+    )
 }
 
 fn integers(values: Vec<i64>) -> ArrayRef {
@@ -417,11 +447,16 @@ fn times(values: Vec<i64>) -> ArrayRef {
 
 /// `DECIMAL(12, 2)` from cents.
 fn money(cents: Vec<i128>) -> Result<ArrayRef, ArrowError> {
-    Ok(Arc::new(Decimal128Array::from(cents).with_precision_and_scale(12, 2)?))
+    Ok(Arc::new(
+        Decimal128Array::from(cents).with_precision_and_scale(12, 2)?,
+    ))
 }
 
 /// Texts from their positions in a list.
 fn texts(codes: impl Into<Int8Array>, list: &[&str]) -> Result<ArrayRef, ArrowError> {
     let list = Arc::new(StringArray::from(list.to_vec()));
-    Ok(Arc::new(DictionaryArray::<Int8Type>::try_new(codes.into(), list)?))
+    Ok(Arc::new(DictionaryArray::<Int8Type>::try_new(
+        codes.into(),
+        list,
+    )?))
 }

@@ -23,9 +23,19 @@ impl Showcase {
     pub(crate) fn new() -> Self {
         let pairs = |channels: &[&'static str], contents: &[&'static str]| {
             let mut pairs = Vec::new();
-            for content in contents.iter().filter_map(|name| position(CONTENT.iter().map(|c| c.name), name)) {
-                for name in CONTENT[content].channels.iter().filter(|name| channels.contains(name)) {
-                    pairs.extend(position(CHANNELS.iter().map(|c| c.name), name).map(|channel| (channel, content)));
+            for content in contents
+                .iter()
+                .filter_map(|name| position(CONTENT.iter().map(|c| c.name), name))
+            {
+                for name in CONTENT[content]
+                    .channels
+                    .iter()
+                    .filter(|name| channels.contains(name))
+                {
+                    pairs.extend(
+                        position(CHANNELS.iter().map(|c| c.name), name)
+                            .map(|channel| (channel, content)),
+                    );
                 }
             }
             pairs
@@ -34,25 +44,41 @@ impl Showcase {
             EXPERIMENTS
                 .iter()
                 .map(|experiment| {
-                    experiment.arms.iter().map(|arm| pairs(experiment.channels, arm.content)).collect()
+                    experiment
+                        .arms
+                        .iter()
+                        .map(|arm| pairs(experiment.channels, arm.content))
+                        .collect()
                 })
                 .collect(),
         )
     }
 
     /// Everything that the customer is shown in an experiment within the window after exposure, in order of time.
-    pub(crate) fn touches(&self, seed: u64, history: &History, enrolment: &Enrolment) -> Vec<Touch> {
+    pub(crate) fn touches(
+        &self,
+        seed: u64,
+        history: &History,
+        enrolment: &Enrolment,
+    ) -> Vec<Touch> {
         let experiment = &EXPERIMENTS[enrolment.experiment];
         let pairs = &self.0[enrolment.experiment][enrolment.arm];
         let Some(exposed) = enrolment.exposed.filter(|_| !pairs.is_empty()) else {
             return Vec::new();
         };
         let until = (exposed + WINDOW).min(END);
-        let purpose = Purpose::Experiment { id: experiment.id, draw: ExperimentDraw::Touches };
+        let purpose = Purpose::Experiment {
+            id: experiment.id,
+            draw: ExperimentDraw::Touches,
+        };
         let mut generator = stream(seed, purpose, history.customer.index);
         let mut touch = |time: f64| {
             let (channel, content) = pairs[generator.random_range(0..pairs.len())];
-            Touch { time, channel, content }
+            Touch {
+                time,
+                channel,
+                content,
+            }
         };
         match experiment.touches {
             Touches::None => Vec::new(),
@@ -61,8 +87,13 @@ impl Showcase {
                 times.take_while(|&time| time < until).map(touch).collect()
             }
             Touches::EveryVisit => {
-                let first = history.visits.partition_point(|visit| visit.time <= exposed);
-                let later = history.visits[first..].iter().map(|visit| visit.time).take_while(|&time| time < until);
+                let first = history
+                    .visits
+                    .partition_point(|visit| visit.time <= exposed);
+                let later = history.visits[first..]
+                    .iter()
+                    .map(|visit| visit.time)
+                    .take_while(|&time| time < until);
                 let first = touch(exposed);
                 std::iter::once(first).chain(later.map(touch)).collect()
             }

@@ -160,19 +160,26 @@ impl Truth {
     /// [`SimulateError::Io`] where the file cannot be read, [`SimulateError::Truth`] where it holds something else.
     pub fn read(path: &Path) -> Result<Self, SimulateError> {
         let text = fs::read_to_string(path).map_err(SimulateError::io(path))?;
-        serde_json::from_str(&text).map_err(|source| SimulateError::Truth { path: path.to_owned(), source })
+        serde_json::from_str(&text).map_err(|source| SimulateError::Truth {
+            path: path.to_owned(),
+            source,
+        })
     }
 
     /// The experiment of this name.
     #[must_use]
     pub fn experiment(&self, name: &str) -> Option<&ExperimentTruth> {
-        self.experiments.iter().find(|experiment| experiment.name == name)
+        self.experiments
+            .iter()
+            .find(|experiment| experiment.name == name)
     }
 
     /// The initiative of this name.
     #[must_use]
     pub fn initiative(&self, name: &str) -> Option<&InitiativeTruth> {
-        self.initiatives.iter().find(|initiative| initiative.name == name)
+        self.initiatives
+            .iter()
+            .find(|initiative| initiative.name == name)
     }
 }
 
@@ -180,6 +187,8 @@ impl ExperimentTruth {
     /// The true effect of `arm` on `metric`, over all customers who count.
     #[must_use]
     pub fn effect(&self, arm: &str, metric: &str) -> Option<&EffectTruth> {
-        self.effects.iter().find(|effect| effect.arm == arm && effect.metric == metric)
+        self.effects
+            .iter()
+            .find(|effect| effect.arm == arm && effect.metric == metric)
     }
 }

@@ -122,6 +122,18 @@ pub(crate) fn check_finite(what: &'static str, value: f64) -> Result<(), Unestim
     }
 }
 
+/// Refuses degrees of freedom that are not positive; they may be infinite.
+pub(crate) fn check_df(df: f64) -> Result<(), Unestimable> {
+    if df > 0.0 {
+        Ok(())
+    } else {
+        Err(Unestimable::InvalidInput {
+            what: "degrees of freedom",
+            value: df,
+        })
+    }
+}
+
 /// Refuses a variance that is negative, infinite or not a number.
 pub(crate) fn check_variance(what: &'static str, value: f64) -> Result<(), Unestimable> {
     if value.is_finite() && value >= 0.0 {

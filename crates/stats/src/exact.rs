@@ -1,8 +1,9 @@
-//! Exact tests of counts, and intervals for one share.
+//! Exact tests of counts.
 
-use crate::error::{Arm, Unestimable, check_alpha};
+use crate::counts::Hypergeometric;
+use crate::error::{Arm, Unestimable};
 use crate::share::Counts;
-use crate::tail::{self, TailProbability, ln_binomial_pmf};
+use crate::tail::{TailProbability, ln_binomial_pmf};
 
 /// Fisher's exact test of two shares: the probability, given the total of
 /// successes, of a table no more likely than the one observed.
@@ -13,25 +14,13 @@ use crate::tail::{self, TailProbability, ln_binomial_pmf};
 pub fn fisher(treated: Counts, control: Counts) -> Result<TailProbability, Unestimable> {
     treated.check(Arm::Treated)?;
     control.check(Arm::Control)?;
-    let successes = treated.successes + control.successes;
-    let n = treated.n + control.n;
-    let pooled = successes as f64 / n as f64;
-    // A product of binomials of any common share, given its total.
-    let total = ln_binomial_pmf(successes, n, pooled);
-    let ln_pmf = |x: u64| {
-        ln_binomial_pmf(x, treated.n, pooled) + ln_binomial_pmf(successes - x, control.n, pooled)
-            - total
-    };
-    let lowest = successes.saturating_sub(control.n);
-    let highest = successes.min(treated.n);
-    // (S + 1)(n_t + 1) / (N + 2), rounded down.
-    let mode =
-        ((u128::from(successes) + 1) * (u128::from(treated.n) + 1) / (u128::from(n) + 2)) as u64;
+    let total = treated.successes + control.successes;
+    let counts = Hypergeometric::new(treated.n, control.n, total);
     Ok(no_likelier(
-        ln_pmf,
-        lowest,
-        highest,
-        mode.clamp(lowest, highest),
+        |x| counts.ln_pmf(x),
+        counts.least(),
+        counts.most(),
+        counts.mode(),
         treated.successes,
     ))
 }
@@ -105,56 +94,4 @@ fn no_likelier(
     let lower = below.map_or(0.0, |from| sum_while_it_matters(&mut (lowest..=from).rev()));
     let upper = above.map_or(0.0, |from| sum_while_it_matters(&mut (from..=highest)));
     TailProbability::from_ln(scale + f64::ln(lower + upper))
-}
-
-/// Wilson's score interval for one share at confidence `1 - alpha` (E. B. Wilson,
-/// Journal of the American Statistical Association 22, 1927).
-///
-/// # Errors
-///
-/// No observations, more successes than observations, or an invalid level.
-pub fn wilson(counts: Counts, alpha: f64) -> Result<(f64, f64), Unestimable> {
-    check_alpha(alpha)?;
-    counts.check(Arm::Treated)?;
-    let z = tail::student_t_critical(alpha, f64::INFINITY);
-    let n = counts.n as f64;
-    let p = counts.share();
-    let z2_over_n = z * z / n;
-    let centre = (p + 0.5 * z2_over_n) / (1.0 + z2_over_n);
-    let half_width = (z2_over_n * (p * (1.0 - p) + 0.25 * z2_over_n)).sqrt() / (1.0 + z2_over_n);
-    let low = if counts.successes == 0 {
-        0.0
-    } else {
-        centre - half_width
-    };
-    let high = if counts.failures() == 0 {
-        1.0
-    } else {
-        centre + half_width
-    };
-    Ok((low, high))
-}
-
-/// The exact interval of Clopper and Pearson for one share at confidence
-/// `1 - alpha` (Biometrika 26, 1934).
-///
-/// # Errors
-///
-/// No observations, more successes than observations, or an invalid level.
-pub fn clopper_pearson(counts: Counts, alpha: f64) -> Result<(f64, f64), Unestimable> {
-    check_alpha(alpha)?;
-    counts.check(Arm::Treated)?;
-    let (k, rest) = (counts.successes as f64, counts.failures() as f64);
-    let low = if k == 0.0 {
-        0.0
-    } else {
-        tail::beta_quantile(0.5 * alpha, k, rest + 1.0)
-    };
-    let high = if rest == 0.0 {
-        1.0
-    } else {
-        // The complement of the mirrored beta, whose lower tail alpha / 2 is exact.
-        1.0 - tail::beta_quantile(0.5 * alpha, rest, k + 1.0)
-    };
-    Ok((low, high))
 }

@@ -3,7 +3,9 @@
 //! E. C. Fieller, "Some problems in interval estimation", Journal of the Royal
 //! Statistical Society B 16 (1954).
 
-use crate::error::{NotEstimable, Unestimable, check_alpha, check_finite, check_variance};
+use crate::error::{
+    NotEstimable, Unestimable, check_alpha, check_df, check_finite, check_variance,
+};
 use crate::tail;
 
 /// A ratio of two estimates with its interval.
@@ -48,7 +50,7 @@ impl Pair {
         // Everything in units of the denominator: free of scale, safe from
         // overflow and underflow.
         let g = c2 * (self.denominator_variance / b / b);
-        if !(g < 1.0) {
+        if g >= 1.0 || g.is_nan() {
             return Err(NotEstimable::BaselineNearZero { g });
         }
         let estimate = self.numerator / b;
@@ -98,12 +100,7 @@ pub fn ratio_of_estimates(
     check_variance("variance of the numerator", numerator_variance)?;
     check_variance("variance of the denominator", denominator_variance)?;
     check_finite("covariance", covariance)?;
-    if !(df > 0.0) {
-        return Err(Unestimable::InvalidInput {
-            what: "degrees of freedom",
-            value: df,
-        });
-    }
+    check_df(df)?;
     let pair = Pair {
         numerator,
         denominator,

@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use crate::error::{NotEstimable, Unestimable, check_alpha, check_finite, check_variance};
+use crate::error::{
+    NotEstimable, Unestimable, check_alpha, check_df, check_finite, check_variance,
+};
 use crate::fieller::Pair;
 use crate::tail::{self, TailProbability};
 
@@ -55,7 +57,7 @@ impl Relative {
 pub enum Method {
     /// Welch's t test of two means.
     Welch,
-    /// The score test of two shares after Miettinen and Nurminen.
+    /// The score test of two shares, its probability added up over the tables.
     Score,
     /// Welch's t test of two ratios of means by the delta method.
     Ratio,
@@ -68,7 +70,7 @@ impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Method::Welch => "Welch's t test",
-            Method::Score => "score test (Miettinen-Nurminen)",
+            Method::Score => "unconditional score test of two shares",
             Method::Ratio => "delta-method t test of a ratio",
             Method::Adjusted => "regression-adjusted t test",
         })
@@ -88,7 +90,7 @@ pub struct Lift {
     pub relative: Result<Relative, NotEstimable>,
     /// Two-sided probability of an effect at least this large when there is none.
     pub probability: TailProbability,
-    /// The test statistic: t, or z for the score test.
+    /// The test statistic: t, or the score statistic.
     pub statistic: f64,
     /// The test.
     pub method: Method,
@@ -137,12 +139,7 @@ impl Contrast {
         check_variance("variance of the treated value", self.treated_variance)?;
         check_variance("variance of the control value", self.control_variance)?;
         check_finite("covariance", self.covariance)?;
-        if !(self.df > 0.0) {
-            return Err(Unestimable::InvalidInput {
-                what: "degrees of freedom",
-                value: self.df,
-            });
-        }
+        check_df(self.df)?;
         let difference = self.treated - self.control;
         let variance = self.treated_variance + self.control_variance - 2.0 * self.covariance;
         check_variance("variance of the difference", variance)?;

@@ -20,7 +20,7 @@
 //!
 //! Of each column the three digits are kept that reach from its largest magnitude, `M`, down to at
 //! most `2^-55 M`. Every value is thereby rounded to the nearest multiple of a unit, with an error
-//! of at most `2^-56 M`: less than an eighth of the rounding of `M` itself. Values whose last bit
+//! of at most `2^-56 M`: an eighth of what rounding `M` to a double may take. Values whose last bit
 //! is not below the unit (integers, dyadic fractions, all values of magnitude between `M / 8` and
 //! `M`) are exact.
 //!
@@ -37,8 +37,8 @@
 //! A product takes 9 integer multiplications a row for two columns of full mantissas, 3 for a
 //! flag or small integer (which has one digit) with such a column, and 1 for two flags; splitting
 //! a value into its digits costs about as much as two such products. An accumulator takes 144 bytes
-//! a product and some 70 a column; during a push up to 6 KiB a column more. A push has a fixed cost
-//! of a few hundred nanoseconds and some tens a product, so pushing single rows is slow.
+//! a product and 80 a column; during a push up to 6 KiB a column more. Every push has a fixed cost
+//! for each product, so rows are best pushed by the hundred.
 //!
 //! # Sources
 //!

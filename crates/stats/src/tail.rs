@@ -167,7 +167,7 @@ pub fn student_t_quantile(p: f64, df: f64) -> f64 {
 
 /// The two-sided critical value: the `c >= 0` with `P(|T| > c) = alpha`.
 pub fn student_t_critical(alpha: f64, df: f64) -> f64 {
-    if !(0.0..=1.0).contains(&alpha) || !(df > 0.0) {
+    if !(0.0..=1.0).contains(&alpha) || df <= 0.0 || df.is_nan() {
         return f64::NAN;
     }
     if alpha == 0.0 {

@@ -70,12 +70,12 @@ fn verdicts_of_means_agree() {
     assert!(edges > 20_000, "{edges}");
 }
 
-/// Every 2x2 table with up to 14 observations an arm, and random larger ones.
+/// Every 2x2 table with up to nine observations an arm, and random larger ones.
 #[test]
 fn verdicts_of_shares_agree_and_always_exist() {
     for alpha in [0.05, 0.3] {
-        for n_t in 1..=14 {
-            for n_c in [1, 2, 5, 14] {
+        for n_t in 1..=9 {
+            for n_c in [1, 2, 6] {
                 for x_t in 0..=n_t {
                     for x_c in 0..=n_c {
                         assert_share_verdict((x_t, n_t), (x_c, n_c), alpha);
@@ -90,7 +90,7 @@ fn verdicts_of_shares_agree_and_always_exist() {
         let rate = random.uniform().powi(1 + random.below(8) as i32);
         ((n as f64 * rate).round() as u64, n)
     };
-    for _ in 0..5_000 {
+    for _ in 0..150 {
         let (treated, control) = (large(4.0), large(7.0));
         assert_share_verdict(treated, control, 0.05);
         assert_share_verdict(control, treated, 0.05);

@@ -240,12 +240,11 @@ fn hc2(rows: &[(f64, f64)], arm: &ArmMoments, centre: f64) -> f64 {
 /// Shares under the small-count rule and above it.
 #[test]
 fn shares_are_covered() {
-    let trials = 2_000;
     let mut random = Random(17);
-    for (n_t, n_c, p_t, p_c) in [
-        (40, 40, 0.10, 0.05),
-        (300, 300, 0.02, 0.01),
-        (400, 400, 0.3, 0.25),
+    for (trials, n_t, n_c, p_t, p_c) in [
+        (300, 40, 40, 0.10, 0.05),
+        (200, 300, 100, 0.02, 0.015),
+        (2_000, 400, 400, 0.3, 0.25),
     ] {
         let (mut absolute, mut relative, mut bounded) = (0, 0, 0);
         for _ in 0..trials {
@@ -264,9 +263,12 @@ fn shares_are_covered() {
             }
         }
         let what = format!("{n_t} {n_c}");
-        // Counts are coarse: coverage jumps around its nominal value.
-        assert_coverage(&what, absolute, trials, 0.02);
-        assert_coverage(&what, relative, bounded, 0.025);
+        // Counts are coarse: coverage stays above nominal by some steps, also where
+        // a relative interval exists, which leaves out controls without a success.
+        for (covered, of) in [(absolute, trials), (relative, bounded)] {
+            let (fewest, _) = binomial_limits(of, 1.0 - ALPHA - 0.01, 1e-6);
+            assert!(covered >= fewest, "{what}: {covered} of {of}");
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod contract;
 mod diagnostics;
+mod reference;
 mod robustness;
 
 use std::path::{Path, PathBuf};

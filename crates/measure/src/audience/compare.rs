@@ -41,7 +41,7 @@ pub(crate) fn compare(
     };
     let metric = compared.metric;
     let outcome = match effect {
-        Ok(lift) => outcome(&lift),
+        Ok(lift) => outcome(&lift, mean_se(compared.made_of, moments.against)),
         Err(refusal) => refused(refusal),
     };
     let arms = &plan.experiment.arms;
@@ -189,7 +189,7 @@ fn adjust(plan: &Plan<'_>, layout: &Layout, place: usize, moments: Pair<&Moments
 
 fn adjusted(lift: &AdjustedLift, covariates: Vec<Covariate>) -> Adjusted {
     Adjusted {
-        outcome: outcome(&lift.lift),
+        outcome: outcome(&lift.lift, Some(lift.means.control_variance.sqrt())),
         mean: Pair {
             arm: lift.means.treated,
             against: lift.means.control,
@@ -206,7 +206,6 @@ fn arm_moments(moments: &Moments, place: usize, columns: &[usize]) -> Option<Arm
     let covariate_covariances: Option<Vec<f64>> = columns
         .iter()
         .flat_map(|&i| columns.iter().map(move |&j| (i, j)))
-        // A column that says where a covariate is missing has no products with the others' columns wanted twice.
         .map(|(i, j)| moments.covariance(i, j))
         .collect();
     Some(ArmMoments {
@@ -219,7 +218,14 @@ fn arm_moments(moments: &Moments, place: usize, columns: &[usize]) -> Option<Arm
     })
 }
 
-fn outcome(lift: &Lift) -> Outcome {
+fn mean_se(made_of: MadeOf, moments: &Moments) -> Option<f64> {
+    match made_of {
+        MadeOf::Value(place) => Some((moments.variance(place) / moments.rows() as f64).sqrt()).filter(|se| se.is_finite()),
+        MadeOf::Ratio { .. } => None,
+    }
+}
+
+fn outcome(lift: &Lift, against_se: Option<f64>) -> Outcome {
     let effect = lift.absolute;
     Outcome {
         absolute: Some(Estimate {
@@ -241,6 +247,7 @@ fn outcome(lift: &Lift) -> Outcome {
         }),
         p_value: Some(lift.probability.p),
         ln_p: Some(lift.probability.ln_p),
+        against_se,
         method: Some(lift.method.to_string()),
         refusal: None,
     }

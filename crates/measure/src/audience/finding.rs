@@ -154,6 +154,8 @@ pub struct Outcome {
     pub p_value: Option<f64>,
     /// Its natural logarithm, which does not underflow.
     pub ln_p: Option<f64>,
+    /// Standard error of the reference arm's mean: the noise that comparisons with the same arm share.
+    pub against_se: Option<f64>,
     /// The test.
     pub method: Option<String>,
     /// Why there is no effect to show.

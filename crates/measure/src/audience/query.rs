@@ -223,13 +223,13 @@ impl<'a> Writer<'_, 'a> {
         let mut tables = vec![self.rows(), if unique { self.units_of_unique() } else { self.units_of_repeated() }];
         let exposed = self.plan.experiment.exposure.as_ref().map(|exposure| {
             format!(
-                "exposed AS (SELECT units.customer, min(at) AS started FROM (SELECT {} AS customer, {} AS at FROM {}{}) e \
+                "exposed AS (SELECT units.customer, min(moment) AS started FROM (SELECT {} AS customer, {} AS moment FROM {}{}) e \
                  JOIN units ON e.customer = units.customer{} GROUP BY units.customer)",
                 sql::identifier(&exposure.customer),
                 timestamp(&exposure.time),
                 source_view(&exposure.source),
                 Self::where_clause(&exposure.filter),
-                if self.timed() { " AND e.at >= units.started" } else { "" },
+                if self.timed() { " AND e.moment >= units.started" } else { "" },
             )
         });
         let has_exposure = exposed.is_some() || self.timed();
@@ -306,7 +306,7 @@ impl<'a> Writer<'_, 'a> {
         let assignment = &self.plan.experiment.assignment;
         let mut select =
             vec![format!("{} AS customer", sql::identifier(&assignment.customer)), format!("{} AS arm", self.arm_number())];
-        select.extend(assignment.time.as_deref().map(|time| format!("{} AS at", timestamp(time))));
+        select.extend(assignment.time.as_deref().map(|time| format!("{} AS moment", timestamp(time))));
         select.extend(self.segment_columns().enumerate().map(|(i, segment)| format!("{segment} AS s{i}")));
         select.extend(self.known_columns().enumerate().map(|(i, column)| {
             format!("CAST({} AS DOUBLE) AS x{i}", sql::identifier(column))
@@ -326,8 +326,8 @@ impl<'a> Writer<'_, 'a> {
     }
 
     fn units_of_unique(&self) -> String {
-        let no_time = if self.timed() { format!(" WHEN at IS NULL THEN {}", status::NO_TIME) } else { String::new() };
-        let started = if self.timed() { ", at AS started" } else { "" };
+        let no_time = if self.timed() { format!(" WHEN moment IS NULL THEN {}", status::NO_TIME) } else { String::new() };
+        let started = if self.timed() { ", moment AS started" } else { "" };
         let attributes: String = self.attributes().iter().map(|name| format!(", {name}")).collect();
         format!(
             "units AS (SELECT customer, arm{started}, 0::UBIGINT AS repeated, false AS several{attributes}, \
@@ -340,13 +340,13 @@ impl<'a> Writer<'_, 'a> {
     /// A customer counts in the arm of the first assignment. Time and arm are one number, whose least is the first
     /// assignment; of two arms at one time the one declared first, so that the answer is the same every time.
     fn units_of_repeated(&self) -> String {
-        let first = if self.timed() { "epoch_us(at) * 256 + arm" } else { "CAST(arm AS BIGINT)" };
+        let first = if self.timed() { "epoch_us(moment) * 256 + arm" } else { "CAST(arm AS BIGINT)" };
         let attributes = self.attributes();
         let taken_along = if attributes.is_empty() {
             format!("min({first}) AS first")
         } else {
             let packed: Vec<String> = attributes.iter().map(|name| format!("{name} := {name}")).collect();
-            format!("min(struct_pack(first := {first}, {})) FILTER ({first} IS NOT NULL) AS head", packed.join(", "))
+            format!("min(struct_pack(first := {first}, {})) FILTER (WHERE {first} IS NOT NULL) AS head", packed.join(", "))
         };
         let grouped = format!(
             "SELECT customer, count(*) AS assignments, min(arm) <> max(arm) AS several, \
@@ -384,7 +384,7 @@ impl<'a> Writer<'_, 'a> {
         for (number, (fact, values)) in self.by_fact().into_iter().enumerate() {
             let time = fact.time.as_deref().filter(|_| has_exposure);
             let mut inner = vec![format!("{} AS customer", sql::identifier(&fact.customer))];
-            inner.extend(time.map(|time| format!("{} AS at", timestamp(time))));
+            inner.extend(time.map(|time| format!("{} AS moment", timestamp(time))));
             let mut outer = Vec::new();
             for (place, value) in &values {
                 if takes_value(value.aggregate) {
@@ -426,8 +426,8 @@ impl<'a> Writer<'_, 'a> {
     /// How a customer's rows of a fact become a value.
     fn aggregate(&self, place: usize, value: &Value<'_>, timed: bool) -> Result<String, MeasureError> {
         let filtered = value.metric.is_some_and(|metric| metric.filter.is_some()).then(|| format!("w{place}"));
-        let condition = both(filtered, if timed { period(value.period, "at", "started") } else { None });
-        let filter = condition.as_ref().map(|condition| format!(" FILTER ({condition})")).unwrap_or_default();
+        let condition = both(filtered, if timed { period(value.period, "moment", "started") } else { None });
+        let filter = condition.as_ref().map(|condition| format!(" FILTER (WHERE {condition})")).unwrap_or_default();
         let column = format!("e{place}");
         let call = match value.aggregate {
             Aggregate::Sum => self.exact(value, format!("sum({column}){filter}"))?,
@@ -592,11 +592,11 @@ fn bounds<'v>(values: impl Iterator<Item = &'v Value<'v>> + Clone) -> String {
     let ends: Option<Vec<_>> = after.collect();
     let to = match ends.as_deref() {
         None => String::new(),
-        Some([]) => " AND f.at < started".to_owned(),
+        Some([]) => " AND f.moment < started".to_owned(),
         Some(ends) => ends
             .iter()
             .max_by_key(|span| span.nominal_seconds())
-            .map_or(String::new(), |span| format!(" AND f.at < started + {}", sql::interval(*span))),
+            .map_or(String::new(), |span| format!(" AND f.moment < started + {}", sql::interval(*span))),
     };
-    format!(" AND f.at >= {from}{to}")
+    format!(" AND f.moment >= {from}{to}")
 }

@@ -47,7 +47,7 @@ impl Extent {
     };
 
     pub(super) fn of(values: &[f64]) -> Self {
-        const WIDTH: usize = 4 * LANES;
+        const WIDTH: usize = 2 * LANES;
         let mut min = [f64::INFINITY; WIDTH];
         let mut max = [f64::NEG_INFINITY; WIDTH];
         // Zero times a number is a zero; times an infinity or a NaN it is a NaN, which stays.
@@ -84,7 +84,8 @@ impl Extent {
 
     /// The largest magnitude; 0 when there are no values.
     pub(super) fn magnitude(self) -> f64 {
-        f64::max(0.0, f64::max(-self.min, self.max))
+        // Of two zeros `max` may return the negative one.
+        f64::max(0.0, f64::max(-self.min, self.max)).abs()
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 /// Asserts that two numbers agree to a relative tolerance, with an absolute floor
 /// for values near zero.
 #[track_caller]
-pub fn assert_close(what: &str, actual: f64, expected: f64, relative: f64, absolute: f64) {
+pub(crate) fn assert_close(what: &str, actual: f64, expected: f64, relative: f64, absolute: f64) {
     let allowed = absolute + relative * expected.abs();
     assert!(
         actual == expected || (actual - expected).abs() <= allowed,
@@ -17,7 +17,7 @@ pub fn assert_close(what: &str, actual: f64, expected: f64, relative: f64, absol
 
 /// A number of a golden table; infinities are written as text.
 #[track_caller]
-pub fn number(value: &Value) -> f64 {
+pub(crate) fn number(value: &Value) -> f64 {
     match value {
         Value::String(text) => text.parse().expect("a number"),
         other => other.as_f64().expect("a number"),
@@ -26,7 +26,7 @@ pub fn number(value: &Value) -> f64 {
 
 /// The numbers of an array.
 #[track_caller]
-pub fn numbers(value: &Value) -> Vec<f64> {
+pub(crate) fn numbers(value: &Value) -> Vec<f64> {
     value
         .as_array()
         .expect("an array")
@@ -37,17 +37,17 @@ pub fn numbers(value: &Value) -> Vec<f64> {
 
 /// The rows of a table of a golden file.
 #[track_caller]
-pub fn rows<'a>(golden: &'a Value, table: &str) -> &'a [Value] {
+pub(crate) fn rows<'a>(golden: &'a Value, table: &str) -> &'a [Value] {
     let rows = golden[table].as_array().expect("a table");
     assert!(!rows.is_empty());
     rows
 }
 
 /// A small deterministic generator: SplitMix64 (Steele, Lea and Flood 2014).
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub fn bits(&mut self) -> u64 {
+    pub(crate) fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -56,23 +56,23 @@ impl Random {
     }
 
     /// Uniform on (0, 1).
-    pub fn uniform(&mut self) -> f64 {
+    pub(crate) fn uniform(&mut self) -> f64 {
         ((self.bits() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
     }
 
     /// Standard normal, by Box and Muller.
-    pub fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         (-2.0 * self.uniform().ln()).sqrt() * (2.0 * std::f64::consts::PI * self.uniform()).cos()
     }
 
     /// Uniform on 0..n.
-    pub fn below(&mut self, n: u64) -> u64 {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
         (self.uniform() * n as f64) as u64
     }
 }
 
 /// Mean and variance (divisor n - 1) of values.
-pub fn sample(values: &[f64]) -> stats::Sample {
+pub(crate) fn sample(values: &[f64]) -> stats::Sample {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     stats::Sample {
@@ -83,7 +83,7 @@ pub fn sample(values: &[f64]) -> stats::Sample {
 }
 
 /// Covariance (divisor n - 1) of paired values.
-pub fn covariance(x: &[f64], y: &[f64]) -> f64 {
+pub(crate) fn covariance(x: &[f64], y: &[f64]) -> f64 {
     let (mx, my) = (sample(x).mean, sample(y).mean);
     let sum: f64 = x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)).sum();
     sum / (x.len() as f64 - 1.0)

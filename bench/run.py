@@ -1,0 +1,261 @@
+"""Measures `touchstone measure` beside its peers and beside what the hardware allows.
+
+Every contender is a whole process on the same files with the same number of threads. After a warm-up round,
+which also brings the files into the page cache, they take turns (A B C, A B C, ...), so that what else the
+machine does falls on all of them, and each is compared with the hand-written query of the same round.
+
+    bench/run.py [--touchstone PATH | --peers-only] [--rows N] [--rounds N]
+
+The result is printed, and at full size written into docs/benchmarks.md. Environment: BENCH_ROWS, BENCH_ROUNDS.
+"""
+
+import argparse
+import importlib.metadata
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / ".bench" / "data"
+PAGE = ROOT / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+FULL_SIZE = 10_000_000
+THREADS = os.cpu_count()
+VALUES = [f"{kind}{i}" for kind in "mc" for i in range(10)]
+
+# Else DuckDB answers `max` from the statistics in the Parquet files, without reading a row.
+READ_ALL = "SET disabled_optimizers = 'statistics_propagation'"
+
+WIDE_READ = f"{READ_ALL}; SELECT {', '.join(f'max({column})' for column in ['variant', *VALUES])} FROM 'wide.parquet'"
+
+WIDE_SUMS = f"""SELECT variant, count(*), {", ".join(
+    f"sum(m{i}), sum(m{i} * m{i}), sum(c{i}), sum(c{i} * c{i}), sum(m{i} * c{i})" for i in range(10)
+)} FROM 'wide.parquet' GROUP BY variant"""
+
+EVENTS_READ = f"""{READ_ALL};
+SELECT max(customer), max(time), max(amount) FROM 'events.parquet';
+SELECT max(customer), max(arm), max(time) FROM 'assignments.parquet'"""
+
+EVENTS_QUERY = """WITH customers AS (
+    SELECT
+        any_value(assigned.arm) AS arm,
+        coalesce(sum(event.amount), 0) AS revenue,
+        count(event.customer) AS orders,
+        (count(event.customer) > 0)::INTEGER AS buyer
+    FROM 'assignments.parquet' AS assigned
+    LEFT JOIN 'events.parquet' AS event
+        ON event.customer = assigned.customer
+        AND event.time >= assigned.time
+        AND event.time < assigned.time + INTERVAL 14 DAY
+    GROUP BY assigned.customer
+)
+SELECT
+    arm, count(*),
+    avg(revenue), var_samp(revenue), avg(orders), var_samp(orders), avg(buyer), var_samp(buyer)
+FROM customers GROUP BY arm"""
+
+
+@dataclass
+class Contender:
+    name: str
+    command: list[str]
+    folder: Path
+
+
+@dataclass
+class Sample:
+    wall: float
+    """Seconds from start to exit."""
+    cpu: float
+    """Seconds of processor, all threads, user and system."""
+    peak: float
+    """GiB, the largest resident set."""
+    analysis: float | None
+    """Seconds that the process itself says its analysis took, without starting the interpreter."""
+
+
+@dataclass
+class Comparison:
+    title: str
+    contenders: list[Contender]
+    reference: str
+    """The contender that others are divided by."""
+
+
+def comparisons(data: Path, touchstone: Path | None) -> list[Comparison]:
+    def query(name: str, sql: str) -> Contender:
+        settings = f"SET threads = {THREADS}; SET enable_progress_bar = false"
+        command = [str(duckdb_cli()), "-init", os.devnull, "-csv", "-c", f"{settings}; {sql}"]
+        return Contender(name, command, data)
+
+    def measure(experiment: str) -> list[Contender]:
+        if touchstone is None:
+            return []
+        command = [str(touchstone), "measure", "audience", experiment, "--format", "json"]
+        return [Contender(f"`touchstone measure audience {experiment}`", command, ROOT / "bench" / "project")]
+
+    tea_command = [sys.executable, str(ROOT / "bench" / "tea.py"), "wide.parquet", str(THREADS)]
+    tea_tasting = f"tea-tasting {importlib.metadata.version('tea-tasting')} on DuckDB, one covariate a metric"
+    sums, by_hand = "one query by hand, sums only", "one query by hand"
+    rows = count(int(data.name))
+    return [
+        Comparison(
+            f"A table with a row a customer: {rows} customers, 10 metrics, 10 covariates ({size(data, 'wide')})",
+            [
+                query("reading the columns (`max` of each)", WIDE_READ),
+                query(sums, WIDE_SUMS),
+                *measure("wide"),
+                Contender(tea_tasting, tea_command, data),
+            ],
+            sums,
+        ),
+        Comparison(
+            f"Raw events: {count(int(data.name) * 5)} orders ({size(data, 'events')}), {count(int(data.name) // 2)} "
+            f"assignments ({size(data, 'assignments')}), three metrics over 14 days from assignment",
+            [
+                query("reading the columns (`max` of each)", EVENTS_READ),
+                query(by_hand, EVENTS_QUERY),
+                *measure("events"),
+            ],
+            by_hand,
+        ),
+    ]
+
+
+def duckdb_cli() -> Path:
+    """The command-line client itself, without the Python script around it."""
+    return Path(importlib.metadata.distribution("duckdb-cli").locate_file("duckdb_cli/duckdb"))
+
+
+def count(n: int) -> str:
+    return f"{n / 1e6:g} M" if n >= 1_000_000 else f"{n:,}"
+
+
+def size(data: Path, table: str) -> str:
+    return f"{(data / f'{table}.parquet').stat().st_size / 1e6:.0f} MB"
+
+
+def take_turns(comparison: Comparison, rounds: int, environment: dict[str, str]) -> dict[str, list[Sample]]:
+    samples = {contender.name: [] for contender in comparison.contenders}
+    for turn in range(-1, rounds):
+        for contender in comparison.contenders:
+            sample = run(contender, environment)
+            if turn >= 0:
+                samples[contender.name].append(sample)
+            print(f"  {'warm-up' if turn < 0 else turn + 1}: {sample.wall:7.2f} s  {contender.name}", file=sys.stderr)
+    return samples
+
+
+def run(contender: Contender, environment: dict[str, str]) -> Sample:
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        contender.command, cwd=contender.folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    )
+    printed = process.stdout.read()
+    # Not `wait`: the usage of this one process, not of all children so far.
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        sys.exit(f"bench: {contender.name} failed with exit code {process.returncode}")
+    analysis = re.search(r"^analysis: (.*) s$", printed, re.MULTILINE)
+    return Sample(
+        wall,
+        usage.ru_utime + usage.ru_stime,
+        usage.ru_maxrss / 2**20,
+        float(analysis[1]) if analysis else None,
+    )
+
+
+def table(comparison: Comparison, samples: dict[str, list[Sample]]) -> str:
+    lines = [
+        f"### {comparison.title}",
+        "",
+        f"| process | wall, s | CPU, s | peak, GiB | wall ÷ {comparison.reference} |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    reference = [sample.wall for sample in samples[comparison.reference]]
+    for name, runs in samples.items():
+        wall, cpu, peak = ([getattr(sample, field) for sample in runs] for field in ("wall", "cpu", "peak"))
+        ratio = "1" if name == comparison.reference else ratios(wall, reference)
+        median = statistics.median
+        lines.append(f"| {name} | {median(wall):.2f} | {median(cpu):.2f} | {median(peak):.2f} | {ratio} |")
+        if runs[0].analysis is not None:
+            analysis = [sample.analysis for sample in runs]
+            lines.append(f"| – its analysis alone | {median(analysis):.2f} | | | {ratios(analysis, reference)} |")
+    return "\n".join(lines)
+
+
+def ratios(own: list[float], reference: list[float]) -> str:
+    pairs = [one / other for one, other in zip(own, reference, strict=True)]
+    return f"{statistics.median(pairs):.2f} ({min(pairs):.2f} to {max(pairs):.2f})"
+
+
+def circumstances(rounds: int, touchstone: Path | None) -> str:
+    cpu = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("duckdb-cli", "tea-tasting", "ibis-framework")]
+    if touchstone is not None:
+        versions.insert(0, output([str(touchstone), "--version"]))
+        versions.insert(1, f"commit {output(['git', '-C', str(ROOT), 'describe', '--always', '--dirty'])}")
+    return (
+        f"{cpu[1] if cpu else platform.processor()}, {os.cpu_count()} cores, {memory:.0f} GiB; {THREADS} threads. "
+        f"{', '.join(versions)}, Python {platform.python_version()}. "
+        f"Medians of {rounds} rounds after a warm-up, files in the page cache, whole processes; "
+        f"ratios pair by pair, median (least to greatest). `make bench` repeats it."
+    )
+
+
+def output(command: list[str]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def write_page(results: str) -> None:
+    page = PAGE.read_text() if PAGE.exists() else f"# Benchmarks\n\n{BEGIN}\n{END}\n"
+    before, found_begin, rest = page.partition(BEGIN)
+    _, found_end, after = rest.partition(END)
+    if not (found_begin and found_end):
+        sys.exit(f"bench: {PAGE} lacks the line {BEGIN} or {END}")
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(f"{before}{BEGIN}\n\n{results}\n\n{END}{after}")
+    print(f"bench: written to {PAGE.relative_to(ROOT)}", file=sys.stderr)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--touchstone", type=Path, default=ROOT / "target" / "release" / "touchstone")
+    parser.add_argument("--peers-only", action="store_true", help="leave touchstone out")
+    parser.add_argument("--rows", type=int, default=int(os.environ.get("BENCH_ROWS", FULL_SIZE)))
+    parser.add_argument("--rounds", type=int, default=int(os.environ.get("BENCH_ROUNDS", 7)))
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = arguments()
+    touchstone = None if options.peers_only else options.touchstone.resolve()
+    data = DATA / str(options.rows)
+    if not (data / "complete").exists():
+        print(f"bench: making the tables in {data.relative_to(ROOT)}", file=sys.stderr)
+        subprocess.run([sys.executable, ROOT / "bench" / "generate.py", str(options.rows), data], check=True)
+        (data / "complete").touch()
+
+    environment = os.environ | {"TOUCHSTONE_BENCH": str(data)}
+    sections = [circumstances(options.rounds, touchstone)]
+    for comparison in comparisons(data, touchstone):
+        print(f"bench: {comparison.title}", file=sys.stderr)
+        sections.append(table(comparison, take_turns(comparison, options.rounds, environment)))
+    results = "\n\n".join(sections)
+    print(results)
+    if options.rows == FULL_SIZE and touchstone is not None:
+        write_page(results)
+
+
+if __name__ == "__main__":
+    main()

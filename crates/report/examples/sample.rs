@@ -1,0 +1,23 @@
+//! Writes a page of made-up findings, to look at: `cargo run -p touchstone-report --example sample -- sample.html`.
+
+#[path = "../tests/fixture/mod.rs"]
+mod fixture;
+
+use std::error::Error;
+use std::io::Write;
+
+use report::terminal::{self, Screen};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let findings = fixture::Findings::new();
+    if let Some(path) = std::env::args().nth(1) {
+        std::fs::write(path, report::html::render(&findings.report())?)?;
+    }
+    let screen = Screen { width: 110, color: false };
+    let mut out = std::io::stdout();
+    writeln!(out, "{}", terminal::ledger(&findings.ledger, screen))?;
+    for lift in &findings.lifts {
+        writeln!(out, "{}", terminal::lift(lift, screen))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! Findings as one self-contained HTML page.
+//!
+//! The page needs nothing else: no network, no script, no font. Pictures are inline SVG beside tables of the same
+//! numbers. It follows the reader's colour scheme, fits a phone, and prints.
+
+mod experiment;
+mod forest;
+mod money;
+mod page;
+mod palette;
+mod provenance;
+
+use catalog::Unit;
+use measure::audience::LiftFinding;
+use value::LedgerFinding;
+
+/// What goes into a page.
+#[derive(Debug, Clone, Copy)]
+pub struct Report<'a> {
+    /// The project's name.
+    pub project: &'a str,
+    /// ISO code of the currency that money is in.
+    pub currency: &'a str,
+    pub ledger: Option<&'a LedgerFinding>,
+    /// One section an experiment, in this order.
+    pub lifts: &'a [LiftFinding],
+    /// Estimates beside the truth, where it is known; empty otherwise.
+    pub truth: &'a [TruthRow],
+    /// The version of the program that writes the page.
+    pub version: &'a str,
+}
+
+/// An estimate beside what is true, for a simulated company.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TruthRow {
+    /// What was estimated, in words: `spring-email, womens: spend per customer`.
+    pub what: String,
+    pub scale: Scale,
+    pub estimate: f64,
+    pub low: f64,
+    pub high: f64,
+    pub truth: f64,
+}
+
+impl TruthRow {
+    /// Whether the interval holds the truth.
+    pub fn covered(&self) -> bool {
+        self.low <= self.truth && self.truth <= self.high
+    }
+}
+
+/// What the numbers of a [`TruthRow`] are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// A difference per customer, in a metric's unit.
+    Absolute(Unit),
+    /// A share: a relative lift, or a return.
+    Relative,
+    /// An amount of the currency.
+    Amount,
+}
+
+/// Why a page could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    #[error("the page could not be written")]
+    Template(#[from] askama::Error),
+    /// The message of the plotting library.
+    #[error("a plot could not be drawn: {0}")]
+    Plot(String),
+}
+
+/// The page. The same findings give the same bytes.
+///
+/// # Errors
+///
+/// [`ReportError`] where a plot or the page cannot be written, which no content of a finding causes.
+pub fn render(report: &Report<'_>) -> Result<String, ReportError> {
+    page::render(report)
+}

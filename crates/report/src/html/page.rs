@@ -1,0 +1,274 @@
+//! The page as a whole: what comes first, and what the templates are given.
+
+use askama::Template;
+use measure::audience::{Severity, Verdict};
+use value::LedgerFinding;
+
+use super::experiment::Experiment;
+use super::forest::{self, Forest, Mark, Row};
+use super::money::Money;
+use super::palette::{INKS, Ink};
+use super::provenance::{Provenance, provenance};
+use super::{Report, ReportError, Scale, TruthRow};
+use crate::format::{Format, Interval};
+use crate::words;
+
+pub(super) const FORMAT: Format = Format::TYPESET;
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page<'a> {
+    project: &'a str,
+    currency: &'a str,
+    version: &'a str,
+    inks: [Ink; 7],
+    verdict: String,
+    cards: Vec<Card>,
+    attention: Vec<Attention>,
+    money: Option<Money>,
+    experiments: Vec<Experiment>,
+    truth: Option<Truth>,
+    grades: Vec<(&'static str, &'static str)>,
+    provenance: Option<Provenance>,
+}
+
+/// A number that a manager looks for.
+struct Card {
+    title: &'static str,
+    number: String,
+    below: String,
+}
+
+/// Something that a reader must know before the numbers.
+struct Attention {
+    severity: &'static str,
+    message: String,
+}
+
+/// A plot with what it says in words.
+pub(super) struct Figure {
+    /// For readers who do not see it.
+    pub(super) label: String,
+    pub(super) caption: String,
+    pub(super) plot: Forest,
+}
+
+impl Figure {
+    pub(super) fn draw(label: String, caption: &str, rows: &[Row]) -> Result<Option<Self>, ReportError> {
+        let plot = forest::draw(rows)?;
+        Ok(plot.map(|plot| Self {
+            label,
+            caption: if plot.clipped {
+                format!("{caption} An arrow: the interval goes on beyond the picture.")
+            } else {
+                caption.to_owned()
+            },
+            plot,
+        }))
+    }
+}
+
+/// Estimates beside the truth.
+struct Truth {
+    summary: String,
+    rows: Vec<TruthLine>,
+}
+
+struct TruthLine {
+    what: String,
+    estimate: String,
+    interval: String,
+    truth: String,
+    covered: bool,
+}
+
+pub(super) fn render(report: &Report<'_>) -> Result<String, ReportError> {
+    let page = Page {
+        project: report.project,
+        currency: report.currency,
+        version: report.version,
+        inks: INKS,
+        verdict: verdict(report),
+        cards: cards(report),
+        attention: attention(report),
+        money: report.ledger.map(Money::new).transpose()?,
+        experiments: report.lifts.iter().enumerate().map(|(number, lift)| Experiment::new(number, lift)).collect::<Result<_, _>>()?,
+        truth: (!report.truth.is_empty()).then(|| truth(report)),
+        grades: words::GRADES.into_iter().map(|grade| (words::grade(grade), words::grade_meaning(grade))).collect(),
+        provenance: provenance(report),
+    };
+    Ok(page.render()?)
+}
+
+fn verdict(report: &Report<'_>) -> String {
+    match report.ledger {
+        Some(ledger) => words::ledger_verdict(FORMAT, ledger),
+        None => experiments_verdict(report),
+    }
+}
+
+/// How many experiments say what.
+fn experiments_verdict(report: &Report<'_>) -> String {
+    let trusted = report.lifts.iter().filter(|lift| lift.refusal.is_none());
+    let verdicts: Vec<Verdict> = trusted.flat_map(words::deciding).filter_map(|comparison| comparison.verdict).collect();
+    let number = |wanted| verdicts.iter().filter(|&&verdict| verdict == wanted).count();
+    let refused = report.lifts.iter().filter(|lift| lift.refusal.is_some()).count();
+    let mut text = format!(
+        "Of {} comparisons on the metrics that decide, {} are better, {} worse, {} unclear.",
+        verdicts.len(),
+        number(Verdict::Better),
+        number(Verdict::Worse),
+        number(Verdict::Unclear),
+    );
+    if refused > 0 {
+        text.push_str(&format!(" Experiments on which no decision can rest: {refused}."));
+    }
+    text
+}
+
+fn cards(report: &Report<'_>) -> Vec<Card> {
+    let Some(ledger) = report.ledger else { return Vec::new() };
+    let Some(total) = &ledger.total else { return Vec::new() };
+    let currency = &ledger.currency;
+    let level = FORMAT.level(ledger.confidence);
+    let roi = words::roi(FORMAT, total.roi.as_ref());
+    let mix: Vec<String> = total
+        .by_grade
+        .iter()
+        .map(|(grade, share)| format!("{}{}", FORMAT.percent(*share, 0), grade_suffix(words::grade(*grade))))
+        .collect();
+    vec![
+        Card {
+            title: "Increment",
+            number: FORMAT.amount(total.increment, currency),
+            below: format!(
+                "margin that exists only because of personalization; {level} from {} to {}",
+                FORMAT.round_money(total.increment_low),
+                FORMAT.round_money(total.increment_high)
+            ),
+        },
+        Card {
+            title: "Cost",
+            number: FORMAT.amount(total.cost, currency),
+            below: initiatives_counted(ledger),
+        },
+        Card {
+            title: "Net",
+            number: FORMAT.amount(total.net, currency),
+            below: "increment less cost".to_owned(),
+        },
+        Card {
+            title: "Return on investment",
+            number: roi.as_ref().map_or_else(|reason| (*reason).to_owned(), |roi| roi.estimate.clone()),
+            below: roi.map_or_else(|_| String::new(), |roi| format!("{level} from {}", roi.interval())),
+        },
+        Card {
+            title: "Probability that it pays",
+            number: FORMAT.probability(total.probability_positive),
+            below: "that the increment exceeds the cost".to_owned(),
+        },
+        Card {
+            title: "Evidence",
+            number: format!("Grade{}{}", "\u{a0}", words::grade(total.grade)),
+            below: format!("the weakest; {}", mix.join(", ")),
+        },
+    ]
+}
+
+fn grade_suffix(grade: &str) -> String {
+    format!(" of the amounts {grade}")
+}
+
+fn initiatives_counted(ledger: &LedgerFinding) -> String {
+    let counted = ledger.initiatives.iter().filter(|initiative| initiative.net.is_some()).count();
+    let unit = if counted == 1 { "initiative" } else { "initiatives" };
+    format!("of {counted} {unit} with a number")
+}
+
+/// Refusals, and checks that found something bad; the worst first.
+fn attention(report: &Report<'_>) -> Vec<Attention> {
+    let mut found: Vec<(Severity, String)> = Vec::new();
+    for lift in report.lifts {
+        let name = &lift.experiment;
+        if let Some(refusal) = &lift.refusal {
+            found.push((Severity::Stop, format!("Experiment {name}: no decision: {}.", refusal.message)));
+            continue;
+        }
+        let bad = lift.checks.iter().filter(|check| check.severity >= Severity::Warning);
+        found.extend(bad.map(|check| {
+            let message = words::check_message(FORMAT, check);
+            (check.severity, format!("Experiment {name}, {}: {message}.", words::check_name(check)))
+        }));
+    }
+    for initiative in report.ledger.iter().flat_map(|ledger| &ledger.initiatives) {
+        if initiative.net.is_none() {
+            let message = format!("Initiative {} has no number: {}.", initiative.name, words::no_number(initiative));
+            found.push((Severity::Stop, message));
+        }
+    }
+    let caveats = report.ledger.iter().flat_map(|ledger| &ledger.caveats);
+    found.extend(caveats.map(|caveat| (Severity::Notice, format!("{caveat}."))));
+    found.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
+    let shown = |(severity, message)| Attention {
+        severity: words::severity(severity),
+        message: capitalized(message),
+    };
+    found.into_iter().map(shown).collect()
+}
+
+fn capitalized(text: String) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().chain(characters).collect(),
+        None => text,
+    }
+}
+
+fn truth(report: &Report<'_>) -> Truth {
+    let covered = report.truth.iter().filter(|row| row.covered()).count();
+    Truth {
+        summary: format!("{covered} of {} intervals hold the truth.", report.truth.len()),
+        rows: report.truth.iter().map(truth_line).collect(),
+    }
+}
+
+fn truth_line(row: &TruthRow) -> TruthLine {
+    let show = |estimate| {
+        let effect = Interval {
+            estimate,
+            low: row.low,
+            high: row.high,
+        };
+        match row.scale {
+            Scale::Absolute(unit) => FORMAT.absolute(unit, effect),
+            Scale::Relative => FORMAT.relative(effect),
+            Scale::Amount => FORMAT.whole(effect),
+        }
+    };
+    let estimate = show(row.estimate);
+    TruthLine {
+        what: row.what.clone(),
+        interval: estimate.interval(),
+        estimate: estimate.estimate,
+        truth: show(row.truth).estimate,
+        covered: row.covered(),
+    }
+}
+
+/// The mark of a verdict.
+pub(super) fn mark(verdict: Option<Verdict>) -> Mark {
+    match verdict {
+        Some(Verdict::Better) => Mark::Good,
+        Some(Verdict::Worse) => Mark::Bad,
+        Some(Verdict::Unclear) | None => Mark::Unclear,
+    }
+}
+
+/// An effect in per cent, as plots have it.
+pub(super) fn percent(effect: Interval) -> Interval {
+    Interval {
+        estimate: 100.0 * effect.estimate,
+        low: 100.0 * effect.low,
+        high: 100.0 * effect.high,
+    }
+}

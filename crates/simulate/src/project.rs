@@ -1,0 +1,187 @@
+//! The project's documents: what is declared in [`crate::company`], written as a business would write it.
+
+use std::fmt::Write;
+
+use crate::company::{
+    Arm, CHANNELS, CONTENT, EXPERIMENTS, Experiment, Exposure, INITIATIVES, Initiative, Named, Per,
+    TEAMS,
+};
+use crate::oracle::scaled;
+
+/// Name and text of every document's file, for a company of `customers`.
+pub(crate) fn documents(customers: u64) -> Vec<(String, String)> {
+    let experiments = EXPERIMENTS.iter().map(experiment);
+    [
+        ("touchstone.yaml", include_str!("project/touchstone.yaml").to_owned()),
+        ("catalog/sources.yaml", include_str!("project/sources.yaml").to_owned()),
+        ("catalog/facts.yaml", include_str!("project/facts.yaml").to_owned()),
+        ("catalog/metrics.yaml", include_str!("project/metrics.yaml").to_owned()),
+        ("catalog/holdout.yaml", include_str!("project/holdout.yaml").to_owned()),
+        ("catalog/teams.yaml", file("Who owns initiatives.", TEAMS.iter().map(|team| named("team", team)))),
+        (
+            "catalog/channels.yaml",
+            file("Where customers are reached.", CHANNELS.iter().map(|channel| named("channel", channel))),
+        ),
+        ("catalog/content.yaml", file("What customers are shown.", CONTENT.iter().map(content))),
+        (
+            "catalog/initiatives.yaml",
+            file(
+                "The personalization efforts. Levels: 0 generic, 1 substitution, 2 contextual, 3 segment, 4 behavioural,\n\
+                 # 5 predictive one-to-one, 6 one-to-one across channels: by the data that the decision uses.",
+                INITIATIVES.iter().map(initiative),
+            ),
+        ),
+        (
+            "catalog/experiments.yaml",
+            file("Customers randomized to arms, and what is compared.", experiments),
+        ),
+        (
+            "catalog/costs.yaml",
+            file("What initiatives cost.", INITIATIVES.iter().flat_map(|initiative| costs(initiative, customers))),
+        ),
+    ]
+    .map(|(name, text)| (name.to_owned(), text))
+    .into()
+}
+
+/// A file of several documents under a comment.
+fn file(comment: &str, documents: impl Iterator<Item = String>) -> String {
+    format!(
+        "# {comment}\n{}",
+        documents.collect::<Vec<_>>().join("---\n")
+    )
+}
+
+fn named(kind: &str, named: &Named) -> String {
+    format!(
+        "kind: {kind}\nname: {}\ndescription: {}\n",
+        named.name,
+        scalar(named.description)
+    )
+}
+
+fn content(content: &crate::company::Content) -> String {
+    format!(
+        "kind: content\nname: {}\nchannels: {}\nstage: {}\n",
+        content.name,
+        list(content.channels),
+        content.stage
+    )
+}
+
+fn initiative(initiative: &Initiative) -> String {
+    format!(
+        "kind: initiative\nname: {}\ndescription: {}\nteam: {}\nlevel: {}\nchannels: {}\ncontent: {}\nhypothesis: {}\n",
+        initiative.name,
+        scalar(initiative.description),
+        initiative.team,
+        initiative.level,
+        list(initiative.channels),
+        list(initiative.content),
+        scalar(initiative.hypothesis),
+    )
+}
+
+fn experiment(experiment: &Experiment) -> String {
+    let name = experiment.name;
+    let arms: String = experiment.arms.iter().map(arm).collect();
+    let covariates: String = experiment
+        .covariates
+        .iter()
+        .map(|column| format!("  - {column}\n"))
+        .collect();
+    let exposure = match experiment.exposure {
+        Exposure::AtOnce => String::new(),
+        Exposure::FirstVisit { .. } => format!(
+            "# Only who visits after assignment can notice the arm.\n\
+             exposure:\n  source: exposures\n  customer: customer_id\n  time: exposed_at\n  \
+             where: experiment = '{name}'\n"
+        ),
+    };
+    format!(
+        "kind: experiment\nname: {name}\ndescription: {}\nhypothesis: {}\n\
+         assignment:\n  source: assignments\n  customer: customer_id\n  arm: arm\n  time: assigned_at\n  \
+         where: experiment = '{name}'\n\
+         {exposure}\
+         arms:\n{arms}\
+         metrics:\n  primary: {}\n  secondary: {}\n\
+         covariates:\n{covariates}  - {{ metric: revenue, before: 56 days }}\n\
+         segments: {}\n",
+        scalar(experiment.description),
+        scalar(experiment.hypothesis),
+        experiment.primary,
+        list(experiment.secondary),
+        list(experiment.segments),
+    )
+}
+
+fn arm(arm: &Arm) -> String {
+    let initiative = arm
+        .initiative
+        .map(|name| format!(", initiative: {name}"))
+        .unwrap_or_default();
+    format!(
+        "  - {{ name: {}, role: {}{initiative}, share: {} }}\n",
+        arm.name, arm.role, arm.share
+    )
+}
+
+/// The costs of an initiative, and before the first that is paid by the touch the fact that counts touches.
+fn costs(initiative: &Initiative, customers: u64) -> Vec<String> {
+    let mut documents = Vec::new();
+    for cost in initiative.costs {
+        let mut text = format!(
+            "kind: cost\nname: {}\ndescription: {}\ninitiative: {}\n",
+            cost.name,
+            scalar(cost.description),
+            initiative.name
+        );
+        let details = match cost.per {
+            Per::Once(amount) => format!("amount: {}\nper: once\n", scaled(amount, customers)),
+            Per::Month { amount, months } => {
+                format!(
+                    "amount: {}\nper: month\nmonths: {months}\n",
+                    scaled(amount, customers)
+                )
+            }
+            Per::Customer(amount) => format!("amount: {amount}\nper: customer\n"),
+            Per::Touch(amount) => {
+                let fact = format!("{}-touch", initiative.name);
+                documents.push(format!(
+                    "kind: fact\nname: {fact}\nsource: touches\ncustomer: customer_id\ntime: touched_at\n\
+                     where: initiative = '{}'\n",
+                    initiative.name
+                ));
+                format!("amount: {amount}\nper: touch\nfact: {fact}\n")
+            }
+            // A share of what the arm's customers pay.
+            Per::Revenue(share) => format!("amount: {share}\nper: revenue\nmetric: revenue\n"),
+        };
+        text.push_str(&details);
+        documents.push(text);
+    }
+    documents
+}
+
+/// A text as a YAML scalar on one line: plain where that is safe, else in double quotes.
+fn scalar(text: &str) -> String {
+    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && !text.contains([':', '#', '"', '\\']);
+    if plain {
+        return text.to_owned();
+    }
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        // Writing to a string does not fail.
+        let _ = match c {
+            '"' | '\\' => write!(quoted, "\\{c}"),
+            c => write!(quoted, "{c}"),
+        };
+    }
+    quoted.push('"');
+    quoted
+}
+
+fn list(items: &[&str]) -> String {
+    format!("[{}]", items.join(", "))
+}

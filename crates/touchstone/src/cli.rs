@@ -1,0 +1,134 @@
+//! The words of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Measures what personalized customer experiences earn, what they cost, and how sure that is.
+#[derive(Debug, Parser)]
+#[command(name = "touchstone", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub global: Global,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The project's folder, the one with touchstone.yaml
+    #[arg(short = 'C', long, global = true, default_value = ".", value_name = "FOLDER")]
+    pub project: PathBuf,
+    /// A table for people, or JSON for programs
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Threads of the SQL engine, instead of the project's setting
+    #[arg(long, global = true, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub threads: Option<u32>,
+    /// Memory of the SQL engine, such as 4GB, instead of the project's setting
+    #[arg(long, global = true, value_name = "SIZE")]
+    pub memory: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Table,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Simulate a retailer, measure it, and show the estimates beside the truth
+    Demo(Demo),
+    /// Start a project: a folder with settings and an example to edit
+    Init {
+        /// The folder to make
+        folder: PathBuf,
+    },
+    /// Check the project's files, all mistakes at once
+    Check,
+    /// Print the JSON Schema of what is written and of what is read
+    Schema {
+        #[arg(value_enum, default_value_t = Schema::Catalog)]
+        of: Schema,
+    },
+    /// Bring the files of sources into the project's lake, each once
+    Import {
+        /// Sources to import; all sources with files, if none is named
+        sources: Vec<String>,
+        /// Keep damaged lines in this CSV file and import the others
+        #[arg(long, value_name = "FILE")]
+        rejects: Option<PathBuf>,
+    },
+    /// List the lake's snapshots, which --at can go back to
+    Snapshots,
+    /// Measure, from summaries of the data
+    Measure {
+        #[command(subcommand)]
+        what: Measure,
+    },
+    /// Show what each initiative earned, cost and returned
+    Roi(At),
+    /// Write everything to one HTML file that works offline
+    Report {
+        /// The file to write
+        #[arg(long, short, default_value = "report.html", value_name = "FILE")]
+        output: PathBuf,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Write the data, the catalog and the truth of a simulated retailer
+    Simulate {
+        /// The folder to write to
+        folder: PathBuf,
+        #[command(flatten)]
+        company: Company,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Measure {
+    /// What experiments say: the lift of every arm, for every metric and segment
+    Audience {
+        /// The experiment; all of them, if none is named
+        name: Option<String>,
+        #[command(flatten)]
+        at: At,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub struct At {
+    /// Measure the lake as it was at this snapshot
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub at: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// The folder to write to
+    #[arg(default_value = "demo")]
+    pub folder: PathBuf,
+    #[command(flatten)]
+    pub company: Company,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Company {
+    /// How many customers the retailer has
+    #[arg(long, default_value_t = 50_000, value_name = "NUMBER")]
+    pub customers: u64,
+    /// The same seed gives the same retailer
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Schema {
+    /// The documents of a catalog
+    Catalog,
+    /// The project's settings, touchstone.yaml
+    Project,
+    /// What the commands print with --format json
+    Findings,
+}

@@ -1,0 +1,97 @@
+use std::path::Path;
+
+use catalog::{Catalog, Unit};
+use lake::Lake;
+use measure::audience::{Estimate, LiftFinding};
+use report::html::TruthRow;
+use report::terminal;
+use simulate::{Settings, Truth, Written};
+use value::LedgerFinding;
+
+use crate::cli::{Company, Demo, Global};
+use crate::failure::Failure;
+use crate::output::{print, show};
+use crate::progress::bar;
+use crate::project;
+
+/// Writes a simulated retailer's data, catalog and truth.
+pub fn simulate(global: &Global, folder: &Path, company: Company) -> Result<(), Failure> {
+    let written = write(global, folder, company)?;
+    print(&format!(
+        "wrote {} customers to {}: {} rows, {:.1} MB; the truth is in {}\n",
+        company.customers,
+        folder.display(),
+        written.rows,
+        written.bytes as f64 / 1e6,
+        folder.join(Truth::FILE).display(),
+    ))
+}
+
+fn write(global: &Global, folder: &Path, company: Company) -> Result<Written, Failure> {
+    let mut settings = Settings { customers: company.customers, seed: company.seed, ..Settings::default() };
+    if let Some(threads) = global.threads.and_then(|threads| std::num::NonZeroUsize::new(threads as usize)) {
+        settings.threads = threads;
+    }
+    let bar = bar("simulating customers", company.customers);
+    let written = simulate::write_project(&settings, folder, &mut |progress| bar.set_position(progress.done))?;
+    bar.finish_and_clear();
+    Ok(written)
+}
+
+/// Simulates a retailer and measures it like any other project, with the truth beside the estimates.
+pub fn demo(global: &Global, demo: &Demo) -> Result<(), Failure> {
+    let written = write(global, &demo.folder, demo.company)?;
+    let mut catalog = Catalog::load(&demo.folder)?;
+    catalog.bound_engine(global.threads, global.memory.clone());
+    let mut lake = Lake::open(&catalog, None)?;
+    let lifts = project::lifts(&catalog, &mut lake)?;
+    let ledger = project::ledger(&catalog, &lake, &lifts)?;
+    let truth = beside_truth(&written.truth, &lifts, &ledger);
+    let page = demo.folder.join("report.html");
+    super::write_html(&catalog, &ledger, &lifts, &truth, &page)?;
+    show(global.format, &truth, |truth, screen| {
+        format!(
+            "{}\n{}\nThe project is in {}, the report in {}.\n",
+            terminal::ledger(&ledger, screen),
+            terminal::truth(truth, screen),
+            demo.folder.display(),
+            page.display(),
+        )
+    })
+}
+
+/// The primary lift of each experiment and the return of each initiative, beside what is true of them.
+fn beside_truth(truth: &Truth, lifts: &[LiftFinding], ledger: &LedgerFinding) -> Vec<TruthRow> {
+    let mut rows = Vec::new();
+    for lift in lifts {
+        for comparison in lift.metrics.iter().filter(|comparison| comparison.primary) {
+            let known = truth.experiment(&lift.experiment);
+            let effect = known.and_then(|known| known.effect(&comparison.arm, &comparison.metric));
+            let estimate = comparison.decisive().and_then(|outcome| outcome.absolute);
+            if let (Some(effect), Some(Estimate { estimate, low, high, .. })) = (effect, estimate) {
+                rows.push(TruthRow {
+                    what: format!("{}: {} of {} per customer", lift.experiment, comparison.metric, comparison.arm),
+                    unit: comparison.unit,
+                    estimate,
+                    low,
+                    high,
+                    truth: effect.effect,
+                });
+            }
+        }
+    }
+    for row in &ledger.initiatives {
+        let known = truth.initiative(&row.name).and_then(|known| known.roi);
+        if let (Some(roi), Some(truth)) = (row.roi, known) {
+            rows.push(TruthRow {
+                what: format!("{}: return on investment", row.name),
+                unit: Unit::Share,
+                estimate: roi.estimate,
+                low: roi.low,
+                high: roi.high,
+                truth,
+            });
+        }
+    }
+    rows
+}

@@ -1,0 +1,40 @@
+use std::path::Path;
+
+use catalog::{Source, did_you_mean};
+use lake::Imported;
+use report::terminal;
+
+use crate::cli::Global;
+use crate::failure::Failure;
+use crate::output::show;
+use crate::progress::Spinner;
+use crate::project;
+
+/// Imports the named sources, or all that have files on this machine.
+pub fn import(global: &Global, names: &[String], rejects: Option<&Path>) -> Result<(), Failure> {
+    let catalog = project::load(global)?;
+    let mut sources: Vec<&Source> = Vec::new();
+    for name in names {
+        let source = catalog.source(name).ok_or_else(|| Failure::Unknown {
+            kind: "source",
+            name: name.clone(),
+            meant: did_you_mean(name, catalog.sources().map(|known| known.name.as_str())).map(str::to_owned),
+        })?;
+        sources.push(source);
+    }
+    if names.is_empty() {
+        let is_local = |source: &&Source| matches!(catalog.location(source), Some(catalog::Location::Local(_)));
+        sources.extend(catalog.sources().filter(is_local));
+    }
+    if rejects.is_some() && sources.len() != 1 {
+        return Err(Failure::Refused("--rejects FILE needs exactly one source to be named".to_owned()));
+    }
+    let spinner = Spinner::new("importing");
+    let mut imported: Vec<Imported> = Vec::new();
+    for source in sources {
+        spinner.say(&format!("importing {}", source.name));
+        imported.push(lake::import(&catalog, source, rejects)?);
+    }
+    drop(spinner);
+    show(global.format, &imported, |imported, screen| terminal::imports(imported, screen))
+}

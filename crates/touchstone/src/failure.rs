@@ -1,0 +1,92 @@
+//! How the command fails: with the place, what is wrong there, and the way out.
+
+use std::io;
+use std::path::PathBuf;
+
+use catalog::{Diagnostic, Diagnostics, LoadError, Severity, SourceFile};
+use miette::{GraphicalReportHandler, LabeledSpan, MietteDiagnostic, NamedSource, Report};
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error(transparent)]
+    Catalog(#[from] LoadError),
+    #[error(transparent)]
+    Lake(#[from] lake::LakeError),
+    #[error(transparent)]
+    Measure(#[from] measure::MeasureError),
+    #[error(transparent)]
+    Simulate(#[from] simulate::SimulateError),
+    #[error(transparent)]
+    Report(#[from] report::html::ReportError),
+    #[error("cannot write JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("there is no {kind} `{name}`{}", .meant.as_ref().map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default())]
+    Unknown { kind: &'static str, name: String, meant: Option<String> },
+    #[error("{0}")]
+    Refused(String),
+    #[error("{}: {error}", path.display())]
+    Io { path: PathBuf, error: io::Error },
+    #[error("cannot print: {0}")]
+    Print(io::Error),
+}
+
+impl Failure {
+    pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |error| Self::Io { path, error }
+    }
+
+    /// Shows the failure on standard error.
+    pub fn show(&self) {
+        match self {
+            // Whoever reads our output has closed it, as `head` does: nothing to complain about.
+            Self::Print(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            Self::Catalog(LoadError::Invalid(diagnostics)) => show_diagnostics(diagnostics),
+            other => eprint(&format!("error: {other}\n")),
+        }
+    }
+}
+
+/// Shows mistakes with the lines that they are in, and how many there are.
+fn show_diagnostics(diagnostics: &Diagnostics) {
+    for diagnostic in &diagnostics.diagnostics {
+        eprint(&format!("{}\n", pretty(diagnostic, diagnostics.file(&diagnostic.place))));
+    }
+    let errors = diagnostics.errors().count();
+    let plural = if errors == 1 { "" } else { "s" };
+    eprint(&format!("{errors} error{plural}: nothing was measured\n"));
+}
+
+/// A diagnostic with the lines that it speaks of.
+pub fn pretty(diagnostic: &Diagnostic, file: Option<&SourceFile>) -> String {
+    let mut shown = MietteDiagnostic::new(&diagnostic.message).with_code(diagnostic.code);
+    shown = shown.with_severity(match diagnostic.severity {
+        Severity::Error => miette::Severity::Error,
+        Severity::Warning => miette::Severity::Warning,
+    });
+    let related = diagnostic.related.iter();
+    let mut help: Vec<String> = related.map(|(place, label)| format!("{place}: {label}")).collect();
+    help.extend(diagnostic.help.clone());
+    if !help.is_empty() {
+        shown = shown.with_help(help.join("\n"));
+    }
+    let Some(file) = file else {
+        return diagnostic.to_string();
+    };
+    let place = &diagnostic.place;
+    shown = shown.with_label(LabeledSpan::new_primary_with_span(None, (place.offset, place.length)));
+    let source = NamedSource::new(place.file.display().to_string(), file.text.clone());
+    let report = Report::new(shown).with_source_code(source);
+    let mut text = String::new();
+    match GraphicalReportHandler::new().with_context_lines(1).render_report(&mut text, report.as_ref()) {
+        Ok(()) => text,
+        Err(_) => diagnostic.to_string(),
+    }
+}
+
+/// Writes to standard error; where that fails there is nobody left to tell.
+pub fn eprint(text: &str) {
+    use std::io::Write;
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}

@@ -1,0 +1,43 @@
+//! A project as the command works with it: its catalog, its lake, and what is measured of them.
+
+use catalog::{Catalog, Experiment, did_you_mean};
+use lake::Lake;
+use measure::Provenance;
+use measure::audience::{self, LiftFinding};
+use value::LedgerFinding;
+
+use crate::cli::Global;
+use crate::failure::Failure;
+use crate::progress::Spinner;
+
+/// Loads the project that the command line names.
+pub fn load(global: &Global) -> Result<Catalog, Failure> {
+    let mut catalog = Catalog::load(&global.project)?;
+    catalog.bound_engine(global.threads, global.memory.clone());
+    Ok(catalog)
+}
+
+/// The experiment of a name, or what may have been meant.
+pub fn experiment<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Experiment, Failure> {
+    catalog.experiment(name).ok_or_else(|| Failure::Unknown {
+        kind: "experiment",
+        name: name.to_owned(),
+        meant: did_you_mean(name, catalog.experiments().map(|known| known.name.as_str())).map(str::to_owned),
+    })
+}
+
+/// Measures every experiment of a project.
+pub fn lifts(catalog: &Catalog, lake: &mut Lake) -> Result<Vec<LiftFinding>, Failure> {
+    let spinner = Spinner::new("measuring");
+    let mut lifts = Vec::new();
+    for experiment in catalog.experiments() {
+        spinner.say(&format!("measuring {}", experiment.name));
+        lifts.push(audience::lift(catalog, lake, experiment)?);
+    }
+    Ok(lifts)
+}
+
+/// The ledger of a project whose experiments have been measured.
+pub fn ledger(catalog: &Catalog, lake: &Lake, lifts: &[LiftFinding]) -> Result<LedgerFinding, Failure> {
+    Ok(value::ledger(catalog, lifts, Provenance::of(catalog, lake)?))
+}

@@ -1,0 +1,202 @@
+//! The ledger as a finding: for each initiative what it added, what it cost, and how sure that is.
+
+use measure::{Provenance, Refusal};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// An amount of the project's currency, exact to the cent. In JSON it is a number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Money(#[serde(with = "rust_decimal::serde::float")] pub Decimal);
+
+impl Money {
+    /// The nearest cent, halves away from zero; `None` where the number is not finite or too large.
+    pub fn from_f64(amount: f64) -> Option<Self> {
+        let exact = Decimal::from_f64_retain(amount)?;
+        Some(Self(exact.round_dp_with_strategy(2, rust_decimal::RoundingStrategy::MidpointAwayFromZero)))
+    }
+
+    /// As a floating-point number, for ratios and pictures.
+    pub fn to_f64(self) -> f64 {
+        self.0.to_f64().unwrap_or(f64::NAN)
+    }
+}
+
+impl schemars::JsonSchema for Money {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Money".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "number", "description": "an amount of the currency, to the cent" })
+    }
+}
+
+/// How good the evidence behind an increment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Grade {
+    /// Measured by randomization, on the customers and in the time that it counts.
+    A,
+    /// Measured by randomization, and extrapolated to other times or customers.
+    B,
+    /// A comparison without randomization.
+    C,
+    /// A model or attribution.
+    D,
+    /// An assumption.
+    E,
+}
+
+/// What each initiative earned, cost and returned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LedgerFinding {
+    /// The name and version of this format.
+    pub format: String,
+    /// The project's name.
+    pub project: String,
+    pub currency: String,
+    /// The level of the intervals.
+    pub confidence: f64,
+    /// In the order of the catalog.
+    pub initiatives: Vec<InitiativeValue>,
+    /// The sum of the initiatives that have an increment.
+    pub total: Option<Total>,
+    /// Initiatives without a number, which the total leaves out.
+    pub refused: u64,
+    pub caveats: Vec<String>,
+    pub provenance: Provenance,
+}
+
+impl LedgerFinding {
+    /// The name and version of the format.
+    pub const FORMAT: &'static str = "touchstone.ledger/1";
+}
+
+/// One initiative's row of the ledger.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct InitiativeValue {
+    pub name: String,
+    pub team: Option<String>,
+    /// The level of personalization, 0 to 6.
+    pub level: u8,
+    /// Customers reached.
+    pub customers: u64,
+    /// What each experiment measured.
+    pub increments: Vec<Increment>,
+    pub costs: Vec<CostLine>,
+    /// The contribution margin that it added; the sum of the increments.
+    pub increment: Option<Money>,
+    /// The interval of the increment.
+    pub increment_low: Option<Money>,
+    pub increment_high: Option<Money>,
+    /// The standard error of the increment.
+    pub increment_se: Option<f64>,
+    /// The sum of the costs.
+    pub cost: Money,
+    /// Increment less cost.
+    pub net: Option<Money>,
+    /// Net over cost; none where nothing was spent.
+    pub roi: Option<Estimate>,
+    /// The probability that the increment exceeds the cost, given the data alone.
+    pub probability_positive: Option<f64>,
+    /// The lift per customer, in money, at which it earns its cost.
+    pub break_even_lift: Option<f64>,
+    pub payback: Option<Payback>,
+    /// The weakest grade among the increments.
+    pub grade: Option<Grade>,
+    /// Why there is no number.
+    pub refusal: Option<Refusal>,
+}
+
+/// What one arm of one experiment added.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Increment {
+    pub experiment: String,
+    pub arm: String,
+    /// The money metric.
+    pub metric: String,
+    /// The absolute lift per customer that counts.
+    pub lift: Estimate,
+    /// Whether covariates are taken into account in it.
+    pub adjusted: bool,
+    /// Customers in the arm.
+    pub customers: u64,
+    /// The contribution margin on the metric's money.
+    pub margin: f64,
+    /// The rounds counted: the measured one first, then those that the catalog says recur.
+    pub rounds: Vec<Round>,
+    /// Lift times customers times margin, over all rounds, in the value of today.
+    pub amount: Money,
+    pub low: Money,
+    pub high: Money,
+    /// The standard error of the amount.
+    pub se: f64,
+    pub grade: Grade,
+}
+
+/// One round of an initiative that recurs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Round {
+    pub customers: u64,
+    /// The share of the measured lift that is left.
+    pub retained: f64,
+    /// What a unit of money in this round is worth today.
+    pub discount: f64,
+    pub amount: Money,
+    pub grade: Grade,
+}
+
+/// One cost of an initiative.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CostLine {
+    pub name: String,
+    /// What it is paid for: `once`, `month`, `customer`, `touch` or `revenue`.
+    pub per: String,
+    /// The price of one, or the share of revenue.
+    #[serde(with = "rust_decimal::serde::float")]
+    #[schemars(with = "f64")]
+    pub price: Decimal,
+    /// How many, or the revenue.
+    pub quantity: f64,
+    pub amount: Money,
+}
+
+/// An estimate with its interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Estimate {
+    pub estimate: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+/// When the margin added has paid for the cost.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Payback {
+    /// Days from the first exposure, with the margin coming evenly over the measured time;
+    /// none where the estimate does not pay back in the time counted.
+    pub days: Option<f64>,
+    /// Days at the upper and lower end of the increment's interval.
+    pub earliest_days: Option<f64>,
+    pub latest_days: Option<f64>,
+    /// The days counted.
+    pub of_days: f64,
+}
+
+/// All initiatives together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Total {
+    pub increment: Money,
+    pub increment_low: Money,
+    pub increment_high: Money,
+    pub increment_se: f64,
+    pub cost: Money,
+    pub net: Money,
+    pub roi: Option<Estimate>,
+    pub probability_positive: f64,
+    /// The weakest grade among the initiatives.
+    pub grade: Grade,
+    /// The share of the increments' absolute amounts by grade, the best first.
+    pub by_grade: Vec<(Grade, f64)>,
+}

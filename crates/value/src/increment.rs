@@ -1,0 +1,143 @@
+//! What an arm's lift comes to in money, over all the customers and rounds that count.
+
+use catalog::{Catalog, Initiative, Metric, Unit};
+use measure::audience::{Comparison, LiftFinding};
+use measure::{Reason, Refusal};
+
+use crate::finding::{Estimate, Grade, Increment, Money, Round};
+
+const DAYS_A_YEAR: f64 = 365.2425;
+const SECONDS_A_DAY: f64 = 86_400.0;
+
+/// An increment with what the sums over several need.
+pub(crate) struct Measured<'a> {
+    pub(crate) increment: Increment,
+    pub(crate) lift: &'a LiftFinding,
+    /// Degrees of freedom; infinite for a normal reference.
+    pub(crate) df: f64,
+    /// Money for a unit of lift: margin times customers, over all rounds, discounted.
+    pub(crate) weight: f64,
+    /// Standard error of the reference arm's mean, which increments of one experiment share.
+    pub(crate) against_se: f64,
+}
+
+/// The increments of an initiative, one for each arm that shows it.
+pub(crate) fn increments<'a>(
+    catalog: &Catalog,
+    initiative: &Initiative,
+    lifts: &'a [LiftFinding],
+) -> Result<Vec<Measured<'a>>, Refusal> {
+    let mut measured = Vec::new();
+    for lift in lifts {
+        for arm in lift.arms.iter().filter(|arm| arm.initiative.as_ref() == Some(&initiative.name)) {
+            measured.push(increment(catalog, initiative, lift, &arm.name)?);
+        }
+    }
+    if measured.is_empty() {
+        return Err(Refusal::new(
+            Reason::Undeclared,
+            "not measured: no arm of an experiment names this initiative".to_owned(),
+        ));
+    }
+    Ok(measured)
+}
+
+fn increment<'a>(
+    catalog: &Catalog,
+    initiative: &Initiative,
+    lift: &'a LiftFinding,
+    arm: &str,
+) -> Result<Measured<'a>, Refusal> {
+    if let Some(refusal) = &lift.refusal {
+        let message = format!("experiment `{}`: {}", lift.experiment, refusal.message);
+        return Err(Refusal::new(refusal.reason, message));
+    }
+    let (comparison, metric) = money_metric(catalog, lift, arm)?;
+    let margin = catalog.margin_of(metric).ok_or_else(|| {
+        let message = format!("no margin for `{}`: add `margin:` to the metric or to touchstone.yaml", metric.name);
+        Refusal::new(Reason::Undeclared, message)
+    })?;
+    let Some((outcome, effect)) = comparison.decisive().and_then(|outcome| Some((outcome, outcome.absolute?))) else {
+        let reason = comparison.outcome.refusal.clone();
+        return Err(reason.unwrap_or_else(|| Refusal::new(Reason::TooLittleData, "no effect can be estimated")));
+    };
+    let customers = lift.arm(arm).map_or(0, |arm| arm.customers);
+    let too_large = || Refusal::new(Reason::UnfitData, "the amount is too large for money to the cent");
+    let rounds = rounds(catalog, initiative, customers, effect.estimate * margin).ok_or_else(too_large)?;
+    let weight: f64 =
+        margin * rounds.iter().map(|round| round.customers as f64 * round.retained * round.discount).sum::<f64>();
+    let amount = Money(rounds.iter().map(|round| round.amount.0).sum());
+    let increment = Increment {
+        experiment: lift.experiment.clone(),
+        arm: arm.to_owned(),
+        metric: metric.name.clone(),
+        lift: Estimate {
+            estimate: effect.estimate,
+            low: effect.low,
+            high: effect.high,
+        },
+        adjusted: comparison.adjusted.is_some(),
+        customers,
+        margin,
+        amount,
+        low: Money::from_f64(effect.low * weight).ok_or_else(too_large)?,
+        high: Money::from_f64(effect.high * weight).ok_or_else(too_large)?,
+        se: effect.se * weight,
+        grade: rounds.iter().map(|round| round.grade).max().unwrap_or(Grade::A),
+        rounds,
+    };
+    Ok(Measured {
+        increment,
+        lift,
+        df: effect.df.unwrap_or(f64::INFINITY),
+        weight,
+        against_se: outcome.against_se.unwrap_or(0.0),
+    })
+}
+
+/// The primary metric where it is money, else the first that is.
+fn money_metric<'c, 'l>(
+    catalog: &'c Catalog,
+    lift: &'l LiftFinding,
+    arm: &str,
+) -> Result<(&'l Comparison, &'c Metric), Refusal> {
+    let of_arm = lift.metrics.iter().filter(|comparison| comparison.arm == arm);
+    let money = of_arm.filter(|comparison| comparison.unit == Unit::Money);
+    money
+        .filter_map(|comparison| Some((comparison, catalog.metric(&comparison.metric)?)))
+        .find(|(_, metric)| metric.numerator.is_none())
+        .ok_or_else(|| {
+            let message = format!(
+                "experiment `{}` has no metric per customer with `unit: money`, so its lift is not money",
+                lift.experiment
+            );
+            Refusal::new(Reason::Undeclared, message)
+        })
+}
+
+/// The measured round and, where the catalog says so, those that recur.
+///
+/// Round k (from 0) has `customers * retained^k` effective customers, and its money is worth
+/// `(1 + discount_rate)^-(k * every in years)` today.
+fn rounds(catalog: &Catalog, initiative: &Initiative, customers: u64, margin_per_customer: f64) -> Option<Vec<Round>> {
+    let times = initiative.recurs.as_ref().map_or(1, |recurs| recurs.times.max(1));
+    let round = |k: u32| {
+        let (customers, retained, years) = match initiative.recurs.as_ref().filter(|_| k > 0) {
+            None => (customers, 1.0, 0.0),
+            Some(recurs) => (
+                recurs.customers.unwrap_or(customers),
+                recurs.retained.unwrap_or(1.0).powf(f64::from(k)),
+                f64::from(k) * recurs.every.nominal_seconds() as f64 / SECONDS_A_DAY / DAYS_A_YEAR,
+            ),
+        };
+        let discount = (1.0 + catalog.project().discount_rate).powf(-years);
+        Some(Round {
+            customers,
+            retained,
+            discount,
+            amount: Money::from_f64(margin_per_customer * customers as f64 * retained * discount)?,
+            grade: if k == 0 { Grade::A } else { Grade::B },
+        })
+    };
+    (0..times).map(round).collect()
+}

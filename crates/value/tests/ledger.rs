@@ -1,0 +1,231 @@
+//! The ledger of findings whose amounts can be worked out by hand.
+
+use std::path::{Path, PathBuf};
+
+use catalog::{Better, Catalog, Role, Unit};
+use measure::audience::{
+    ArmFinding, Comparison, Customers, Estimate, LiftFinding, Outcome, Pair, Period, Touches, Verdict,
+};
+use measure::{Provenance, Reason, Refusal};
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+use value::{Grade, LedgerFinding, Money, ledger};
+
+const CATALOG: &str = "
+{ kind: source, name: s, path: s.csv }
+---
+{ kind: fact, name: f, source: s, customer: id, time: at }
+---
+{ kind: metric, name: spend, fact: f, aggregate: sum, value: x, unit: money }
+---
+{ kind: initiative, name: one, level: 3 }
+---
+{ kind: initiative, name: two, level: 5 }
+---
+kind: experiment
+name: test
+assignment: { source: s, customer: id, arm: arm, time: at }
+arms:
+  - { name: none, role: generic }
+  - { name: a, role: personalized, initiative: one }
+  - { name: b, role: personalized, initiative: two }
+metrics: { primary: spend }
+---
+{ kind: cost, name: sending, initiative: one, amount: 0.02, per: customer }
+---
+{ kind: cost, name: creative, initiative: one, amount: 500, per: once }
+---
+{ kind: cost, name: sending, initiative: two, amount: 0.03, per: customer }
+";
+
+fn catalog(documents: &str) -> Catalog {
+    let files = [
+        (PathBuf::from("touchstone.yaml"), "name: Test\nmargin: 0.5\ndiscount_rate: 0.1\n".to_owned()),
+        (PathBuf::from("catalog/test.yaml"), documents.to_owned()),
+    ];
+    match Catalog::from_sources(Path::new("."), files, &|_| None) {
+        Ok(catalog) => catalog,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn provenance() -> Provenance {
+    Provenance {
+        sources: Vec::new(),
+        definitions: String::new(),
+        touchstone: String::new(),
+        engine: String::new(),
+    }
+}
+
+/// A lift of each arm: its name, the estimate, the standard error, the customers.
+fn finding(arms: &[(&str, f64, f64, u64)]) -> LiftFinding {
+    let against_se = 0.08;
+    let comparison = |&(name, estimate, se, customers): &(&str, f64, f64, u64)| Comparison {
+        metric: "spend".to_owned(),
+        arm: name.to_owned(),
+        against: "none".to_owned(),
+        primary: true,
+        unit: Unit::Money,
+        better: Better::Increase,
+        n: Pair { arm: customers, against: 1000 },
+        missing: Pair { arm: 0, against: 0 },
+        mean: Some(Pair { arm: 2.0 + estimate, against: 2.0 }),
+        cut: None,
+        outcome: Outcome {
+            absolute: Some(Estimate { estimate, se, low: estimate - 1.96 * se, high: estimate + 1.96 * se, df: None }),
+            against_se: Some(against_se),
+            ..Outcome::default()
+        },
+        adjusted: None,
+        verdict: Some(Verdict::Unclear),
+    };
+    let arm = |name: &str, initiative: Option<&str>, customers| ArmFinding {
+        name: name.to_owned(),
+        role: Role::Personalized,
+        initiative: initiative.map(str::to_owned),
+        customers,
+        expected_share: 0.5,
+        touches: vec![Touches { fact: "f".to_owned(), number: 3 * customers }],
+    };
+    let initiatives = [("a", "one"), ("b", "two")];
+    let mut all_arms = vec![arm("none", None, 1000)];
+    for (name, _, _, customers) in arms {
+        let initiative = initiatives.iter().find(|(arm, _)| arm == name).map(|(_, initiative)| *initiative);
+        all_arms.push(arm(name, initiative, *customers));
+    }
+    LiftFinding {
+        format: LiftFinding::FORMAT.to_owned(),
+        experiment: "test".to_owned(),
+        hypothesis: None,
+        alpha: 0.05,
+        currency: "USD".to_owned(),
+        against: "none".to_owned(),
+        customers: Customers::default(),
+        period: Some(Period { first: 0, last: 0, days: 20 }),
+        arms: all_arms,
+        metrics: arms.iter().map(comparison).collect(),
+        segments: Vec::new(),
+        checks: Vec::new(),
+        refusal: None,
+        provenance: provenance(),
+    }
+}
+
+fn measured(documents: &str, arms: &[(&str, f64, f64, u64)]) -> LedgerFinding {
+    ledger(&catalog(documents), &[finding(arms)], provenance())
+}
+
+fn money(text: &str) -> Money {
+    Money(text.parse::<Decimal>().unwrap())
+}
+
+#[test]
+fn an_initiative_is_lift_times_customers_times_margin_less_costs() {
+    let found = measured(CATALOG, &[("a", 0.424_412, 0.13, 21_387), ("b", 0.5, 0.1, 1000)]);
+    let one = &found.initiatives[0];
+    // 0.424412 x 21387 x 0.5 = 4538.449..., 0.02 x 21387 + 500 = 927.74
+    assert_eq!(one.increment, Some(money("4538.45")));
+    assert_eq!(one.cost, money("927.74"));
+    assert_eq!(one.net, Some(money("3610.71")));
+    let roi = one.roi.unwrap();
+    assert!((roi.estimate - 3610.71 / 927.74).abs() < 1e-12);
+    let reach = 1.959_963_984_540_054 * 0.13 * 21_387.0 * 0.5;
+    assert!((roi.high - (4538.45 + reach - 927.74) / 927.74).abs() < 1e-9);
+    assert!((one.break_even_lift.unwrap() - 927.74 / (21_387.0 * 0.5)).abs() < 1e-12);
+    let payback = one.payback.unwrap();
+    assert!((payback.days.unwrap() - 20.0 * 927.74 / (0.424_412 * 21_387.0 * 0.5)).abs() < 1e-9);
+    assert_eq!(one.grade, Some(Grade::A));
+    // z = (4538.45 - 927.74) / (0.13 x 21387 x 0.5) = 2.5974
+    assert!((one.probability_positive.unwrap() - 0.995_303).abs() < 1e-5);
+}
+
+#[test]
+fn arms_of_one_experiment_share_the_noise_of_their_reference() {
+    let found = measured(CATALOG, &[("a", 0.4, 0.13, 1000), ("b", 0.5, 0.1, 2000)]);
+    let total = found.total.unwrap();
+    let (one, two): (f64, f64) = (1000.0 * 0.5, 2000.0 * 0.5);
+    let variance = (one * 0.13).powi(2) + (two * 0.1).powi(2) + 2.0 * one * two * 0.08_f64.powi(2);
+    assert!((total.increment_se - variance.sqrt()).abs() < 1e-9);
+}
+
+#[test]
+fn what_recurs_counts_again_discounted_and_at_grade_b() {
+    let documents = CATALOG.replace(
+        "name: one, level: 3 }",
+        "name: one, level: 3, recurs: { every: 1 year, times: 3, retained: 0.5 } }",
+    );
+    let found = measured(&documents, &[("a", 1.0, 0.1, 1000), ("b", 0.5, 0.1, 1000)]);
+    let increment = &found.initiatives[0].increments[0];
+    let amounts: Vec<Money> = increment.rounds.iter().map(|round| round.amount).collect();
+    assert_eq!(amounts, [money("500.00"), money("227.27"), money("103.31")]);
+    assert_eq!(found.initiatives[0].increment, Some(money("830.58")));
+    let grades: Vec<Grade> = increment.rounds.iter().map(|round| round.grade).collect();
+    assert_eq!(grades, [Grade::A, Grade::B, Grade::B]);
+    // Delivery is paid in every round, at the value of today: 20 x (1 + 1/1.1 + 1/1.21) + 500
+    assert_eq!(found.initiatives[0].cost, money("554.71"));
+}
+
+#[test]
+fn every_kind_of_cost_is_counted_by_its_own_measure() {
+    let documents = format!(
+        "{CATALOG}---
+{{ kind: cost, name: licence, initiative: two, amount: 10, per: month }}
+---
+{{ kind: cost, name: shown, initiative: two, amount: 0.001, per: touch, fact: f }}
+---
+{{ kind: cost, name: commission, initiative: two, amount: 0.05, per: revenue }}
+"
+    );
+    let found = measured(&documents, &[("a", 0.4, 0.1, 1000), ("b", 0.5, 0.1, 1000)]);
+    let amounts: Vec<Money> = found.initiatives[1].costs.iter().map(|line| line.amount).collect();
+    // 0.03 x 1000, one begun month, 0.001 x 3000 touches, 5 % of 2.5 x 1000
+    assert_eq!(amounts, [money("30.00"), money("10.00"), money("3.00"), money("125.00")]);
+}
+
+#[test]
+fn what_cannot_be_supported_is_refused_and_left_out_of_the_total() {
+    let catalog = catalog(CATALOG);
+    let mut lift = finding(&[("a", 0.4, 0.1, 1000), ("b", 0.5, 0.1, 1000)]);
+    lift.metrics[0].outcome = Outcome {
+        refusal: Some(Refusal::new(Reason::TooLittleData, "one customer")),
+        ..Outcome::default()
+    };
+    let found = ledger(&catalog, &[lift.clone()], provenance());
+    assert_eq!(found.initiatives[0].refusal.as_ref().unwrap().message, "one customer");
+    assert_eq!((found.initiatives[0].net, found.refused), (None, 1));
+    assert_eq!(found.total.unwrap().increment, found.initiatives[1].increment.unwrap());
+
+    lift.refusal = Some(Refusal::new(Reason::SampleRatioMismatch, "sizes"));
+    let found = ledger(&catalog, &[lift], provenance());
+    assert!(found.total.is_none());
+    assert_eq!(found.initiatives[1].refusal.as_ref().unwrap().reason, Reason::SampleRatioMismatch);
+
+    let found = ledger(&catalog, &[], provenance());
+    assert_eq!(found.initiatives[0].refusal.as_ref().unwrap().reason, Reason::Undeclared);
+}
+
+proptest! {
+    #[test]
+    fn sums_tie_to_the_cent(
+        a in -5.0..5.0, b in -5.0..5.0, se_a in 0.001..3.0, se_b in 0.001..3.0, n_a in 1_u64..5_000_000, n_b in 1_u64..5_000_000,
+    ) {
+        let found = measured(CATALOG, &[("a", a, se_a, n_a), ("b", b, se_b, n_b)]);
+        let total = found.total.unwrap();
+        let mut net = Decimal::ZERO;
+        for row in &found.initiatives {
+            let lines: Decimal = row.costs.iter().map(|line| line.amount.0).sum();
+            prop_assert_eq!(lines, row.cost.0);
+            prop_assert_eq!(row.increment.unwrap().0 - row.cost.0, row.net.unwrap().0);
+            net += row.net.unwrap().0;
+        }
+        prop_assert_eq!(net, total.net.0);
+        prop_assert_eq!(total.increment.0 - total.cost.0, total.net.0);
+        // The sign of the interval of ROI is that of the increment less the cost.
+        let row = &found.initiatives[0];
+        let roi = row.roi.unwrap();
+        prop_assert!(roi.low <= roi.estimate && roi.estimate <= roi.high);
+        let surely_positive = row.probability_positive.unwrap() > 0.975;
+        prop_assert_eq!(surely_positive, roi.low > 0.0);
+    }
+}
