@@ -104,10 +104,10 @@ def comparisons(data: Path, touchstone: Path | None) -> list[Comparison]:
     tea_command = [sys.executable, str(ROOT / "bench" / "tea.py"), "wide.parquet", str(THREADS)]
     tea_tasting = f"tea-tasting {importlib.metadata.version('tea-tasting')} on DuckDB, one covariate a metric"
     sums, by_hand = "one query by hand, sums only", "one query by hand"
-    rows = count(int(data.name))
+    rows = int(data.name)
     return [
         Comparison(
-            f"A table with a row a customer: {rows} customers, 10 metrics, 10 covariates ({size(data, 'wide')})",
+            f"A table with a row a customer: {count(rows)} customers, 10 metrics, 10 covariates ({size(data, 'wide')})",
             [
                 query("reading the columns (`max` of each)", WIDE_READ),
                 query(sums, WIDE_SUMS),
@@ -117,7 +117,7 @@ def comparisons(data: Path, touchstone: Path | None) -> list[Comparison]:
             sums,
         ),
         Comparison(
-            f"Raw events: {count(int(data.name) * 5)} orders ({size(data, 'events')}), {count(int(data.name) // 2)} "
+            f"Raw events: {count(5 * rows)} orders ({size(data, 'events')}), {count(rows // 2)} "
             f"assignments ({size(data, 'assignments')}), three metrics over 14 days from assignment",
             [
                 query("reading the columns (`max` of each)", EVENTS_READ),
@@ -156,7 +156,12 @@ def take_turns(comparison: Comparison, rounds: int, environment: dict[str, str])
 def run(contender: Contender, environment: dict[str, str]) -> Sample:
     start = time.perf_counter()
     process = subprocess.Popen(
-        contender.command, cwd=contender.folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        contender.command,
+        cwd=contender.folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     printed = process.stdout.read()
     # Not `wait`: the usage of this one process, not of all children so far.
@@ -201,7 +206,8 @@ def ratios(own: list[float], reference: list[float]) -> str:
 def circumstances(rounds: int, touchstone: Path | None) -> str:
     cpu = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("duckdb-cli", "tea-tasting", "ibis-framework")]
+    packages = ("duckdb-cli", "tea-tasting", "ibis-framework")
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in packages]
     if touchstone is not None:
         versions.insert(0, output([str(touchstone), "--version"]))
         versions.insert(1, f"commit {output(['git', '-C', str(ROOT), 'describe', '--always', '--dirty'])}")

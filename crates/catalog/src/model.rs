@@ -482,8 +482,20 @@ pub struct Metrics {
 pub enum Covariate {
     /// A numeric column of the assignment's source.
     Column(String),
+    /// Such a column, for some of the metrics.
+    ColumnFor(CovariateColumn),
     /// A metric over a time before exposure.
     Before(CovariateMetric),
+}
+
+/// A numeric column of the assignment's source, for some of the metrics.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CovariateColumn {
+    pub column: String,
+    /// The metrics that are adjusted for it.
+    #[schemars(length(min = 1), extend("x-names" = "metric"))]
+    pub metrics: Vec<Name>,
 }
 
 /// A metric over a time before exposure.
@@ -494,6 +506,10 @@ pub struct CovariateMetric {
     pub metric: Name,
     /// How long before exposure, such as `28 days`.
     pub before: Span,
+    /// The metrics that are adjusted for it. Default: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-names" = "metric"))]
+    pub metrics: Vec<Name>,
 }
 
 /// What to do with customers who were assigned to several arms.

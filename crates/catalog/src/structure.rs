@@ -106,13 +106,15 @@ impl<'s> Walker<'s> {
         self.structure.errors.push(diagnostic);
     }
 
-    /// One of several schemas: a closed set of texts, or what the value's type decides.
+    /// One of several schemas: a closed set of texts, or what the value's type and keys decide.
     fn branches(&mut self, branches: &[&'s Schema], node: &Node, title: &str) -> Json {
         let sets: Option<Vec<Vec<&str>>> = branches.iter().map(|branch| choices(branch)).collect();
         if let Some(sets) = sets {
             return self.choice(&sets.concat(), node, title);
         }
-        let Some(branch) = branches.iter().find(|branch| type_fits(branch, node)) else {
+        // Of several mappings, the one that knows most of the keys is meant; the first of equals.
+        let fitting = branches.iter().rev().filter(|branch| type_fits(branch, node));
+        let Some(branch) = fitting.max_by_key(|branch| known_keys(branch, node)) else {
             self.wrong_type(branches, node, title);
             return Json::Null;
         };
@@ -398,6 +400,20 @@ fn type_fits(schema: &Schema, node: &Node) -> bool {
         Value::Sequence(_) => json_type == "array",
         Value::Mapping(_) => json_type == "object",
     }
+}
+
+/// How many keys of a mapping a schema knows.
+fn known_keys(schema: &Schema, node: &Node) -> usize {
+    let (Value::Mapping(entries), Some(properties)) = (
+        &node.value,
+        schema.get("properties").and_then(Json::as_object),
+    ) else {
+        return 0;
+    };
+    entries
+        .iter()
+        .filter(|entry| properties.contains_key(&entry.key))
+        .count()
 }
 
 /// The bounds of a schema that a number breaks, in words.

@@ -77,10 +77,15 @@ pub fn import(
             "only files on this machine can be imported",
         ));
     };
-    let mut lake = Lake::open_for_writing(catalog)?;
-    let _lock = lock(&lake.folder)?;
+    let mut lake = Lake::start(catalog)?;
     let root = absolute(catalog.root());
     let files = files_at(&lake.engine, source, &path, format)?;
+    for file in &files {
+        // A file that is missing or cut is refused before there is a lake.
+        digest(&mut lake, source, file, format)?;
+    }
+    let _lock = lock(&lake.folder)?;
+    lake.attach_for_writing()?;
     let mut import = Import::plan(&mut lake, source, format, &root, &files)?;
     import.stage(&lake, source, rejects)?;
     for file in &import.files {
@@ -100,6 +105,7 @@ pub fn import(
 /// One import at a time: two of the same file would each find that it is not there.
 fn lock(folder: &Path) -> Result<File, LakeError> {
     let path = folder.join("import.lock");
+    std::fs::create_dir_all(folder).map_err(|error| LakeError::io(folder, error))?;
     let lock = File::create(&path).map_err(|error| LakeError::io(&path, error))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
@@ -188,8 +194,9 @@ impl Import {
         paths: &[PathBuf],
     ) -> Result<Self, LakeError> {
         let recorded = |path: &Path| {
+            let path = absolute(path);
             path.strip_prefix(root)
-                .unwrap_or(path)
+                .unwrap_or(&path)
                 .to_string_lossy()
                 .into_owned()
         };
@@ -275,7 +282,10 @@ impl Import {
                 let rows = layout.rows(std::slice::from_ref(readable), Damaged::SetAside);
                 jsonl::forget_damaged(engine)?;
                 engine
-                    .execute(&format!("CREATE TABLE {table} AS {rows}"), "cannot read it")
+                    .execute(
+                        &format!("CREATE TEMP TABLE {table} AS {rows}"),
+                        "cannot read it",
+                    )
                     .map_err(|error| in_file(source, readable, error))
                     .map_err(shown_as)?;
                 if matches!(layout, Layout::Csv(_)) {

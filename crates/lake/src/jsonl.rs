@@ -110,8 +110,9 @@ fn refuse_mixed(
     for column in open {
         let name = sql::identifier(&column.name);
         let query = format!(
-            "SELECT string_agg(DISTINCT CASE json_type({name}) WHEN 'VARCHAR' THEN 'texts' WHEN 'BOOLEAN' THEN 'truth values' \
-             WHEN 'OBJECT' THEN 'objects' WHEN 'ARRAY' THEN 'lists' ELSE 'numbers' END, ' and ' ORDER BY 1) \
+            "SELECT array_to_string(list_sort(list(DISTINCT CASE json_type({name}) WHEN 'VARCHAR' THEN 'texts' \
+             WHEN 'BOOLEAN' THEN 'truth values' WHEN 'OBJECT' THEN 'objects' WHEN 'ARRAY' THEN 'lists' \
+             ELSE 'numbers' END)), ' and ') \
              FROM {} WHERE {name} IS NOT NULL AND json_type({name}) <> 'NULL'",
             call(files, columns)
         );

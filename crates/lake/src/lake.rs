@@ -1,7 +1,7 @@
 //! A project's tables: sources read in place and the DuckLake that imports fill, under one set of names.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use catalog::{Catalog, Format, Location, Source};
 use serde::{Deserialize, Serialize};
@@ -102,17 +102,17 @@ impl Lake {
         Ok(lake)
     }
 
-    /// Opens a project's lake for imports, and creates it where there is none.
-    pub(crate) fn open_for_writing(catalog: &Catalog) -> Result<Self, LakeError> {
-        let mut lake = Self::start(catalog)?;
-        let data = lake.folder.join("data");
+    /// Attaches the project's lake for an import, and creates it where there is none.
+    pub(crate) fn attach_for_writing(&mut self) -> Result<(), LakeError> {
+        let data = self.folder.join("data");
         std::fs::create_dir_all(&data).map_err(|error| LakeError::io(&data, error))?;
-        lake.attach("")?;
-        lake.tables = lake.list_tables()?;
-        Ok(lake)
+        self.attach(&self.catalog_file(), "META_JOURNAL_MODE 'WAL'")?;
+        self.tables = self.list_tables()?;
+        Ok(())
     }
 
-    fn start(catalog: &Catalog) -> Result<Self, LakeError> {
+    /// Starts the engine without the project's lake.
+    pub(crate) fn start(catalog: &Catalog) -> Result<Self, LakeError> {
         let Location::Local(folder) = catalog.lake() else {
             return Err(LakeError::RemoteLake(without_secrets(
                 &catalog.lake().to_string(),
@@ -152,22 +152,27 @@ impl Lake {
         self.folder.join("catalog.sqlite")
     }
 
-    fn attach(&self, options: &str) -> Result<(), LakeError> {
+    /// Attaches the DuckLake whose catalog is `file`.
+    ///
+    /// Its catalog in SQLite keeps a write-ahead log, so that readers and an import do not wait for each other, and
+    /// waits a minute where they must. The folder of its data is told anew: the project may have been moved.
+    fn attach(&self, file: &Path, options: &str) -> Result<(), LakeError> {
         self.engine.load("sqlite_scanner", "the project's lake")?;
         self.engine.load("ducklake", "the project's lake")?;
-        let catalog = sql::text(&format!(
-            "ducklake:sqlite:{}",
-            self.catalog_file().display()
-        ));
+        let catalog = sql::text(&format!("ducklake:sqlite:{}", file.display()));
         let data = sql::text(&self.folder.join("data").to_string_lossy());
         self.engine.execute(
-            &format!("ATTACH {catalog} AS {LAKE} (DATA_PATH {data}{options})"),
+            &format!(
+                "ATTACH {catalog} AS {LAKE} \
+                 (DATA_PATH {data}, OVERRIDE_DATA_PATH true, META_BUSY_TIMEOUT 60000, {options})"
+            ),
             &format!("cannot open the lake in {}", self.folder.display()),
         )
     }
 
     fn attach_for_reading(&mut self, at: Option<u64>) -> Result<(), LakeError> {
-        self.attach(", READ_ONLY")?;
+        let file = self.readable_catalog()?;
+        self.attach(&file, "READ_ONLY")?;
         let known = self.snapshots()?;
         let newest = known.last().map(|snapshot| snapshot.id);
         let wanted = at.or(newest);
@@ -184,12 +189,27 @@ impl Lake {
             // Attached anew at one snapshot, so that an import that happens meanwhile changes nothing.
             self.engine
                 .execute(&format!("DETACH {LAKE}"), "cannot reopen the lake")?;
-            self.attach(&format!(", READ_ONLY, SNAPSHOT_VERSION {wanted}"))?;
+            self.attach(&file, &format!("READ_ONLY, SNAPSHOT_VERSION {wanted}"))?;
         }
         self.snapshot = wanted;
         self.at = at;
         self.tables = self.list_tables()?;
         Ok(())
+    }
+
+    /// The lake's catalog or, in a folder that cannot be written to, a copy: SQLite keeps notes beside what it reads.
+    fn readable_catalog(&self) -> Result<PathBuf, LakeError> {
+        let file = self.catalog_file();
+        let log = self.folder.join("catalog.sqlite-wal");
+        if log.exists() || is_writable(&self.folder) {
+            return Ok(file);
+        }
+        let spill = self.engine.spill_folder();
+        let copy = spill.join("catalog.sqlite");
+        std::fs::create_dir_all(spill)
+            .and_then(|()| std::fs::copy(&file, &copy))
+            .map_err(|error| LakeError::io(&file, error))?;
+        Ok(copy)
     }
 
     fn list_tables(&self) -> Result<Vec<String>, LakeError> {
@@ -530,6 +550,14 @@ pub struct Snapshot {
     pub time: String,
     /// What changed, in the engine's words.
     pub changes: String,
+}
+
+/// Whether a file can be made in a folder: permissions alone do not say so.
+fn is_writable(folder: &Path) -> bool {
+    let probe = folder.join(format!("{}.probe", std::process::id()));
+    std::fs::write(&probe, "")
+        .and_then(|()| std::fs::remove_file(&probe))
+        .is_ok()
 }
 
 /// Names a content and how it is read; 1 is the version of the rules by which layouts are found.

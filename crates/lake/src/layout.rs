@@ -127,14 +127,6 @@ impl Layout {
         }))
     }
 
-    /// The columns that [`Layout::rows`] gives.
-    pub(crate) fn columns(&self) -> &[Column] {
-        match self {
-            Self::Csv(layout) => &layout.columns,
-            Self::Typed(layout) => &layout.columns,
-        }
-    }
-
     /// `SELECT *` over files that have this layout.
     pub(crate) fn rows(&self, files: &[PathBuf], damaged: Damaged) -> String {
         match self {

@@ -23,12 +23,10 @@ impl CsvError {
             .iter()
             .filter_map(|problem| Some((original.find(problem)?, problem)))
             .min()?;
-        let rest = &original[start..];
-        let problem = match *problem {
-            "Invalid unicode" => "it is not UTF-8 text",
-            "Value with unterminated quote" => "a quote is not closed",
-            _ => rest.lines().next().unwrap_or_default(),
-        };
+        let problem = described(
+            problem,
+            original[start..].lines().next().unwrap_or_default(),
+        );
         Some(Self {
             file: report
                 .lines()
@@ -36,14 +34,14 @@ impl CsvError {
                 .map(str::to_owned),
             line: line.trim().parse().ok()?,
             text: original[..start].trim_end().to_owned(),
-            problem: decapitalized(problem.trim_end_matches('.')),
+            problem,
         })
     }
 
     fn advice(&self) -> &'static str {
         if self.problem.contains("UTF-8") {
             "save the file as UTF-8"
-        } else if self.problem.contains("converting column") {
+        } else if self.problem.starts_with("column ") {
             "mend the line, or declare the column's type under the source's `types:`"
         } else {
             "mend the line"
@@ -61,6 +59,36 @@ impl std::fmt::Display for CsvError {
             write!(f, ", in `{}`", excerpt(&self.text))?;
         }
         write!(f, ": {}", self.advice())
+    }
+}
+
+/// What is wrong with a line, in place of the engine's description, which begins with one of [`PROBLEMS`].
+fn described(problem: &str, said: &str) -> String {
+    match problem {
+        "Invalid unicode" => "it is not UTF-8 text".to_owned(),
+        "Value with unterminated quote" => "a quote is not closed".to_owned(),
+        // `Expected Number of Columns: 3 Found: 2`
+        "Expected Number of Columns" => {
+            let counts: Vec<&str> = said
+                .split(|c: char| !c.is_ascii_digit())
+                .filter(|part| !part.is_empty())
+                .collect();
+            match counts.as_slice() {
+                [expected, found] => {
+                    format!("{expected} columns are expected, {found} found")
+                }
+                _ => decapitalized(said),
+            }
+        }
+        // `Error when converting column "n". Could not convert string "x" to 'BIGINT'`
+        "Error when converting column" => match said
+            .trim_start_matches("Error when converting ")
+            .split_once(". ")
+        {
+            Some((column, why)) => format!("{column}: {}", decapitalized(why)),
+            None => decapitalized(said),
+        },
+        _ => decapitalized(said.trim_end_matches('.')),
     }
 }
 
@@ -188,7 +216,19 @@ mod tests {
     fn a_damaged_line_is_named() {
         assert_eq!(
             reduced(DAMAGED),
-            "orders.csv, line 102: expected Number of Columns: 3 Found: 2, in `101,x`: mend the line"
+            "orders.csv, line 102: 3 columns are expected, 2 found, in `101,x`: mend the line"
+        );
+    }
+
+    #[test]
+    fn a_value_of_another_type_is_named() {
+        let message = "Conversion Error: CSV Error on Line: 3\nOriginal Line: 2,abc\n\
+            Error when converting column \"n\". Could not convert string \"abc\" to 'BIGINT'\n\n\
+            Column n is being converted as type BIGINT\n\n  file = a.csv\n";
+        assert_eq!(
+            reduced(message),
+            "a.csv, line 3: column \"n\": could not convert string \"abc\" to 'BIGINT', in `2,abc`: \
+             mend the line, or declare the column's type under the source's `types:`"
         );
     }
 

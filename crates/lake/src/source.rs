@@ -208,14 +208,37 @@ pub(crate) fn content_files(file: &Path, format: Format) -> Result<Vec<PathBuf>,
     }
 }
 
-/// The absolute form of a path, for messages and keys.
+/// The absolute form of a path, for messages and keys: without `..` and links, as far as it exists.
 pub(crate) fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let resolved = path
+        .ancestors()
+        .find_map(|existing| Some((existing, existing.canonicalize().ok()?)));
+    match resolved {
+        Some((existing, resolved)) => match path.strip_prefix(existing) {
+            Ok(rest) if rest.as_os_str().is_empty() => resolved,
+            Ok(rest) => resolved.join(rest),
+            Err(_) => path,
+        },
+        None => path,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_resolved_as_far_as_it_exists() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join("a")).unwrap();
+        assert_eq!(absolute(&root.join("a/../a")), root.join("a"));
+        assert_eq!(
+            absolute(&root.join("a/../a/b/*.csv")),
+            root.join("a/b/*.csv")
+        );
+    }
 
     #[test]
     fn the_format_is_told_by_the_name() {

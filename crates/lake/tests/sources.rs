@@ -83,7 +83,7 @@ fn times_with_offsets_are_instants() {
     let project = Project::with_source("path: a.csv");
     project.write(
         "a.csv",
-        "local,instant\n2024-01-02 10:00,2024-01-02T10:00:00+02:00\n2024-01-02,2024-01-02T10:00Z\n",
+        "local,instant\n2024-01-02 10:00,2024-01-02T10:00:00+02:00\n2024-01-02,2024-01-02T10:00:00Z\n",
     );
     let lake = project.read();
     assert_eq!(
@@ -121,8 +121,7 @@ fn types_are_held_against_all_rows() {
     let error = project.read_error();
     assert!(error.contains("a.csv, line 21002: "), "{error}");
     assert!(
-        error.contains("could not convert string \"abc\"")
-            || error.contains("Could not convert string \"abc\""),
+        error.contains("column \"n\": could not convert string \"abc\" to 'BIGINT'"),
         "{error}"
     );
     assert!(error.contains("`types:`") && error.len() < 400, "{error}");
@@ -439,8 +438,6 @@ fn environment_variables_spaces_quotes_and_unicode_in_paths() {
     let project = Project::with_source("path: '${DATA}/it''s \"x\" [ü]/ordérs 1.csv'");
     project.write("data/it's \"x\" [ü]/ordérs 1.csv", "id\n1\n");
     assert_eq!(rows(&project.read(), "FROM t"), ["1"]);
-    assert_eq!(project.import().unwrap().files[0].rows, 1);
-    assert_eq!(rows(&project.read(), "FROM t"), ["1"]);
 }
 
 #[test]
@@ -468,14 +465,18 @@ fn damaged_lines_are_named() {
             b"id,name\n1,a\n2\n3,c\n",
             &[
                 "a.csv, line 3: ",
-                "expected Number of Columns: 2 Found: 1",
+                "2 columns are expected, 1 found",
                 "in `2`",
             ],
         ),
         (
             "a.csv",
             b"id,name\n1,a\n2,b,c\n3,c\n",
-            &["a.csv, line 3: ", "Columns: 2 Found: 3", "in `2,b,c`"],
+            &[
+                "a.csv, line 3: ",
+                "2 columns are expected, 3 found",
+                "in `2,b,c`",
+            ],
         ),
         (
             "a.csv",
@@ -485,7 +486,7 @@ fn damaged_lines_are_named() {
         (
             "a.csv",
             b"id,name\n1,a\n2,b\n3",
-            &["a.csv, line 4: ", "Found: 1"],
+            &["a.csv, line 4: ", "1 found"],
         ),
         (
             "a.csv",

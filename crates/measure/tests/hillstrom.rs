@@ -58,7 +58,7 @@ fn lifts_are_those_of_every_reference() {
         let effect = outcome.absolute.unwrap();
         assert!((effect.estimate / estimate - 1.0).abs() < 1e-12, "{metric} {arm}: {}", effect.estimate);
         assert!((effect.se / se - 1.0).abs() < 1e-12, "{metric} {arm}: {}", effect.se);
-        assert!((outcome.ln_p.unwrap() / p.ln() - 1.0).abs() < 1e-10, "{metric} {arm}: {:?}", outcome.ln_p);
+        assert!((outcome.ln_p.unwrap() / f64::ln(p) - 1.0).abs() < 1e-10, "{metric} {arm}: {:?}", outcome.ln_p);
         let found = match outcome.relative.as_ref().unwrap() {
             measure::audience::Relative::Estimated { estimate, .. } => *estimate,
             other => panic!("{other:?}"),

@@ -70,7 +70,7 @@ fn one_table_gives_the_welch_test_of_its_columns() {
     assert_close(spend.outcome.p_value.unwrap(), 0.195_893_732_166_321_4, 1e-10);
     let bought = comparison(&finding, "bought");
     assert_eq!(bought.mean.map(|mean| mean.arm), Some(4.0 / 6.0));
-    assert_eq!(bought.outcome.method.as_deref(), Some("score test (Miettinen-Nurminen)"));
+    assert_eq!(bought.outcome.method.as_deref(), Some("unconditional score test of two shares"));
 }
 
 #[test]
@@ -199,6 +199,25 @@ fn missing_values_are_left_out_counted_and_tested() {
     let check = finding.checks.iter().find(|check| check.check == CheckKind::MissingValues).unwrap();
     assert_eq!(check.severity, Severity::Warning);
     assert!(check.p_value.unwrap() < 1e-9);
+}
+
+#[test]
+fn a_covariate_may_be_for_some_metrics_only() {
+    let mut data = "id,arm,before,spend\n".to_owned();
+    for id in 0..200 {
+        let (arm, before) = (["a", "b"][id % 2], (id * 7 % 23) as f64);
+        let spend = if id % 3 == 0 { 0.0 } else { before + (id * 5 % 11) as f64 };
+        data.push_str(&format!("{id},{arm},{before},{spend}\n"));
+    }
+    let measure = |covariates: &str| {
+        let documents = format!("{ONE_TABLE}covariates: [{covariates}]\n");
+        Project::new().file("customers.csv", &data).measure(&documents).unwrap()
+    };
+    let of_all = measure("before");
+    let of_one = measure("{ column: before, metrics: [spend] }");
+    assert_eq!(comparison(&of_all, "spend"), comparison(&of_one, "spend"));
+    assert!(comparison(&of_all, "bought").adjusted.is_some());
+    assert!(comparison(&of_one, "bought").adjusted.is_none());
 }
 
 #[test]

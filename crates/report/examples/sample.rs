@@ -1,6 +1,6 @@
 //! Writes a page of made-up findings, to look at: `cargo run -p touchstone-report --example sample -- sample.html`.
 
-#[path = "../tests/fixture/mod.rs"]
+#[path = "../tests/report/fixture.rs"]
 mod fixture;
 
 use std::error::Error;
@@ -13,7 +13,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(path) = std::env::args().nth(1) {
         std::fs::write(path, report::html::render(&findings.report())?)?;
     }
-    let screen = Screen { width: 110, color: false };
+    let screen = Screen {
+        width: 110,
+        color: false,
+    };
     let mut out = std::io::stdout();
     writeln!(out, "{}", terminal::ledger(&findings.ledger, screen))?;
     for lift in &findings.lifts {

@@ -15,7 +15,10 @@ pub struct Format {
 
 impl Format {
     /// For terminals: a hyphen for minus and plain spaces.
-    pub const PLAIN: Self = Self { minus: "-", space: " " };
+    pub const PLAIN: Self = Self {
+        minus: "-",
+        space: " ",
+    };
     /// For pages: a true minus sign, which screen readers say, and no-break spaces, which keep a number and its
     /// unit on one line.
     pub const TYPESET: Self = Self {
@@ -123,7 +126,11 @@ impl Format {
 
     /// An amount to the cent: `1,234.50`.
     pub fn money(self, amount: Money) -> String {
-        let sign = if amount.0.is_sign_negative() && !amount.0.is_zero() { self.minus } else { "" };
+        let sign = if amount.0.is_sign_negative() && !amount.0.is_zero() {
+            self.minus
+        } else {
+            ""
+        };
         format!("{sign}{}", grouped(&format!("{:.2}", amount.0.abs())))
     }
 
@@ -146,7 +153,11 @@ impl Format {
     /// The level of an interval, without needless zeros: `95 %`, `99.9 %`.
     pub fn level(self, level: f64) -> String {
         let digits = format!("{:.3}", 100.0 * level);
-        format!("{}{}%", digits.trim_end_matches('0').trim_end_matches('.'), self.space)
+        format!(
+            "{}{}%",
+            digits.trim_end_matches('0').trim_end_matches('.'),
+            self.space
+        )
     }
 
     /// A probability as per cent, never rounded to certainty: `> 99.9 %`.
@@ -163,7 +174,9 @@ impl Format {
     pub fn p_value(self, p: f64, ln_p: Option<f64>) -> String {
         let (space, minus) = (self.space, self.minus);
         if p < 1e-300 {
-            let ln = ln_p.map(|ln_p| format!(" (ln{space}p{space}={space}{})", self.fixed(ln_p, 1))).unwrap_or_default();
+            let ln = ln_p
+                .map(|ln_p| format!(" (ln{space}p{space}={space}{})", self.fixed(ln_p, 1)))
+                .unwrap_or_default();
             return format!("<{space}1e{minus}300{ln}");
         }
         match p {
@@ -220,7 +233,11 @@ impl Format {
 
     /// Days, to the day from ten on.
     pub fn days(self, days: f64) -> String {
-        let places = if days < 10.0 && days.fract() != 0.0 { 1 } else { 0 };
+        let places = if days < 10.0 && days.fract() != 0.0 {
+            1
+        } else {
+            0
+        };
         let unit = if days == 1.0 { "day" } else { "days" };
         format!("{}{}{unit}", self.fixed(days, places), self.space)
     }
@@ -300,23 +317,58 @@ mod tests {
 
     #[test]
     fn an_estimate_shows_the_places_that_its_interval_deserves() {
-        let effect = |estimate, low, high| Interval { estimate, low, high };
+        let effect = |estimate, low, high| Interval {
+            estimate,
+            low,
+            high,
+        };
         let spend = PLAIN.absolute(Unit::Money, effect(0.4244, 0.1694, 0.6793));
-        assert_eq!((spend.estimate.as_str(), spend.interval().as_str()), ("+0.42", "+0.17 to +0.68"));
+        assert_eq!(
+            (spend.estimate.as_str(), spend.interval().as_str()),
+            ("+0.42", "+0.17 to +0.68")
+        );
         let conversion = PLAIN.absolute(Unit::Share, effect(0.0031, 0.0016, 0.0046));
-        assert_eq!((conversion.estimate.as_str(), conversion.interval().as_str()), ("+0.31 pp", "+0.16 to +0.46 pp"));
+        assert_eq!(
+            (conversion.estimate.as_str(), conversion.interval().as_str()),
+            ("+0.31 pp", "+0.16 to +0.46 pp")
+        );
         let relative = PLAIN.relative(effect(0.65, 0.21, 1.14));
-        assert_eq!((relative.estimate.as_str(), relative.interval().as_str()), ("+65 %", "+21 % to +114 %"));
-        assert_eq!(PLAIN.relative(effect(0.02134, 0.0182, 0.0245)).estimate, "+2.13 %");
+        assert_eq!(
+            (relative.estimate.as_str(), relative.interval().as_str()),
+            ("+65 %", "+21 % to +114 %")
+        );
+        assert_eq!(
+            PLAIN.relative(effect(0.02134, 0.0182, 0.0245)).estimate,
+            "+2.13 %"
+        );
         assert_eq!(PLAIN.mean(Unit::Share, 0.10617, 0.0015), "10.62 %");
-        assert_eq!(PLAIN.absolute(Unit::Count, effect(1234.4, 1100.0, 1370.0)).estimate, "+1,234");
+        assert_eq!(
+            PLAIN
+                .absolute(Unit::Count, effect(1234.4, 1100.0, 1370.0))
+                .estimate,
+            "+1,234"
+        );
     }
 
     #[test]
     fn an_end_of_an_interval_keeps_its_side_of_zero() {
-        let shown = PLAIN.absolute(Unit::Money, Interval { estimate: 0.25, low: 0.0004, high: 0.4996 });
+        let shown = PLAIN.absolute(
+            Unit::Money,
+            Interval {
+                estimate: 0.25,
+                low: 0.0004,
+                high: 0.4996,
+            },
+        );
         assert_eq!(shown.interval(), "+0.00 to +0.50");
-        let shown = PLAIN.absolute(Unit::Money, Interval { estimate: 0.25, low: -0.0004, high: 0.5 });
+        let shown = PLAIN.absolute(
+            Unit::Money,
+            Interval {
+                estimate: 0.25,
+                low: -0.0004,
+                high: 0.5,
+            },
+        );
         assert_eq!(shown.low, "-0.00");
         assert_eq!(PLAIN.signed(0.0, 2), "0.00");
     }
@@ -330,7 +382,10 @@ mod tests {
         assert_eq!(p(0.00113), "0.0011");
         assert_eq!(p(0.00012), "0.00012");
         assert_eq!(p(2.1e-44), "2.1e-44");
-        assert_eq!(PLAIN.p_value(0.0, Some(-727.79)), "< 1e-300 (ln p = -727.8)");
+        assert_eq!(
+            PLAIN.p_value(0.0, Some(-727.79)),
+            "< 1e-300 (ln p = -727.8)"
+        );
     }
 
     #[test]

@@ -19,7 +19,13 @@ pub fn to_string<T: Serialize>(finding: &T) -> Result<String, serde_json::Error>
 /// The JSON Schema (2020-12) of each output format, by its name and version.
 pub fn schemas() -> Value {
     let mut schemas = Map::new();
-    schemas.insert(LiftFinding::FORMAT.to_owned(), schemars::schema_for!(LiftFinding).to_value());
-    schemas.insert(LedgerFinding::FORMAT.to_owned(), schemars::schema_for!(LedgerFinding).to_value());
+    schemas.insert(
+        LiftFinding::FORMAT.to_owned(),
+        schemars::schema_for!(LiftFinding).to_value(),
+    );
+    schemas.insert(
+        LedgerFinding::FORMAT.to_owned(),
+        schemars::schema_for!(LedgerFinding).to_value(),
+    );
     Value::Object(schemas)
 }

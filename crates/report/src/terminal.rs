@@ -9,7 +9,10 @@ pub use ledger::ledger;
 pub use lift::lift;
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, TableComponent};
+use comfy_table::{
+    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table,
+    TableComponent,
+};
 
 /// The terminal that is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +44,11 @@ impl Screen {
             .set_style(TableComponent::MiddleHeaderIntersections, '─')
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_width(self.width)
-            .set_header(headers.iter().map(|(header, _)| self.cell(header, Tone::Strong)));
+            .set_header(
+                headers
+                    .iter()
+                    .map(|(header, _)| self.cell(header, Tone::Strong)),
+            );
         for (column, (_, side)) in table.column_iter_mut().zip(&headers) {
             column.set_cell_alignment(match side {
                 Side::Left => CellAlignment::Left,
@@ -99,7 +106,11 @@ impl Screen {
             Tone::Bad => "31",
             Tone::Caution => "33",
         };
-        if self.color { format!("\u{1b}[{code}m{paragraph}\u{1b}[0m\n") } else { format!("{paragraph}\n") }
+        if self.color {
+            format!("\u{1b}[{code}m{paragraph}\u{1b}[0m\n")
+        } else {
+            format!("{paragraph}\n")
+        }
     }
 }
 

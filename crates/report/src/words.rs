@@ -1,7 +1,9 @@
 //! What findings say, in sentences and lines that the terminal and the page share.
 
 use catalog::Unit;
-use measure::audience::{Check, CheckKind, Comparison, LiftFinding, Outcome, Pair, Period, Relative, Severity, Verdict};
+use measure::audience::{
+    Check, CheckKind, Comparison, LiftFinding, Outcome, Pair, Period, Relative, Severity, Verdict,
+};
 use value::{CostLine, Grade, InitiativeValue, LedgerFinding, Payback, Total};
 
 use crate::format::{Format, Interval, Shown, date, places};
@@ -27,7 +29,10 @@ pub(crate) fn lines(format: Format, comparison: &Comparison) -> Vec<Line> {
     let unit = comparison.unit;
     let plain = line(format, unit, &comparison.outcome, comparison.mean);
     match &comparison.adjusted {
-        None => vec![Line { decides: true, ..plain }],
+        None => vec![Line {
+            decides: true,
+            ..plain
+        }],
         Some(adjusted) => vec![
             Line {
                 kind: "adjusted",
@@ -40,8 +45,15 @@ pub(crate) fn lines(format: Format, comparison: &Comparison) -> Vec<Line> {
 }
 
 fn line(format: Format, unit: Unit, outcome: &Outcome, mean: Option<Pair<f64>>) -> Line {
-    let refusal = || outcome.refusal.as_ref().map_or_else(|| "not computed".to_owned(), |refusal| refusal.message.clone());
-    let uncertainty = outcome.absolute.map_or(f64::NAN, |effect| (effect.high - effect.low) / 2.0);
+    let refusal = || {
+        outcome.refusal.as_ref().map_or_else(
+            || "not computed".to_owned(),
+            |refusal| refusal.message.clone(),
+        )
+    };
+    let uncertainty = outcome
+        .absolute
+        .map_or(f64::NAN, |effect| (effect.high - effect.low) / 2.0);
     Line {
         kind: "plain",
         decides: false,
@@ -49,7 +61,11 @@ fn line(format: Format, unit: Unit, outcome: &Outcome, mean: Option<Pair<f64>>) 
             arm: format.mean(unit, mean.arm, uncertainty),
             against: format.mean(unit, mean.against, uncertainty),
         }),
-        absolute: outcome.absolute.as_ref().map(|effect| format.absolute(unit, effect.into())).ok_or_else(refusal),
+        absolute: outcome
+            .absolute
+            .as_ref()
+            .map(|effect| format.absolute(unit, effect.into()))
+            .ok_or_else(refusal),
         relative: match &outcome.relative {
             Some(relative) => match relative_interval(relative) {
                 Ok(effect) => Ok(format.relative(effect)),
@@ -57,7 +73,9 @@ fn line(format: Format, unit: Unit, outcome: &Outcome, mean: Option<Pair<f64>>) 
             },
             None => Err(refusal()),
         },
-        p_value: outcome.p_value.map_or_else(|| "–".to_owned(), |p| format.p_value(p, outcome.ln_p)),
+        p_value: outcome
+            .p_value
+            .map_or_else(|| "–".to_owned(), |p| format.p_value(p, outcome.ln_p)),
         method: outcome.method.clone().unwrap_or_default(),
     }
 }
@@ -65,7 +83,11 @@ fn line(format: Format, unit: Unit, outcome: &Outcome, mean: Option<Pair<f64>>) 
 /// The relative effect, or why it cannot be had.
 pub(crate) fn relative_interval(relative: &Relative) -> Result<Interval, &str> {
     match relative {
-        Relative::Estimated { estimate, low, high } => Ok(Interval {
+        Relative::Estimated {
+            estimate,
+            low,
+            high,
+        } => Ok(Interval {
             estimate: *estimate,
             low: *low,
             high: *high,
@@ -103,13 +125,24 @@ pub(crate) fn decision(format: Format, finding: &LiftFinding, comparison: &Compa
 
 /// Ratios of sums, and shares, are not amounts per customer.
 fn per_customer(comparison: &Comparison) -> &'static str {
-    let is_ratio = comparison.outcome.method.as_deref().is_some_and(|method| method.ends_with("of a ratio"));
-    if is_ratio || comparison.unit == Unit::Share { "" } else { " per customer" }
+    let is_ratio = comparison
+        .outcome
+        .method
+        .as_deref()
+        .is_some_and(|method| method.ends_with("of a ratio"));
+    if is_ratio || comparison.unit == Unit::Share {
+        ""
+    } else {
+        " per customer"
+    }
 }
 
 /// The comparisons that decide the experiment: the primary metric of each arm.
 pub(crate) fn deciding(finding: &LiftFinding) -> impl Iterator<Item = &Comparison> {
-    finding.metrics.iter().filter(|comparison| comparison.primary)
+    finding
+        .metrics
+        .iter()
+        .filter(|comparison| comparison.primary)
 }
 
 pub(crate) fn verdict(verdict: Verdict) -> &'static str {
@@ -123,26 +156,48 @@ pub(crate) fn verdict(verdict: Verdict) -> &'static str {
 /// Who was compared: `64,000 customers, 2008-03-20 to 2008-03-20 (15 days with the longest window)`.
 pub(crate) fn scope(format: Format, finding: &LiftFinding) -> String {
     let customers = format.count(finding.customers.counted);
-    let period = finding.period.map(|period| format!(", {}", stretch(format, period))).unwrap_or_default();
-    format!("{customers} customers{period}, compared with `{}`", finding.against)
+    let period = finding
+        .period
+        .map(|period| format!(", {}", stretch(format, period)))
+        .unwrap_or_default();
+    format!(
+        "{customers} customers{period}, compared with `{}`",
+        finding.against
+    )
 }
 
 fn stretch(format: Format, period: Period) -> String {
     let days = format.days(f64::from(period.days));
-    format!("exposed from {} to {} ({days} with the longest window)", date(period.first), date(period.last))
+    format!(
+        "exposed from {} to {} ({days} with the longest window)",
+        date(period.first),
+        date(period.last)
+    )
 }
 
 /// What was adjusted for, with what it saved.
 pub(crate) fn adjustment(format: Format, comparison: &Comparison) -> Option<String> {
     let adjusted = comparison.adjusted.as_ref()?;
-    let used = adjusted.covariates.iter().filter(|covariate| covariate.dropped.is_none());
+    let used = adjusted
+        .covariates
+        .iter()
+        .filter(|covariate| covariate.dropped.is_none());
     let names: Vec<&str> = used.map(|covariate| covariate.name.as_str()).collect();
     let dropped: Vec<String> = adjusted
         .covariates
         .iter()
-        .filter_map(|covariate| covariate.dropped.as_ref().map(|reason| format!("{} ({reason})", covariate.name)))
+        .filter_map(|covariate| {
+            covariate
+                .dropped
+                .as_ref()
+                .map(|reason| format!("{} ({reason})", covariate.name))
+        })
         .collect();
-    let left_out = if dropped.is_empty() { String::new() } else { format!("; left out: {}", dropped.join(", ")) };
+    let left_out = if dropped.is_empty() {
+        String::new()
+    } else {
+        format!("; left out: {}", dropped.join(", "))
+    };
     Some(format!(
         "{}, {}: adjusted for {}; this saves {} of the variance{left_out}",
         comparison.metric,
@@ -228,7 +283,9 @@ pub(crate) fn ledger_verdict(format: Format, finding: &LedgerFinding) -> String 
         (0, _) => {}
         (1, Some(_)) => text.push_str(" One initiative has no number and is left out."),
         (1, None) => text.push_str(" One was refused."),
-        (refused, Some(_)) => text.push_str(&format!(" {refused} initiatives have no number and are left out.")),
+        (refused, Some(_)) => text.push_str(&format!(
+            " {refused} initiatives have no number and are left out."
+        )),
         (refused, None) => text.push_str(&format!(" {refused} were refused.")),
     }
     text
@@ -236,7 +293,11 @@ pub(crate) fn ledger_verdict(format: Format, finding: &LedgerFinding) -> String 
 
 fn total_verdict(format: Format, finding: &LedgerFinding, total: &Total) -> String {
     let currency = &finding.currency;
-    let verb = if total.increment.0.is_sign_negative() { "changed margin by" } else { "added" };
+    let verb = if total.increment.0.is_sign_negative() {
+        "changed margin by"
+    } else {
+        "added"
+    };
     let earned = format!(
         "Personalization {verb} {}{} and cost {}",
         format.amount(total.increment, currency),
@@ -248,7 +309,10 @@ fn total_verdict(format: Format, finding: &LedgerFinding, total: &Total) -> Stri
         || "nothing was spent on it, so there is no return on it".to_owned(),
         |roi| {
             let shown = format.relative(roi.into());
-            format!("a return of {} ({level} from {} to {})", shown.estimate, shown.low, shown.high)
+            format!(
+                "a return of {} ({level} from {} to {})",
+                shown.estimate, shown.low, shown.high
+            )
         },
     );
     let probability = format.probability(total.probability_positive);
@@ -261,8 +325,12 @@ pub(crate) fn payback(format: Format, payback: &Payback) -> String {
         return format!("not within {}", format.days(payback.of_days));
     };
     let earliest = payback.earliest_days.map(|days| format.days(days));
-    let latest = payback.latest_days.map_or_else(|| "never".to_owned(), |days| format.days(days));
-    let range = earliest.map(|earliest| format!(" ({earliest} to {latest})")).unwrap_or_default();
+    let latest = payback
+        .latest_days
+        .map_or_else(|| "never".to_owned(), |days| format.days(days));
+    let range = earliest
+        .map(|earliest| format!(" ({earliest} to {latest})"))
+        .unwrap_or_default();
     format!("after {}{range}", format.days(days))
 }
 
@@ -273,13 +341,19 @@ pub(crate) fn roi(format: Format, roi: Option<&value::Estimate>) -> Result<Shown
 
 /// Why an initiative has no number.
 pub(crate) fn no_number(initiative: &InitiativeValue) -> &str {
-    initiative.refusal.as_ref().map_or("nothing was measured", |refusal| &refusal.message)
+    initiative
+        .refusal
+        .as_ref()
+        .map_or("nothing was measured", |refusal| &refusal.message)
 }
 
 /// How many intervals of the primary metric the segments show.
 pub(crate) fn segment_intervals(finding: &LiftFinding) -> usize {
     let values = finding.segments.iter().flat_map(|segment| &segment.values);
-    values.flat_map(|value| &value.metrics).filter(|comparison| comparison.primary && comparison.verdict.is_some()).count()
+    values
+        .flat_map(|value| &value.metrics)
+        .filter(|comparison| comparison.primary && comparison.verdict.is_some())
+        .count()
 }
 
 /// Why a comparison has no effect or no relative effect.
@@ -296,25 +370,39 @@ pub(crate) fn unanswered(format: Format, comparison: &Comparison) -> Option<Stri
 /// What a check found, with its probability where it is a test.
 pub(crate) fn check_message(format: Format, check: &Check) -> String {
     match check.p_value {
-        Some(p) => format!("{} (p {})", check.message, equals(&format.p_value(p, check.ln_p))),
+        Some(p) => format!(
+            "{} (p {})",
+            check.message,
+            equals(&format.p_value(p, check.ln_p))
+        ),
         None => check.message.clone(),
     }
 }
 
-/// `= 0.04` or `< 1e-300`.
+/// `= 0.04` or `< 1e-300`; a dash where there is no probability.
 pub(crate) fn equals(p_value: &str) -> String {
-    if p_value.starts_with('<') { p_value.to_owned() } else { format!("= {p_value}") }
+    if p_value.starts_with(['<', '–']) {
+        p_value.to_owned()
+    } else {
+        format!("= {p_value}")
+    }
 }
 
 /// The lifts per customer that an initiative's increments rest on.
-pub(crate) fn measured_lifts(format: Format, initiative: &InitiativeValue) -> Vec<String> {
+pub(crate) fn measured_lifts(format: Format, initiative: &InitiativeValue) -> Vec<Shown> {
     let lifts = initiative.increments.iter();
-    lifts.map(|increment| format.absolute(Unit::Money, (&increment.lift).into()).estimate).collect()
+    lifts
+        .map(|increment| format.absolute(Unit::Money, (&increment.lift).into()))
+        .collect()
 }
 
 /// The break-even lift to the place that the measured lift is shown to, or to four places where none was measured.
 pub(crate) fn break_even(format: Format, initiative: &InitiativeValue, lift: f64) -> String {
-    let widest = initiative.increments.iter().map(|increment| increment.lift.high - increment.lift.low).reduce(f64::min);
+    let widest = initiative
+        .increments
+        .iter()
+        .map(|increment| increment.lift.high - increment.lift.low)
+        .reduce(f64::min);
     format.signed(lift, widest.map_or(4, |width| places(width / 2.0).max(2)))
 }
 
@@ -327,4 +415,51 @@ pub(crate) fn price(format: Format, line: &CostLine) -> String {
     }
     let places = line.price.normalize().scale().max(2) as usize;
     format.fixed(price, places)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_is_known_by_its_test() {
+        assert!(stats::Method::Ratio.to_string().ends_with("of a ratio"));
+        assert!(!stats::Method::Welch.to_string().ends_with("of a ratio"));
+    }
+
+    #[test]
+    fn payback_says_when_or_that_it_does_not() {
+        let days = |days, latest_days| Payback {
+            days,
+            earliest_days: Some(25.0),
+            latest_days,
+            of_days: 182.0,
+        };
+        assert_eq!(
+            payback(Format::PLAIN, &days(Some(34.0), Some(51.0))),
+            "after 34 days (25 days to 51 days)"
+        );
+        assert_eq!(
+            payback(Format::PLAIN, &days(Some(34.0), None)),
+            "after 34 days (25 days to never)"
+        );
+        assert_eq!(
+            payback(Format::PLAIN, &days(None, None)),
+            "not within 182 days"
+        );
+    }
+
+    #[test]
+    fn a_share_of_revenue_is_a_price_in_per_cent() {
+        let line = |per: &str, price: &str| CostLine {
+            name: "fee".to_owned(),
+            per: per.to_owned(),
+            price: price.parse().unwrap(),
+            quantity: 1.0,
+            amount: value::Money::default(),
+        };
+        assert_eq!(price(Format::PLAIN, &line("revenue", "0.015")), "1.50 %");
+        assert_eq!(price(Format::PLAIN, &line("touch", "0.0020")), "0.002");
+        assert_eq!(price(Format::PLAIN, &line("once", "1500")), "1,500.00");
+    }
 }

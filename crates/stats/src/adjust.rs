@@ -5,7 +5,14 @@
 //! fully interacted regression of W. Lin, "Agnostic notes on regression adjustments
 //! to experimental data", Annals of Applied Statistics 7 (2013), from moments alone.
 //! With one covariate measured before the experiment it is CUPED with a slope for
-//! each arm, which remains no worse than the plain difference under uneven splits.
+//! each arm.
+//!
+//! This is the default here, and not one slope for both arms
+//! ([`cuped`](crate::cuped), or ANCOVA by [`regression`](crate::regression)): in
+//! large samples it is no worse than the plain difference whatever the split and
+//! however the effect depends on the covariates, where a common slope can be worse
+//! (D. A. Freedman, Advances in Applied Mathematics 40, 2008). With equal splits and
+//! an effect that is the same for all, they agree.
 
 use crate::cholesky::{Cholesky, dot};
 use crate::error::{Arm, Unestimable, check_alpha, check_finite, check_variance};
@@ -41,7 +48,7 @@ impl ArmMoments {
     }
 
     /// Refuses moments of other sizes than k and numbers that are not finite.
-    fn check(&self, arm: Arm, k: usize) -> Result<(), Unestimable> {
+    pub(crate) fn check(&self, arm: Arm, k: usize) -> Result<(), Unestimable> {
         self.sample().check(arm)?;
         let sizes_agree = self.covariate_means.len() == k
             && self.outcome_covariances.len() == k
@@ -171,6 +178,16 @@ pub fn adjusted_lift(
     control: &ArmMoments,
     alpha: f64,
 ) -> Result<AdjustedLift, Unestimable> {
+    adjusted(treated, control, alpha, Method::Adjusted)
+}
+
+/// The adjusted effect under the name of what the outcome stands for.
+pub(crate) fn adjusted(
+    treated: &ArmMoments,
+    control: &ArmMoments,
+    alpha: f64,
+    method: Method,
+) -> Result<AdjustedLift, Unestimable> {
     check_alpha(alpha)?;
     let k = treated.covariate_means.len();
     treated.check(Arm::Treated, k)?;
@@ -204,7 +221,7 @@ pub fn adjusted_lift(
         covariance: pooled.form(&t.slopes, &c.slopes) / n,
         df: satterthwaite(&[(t.variance, t.df), (c.variance, c.df), (centring, n - 2.0)]),
     };
-    let lift = means.lift(alpha, Method::Adjusted)?;
+    let lift = means.lift(alpha, method)?;
 
     let total = (n_t - 1.0) * treated.variance + (n_c - 1.0) * control.variance;
     let r2 = if total > 0.0 {

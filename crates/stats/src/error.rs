@@ -69,6 +69,12 @@ pub enum Unestimable {
     /// The arms' covariate moments do not have matching sizes.
     #[error("the covariate moments do not agree in size")]
     MismatchedCovariates,
+    /// A covariate is constant or determined by those before it.
+    #[error("covariate {covariate} is constant or determined by the covariates before it")]
+    DependentCovariates {
+        /// Its place among the covariates.
+        covariate: usize,
+    },
     /// An input is infinite, not a number, or a negative variance.
     #[error("the {what} is not a valid number: {value}")]
     InvalidInput {

@@ -64,6 +64,10 @@ pub enum Method {
     /// Welch's t test of two means adjusted for covariates by a regression in
     /// each arm.
     Adjusted,
+    /// The same of two ratios of means by the delta method.
+    AdjustedRatio,
+    /// Welch's t test of two means adjusted with one slope for both arms.
+    Cuped,
 }
 
 impl fmt::Display for Method {
@@ -73,6 +77,8 @@ impl fmt::Display for Method {
             Method::Score => "unconditional score test of two shares",
             Method::Ratio => "delta-method t test of a ratio",
             Method::Adjusted => "regression-adjusted t test",
+            Method::AdjustedRatio => "regression-adjusted delta-method t test of a ratio",
+            Method::Cuped => "CUPED with one slope for both arms",
         })
     }
 }

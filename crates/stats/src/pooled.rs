@@ -77,15 +77,20 @@ impl Region {
     /// Totals are added outwards from the observed one, the likeliest; the work grows
     /// with the standard deviation of the total, `sqrt(N p (1 - p))`.
     pub(crate) fn at_pooled_share(&self) -> TailProbability {
-        // Thresholds are whole numbers, so terms fall with some jumps.
-        const RUN: u32 = 100;
+        // Thresholds are whole numbers, so terms fall with some jumps; they are over
+        // after a run of negligible ones.
+        const RUN: u32 = 30;
         let n = self.n();
         let share = self.total as f64 / n as f64;
         let mut sum = LnSum::EMPTY;
         let mut add = |totals: &mut dyn Iterator<Item = u64>| {
             let mut negligible = 0;
             for total in totals {
-                let term = ln_binomial_pmf(total, n, share) + self.ln_given_total(total);
+                let ln_total = ln_binomial_pmf(total, n, share);
+                if ln_total < sum.0 + NEGLIGIBLE {
+                    break;
+                }
+                let term = ln_total + self.ln_given_total(total);
                 sum.add(term);
                 negligible = if term < sum.0 + NEGLIGIBLE {
                     negligible + 1
@@ -106,14 +111,22 @@ impl Region {
     fn at_worst_share(&self) -> TailProbability {
         let n = self.n();
         let given_total: Vec<f64> = (0..=n).map(|total| self.ln_given_total(total)).collect();
-        let largest = given_total.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let largest = given_total
+            .iter()
+            .copied()
+            .fold(f64::NEG_INFINITY, f64::max);
         let given_total: Vec<f64> = given_total.iter().map(|ln| (ln - largest).exp()).collect();
         // On the scale of the angle a binomial is as wide at every share, 1 / (2
         // sqrt(N)), so an even grid of a fifth of that misses no top.
         let at = |angle: f64| {
             let window = Window::new(n, angle.sin().powi(2), NEGLIGIBLE.exp());
             let shares = &given_total[window.first as usize..];
-            window.pmf.iter().zip(shares).map(|(p, h)| p * h).sum::<f64>()
+            window
+                .pmf
+                .iter()
+                .zip(shares)
+                .map(|(p, h)| p * h)
+                .sum::<f64>()
         };
         const STEPS_PER_WIDTH: f64 = 5.0;
         let quarter = std::f64::consts::FRAC_PI_2;
@@ -216,7 +229,11 @@ mod tests {
                 let departure = x_t as f64 / n_t as f64 - x_c as f64 / n_c as f64;
                 let pooled = (x_t + x_c) as f64 / n;
                 let spread = pooled * (1.0 - pooled);
-                if spread == 0.0 { 0.0 } else { departure.abs() / spread.sqrt() }
+                if spread == 0.0 {
+                    0.0
+                } else {
+                    departure.abs() / spread.sqrt()
+                }
             };
             let observed = statistic(treated.0, control.0);
             let at = |p: f64| {
@@ -234,12 +251,23 @@ mod tests {
             let region = Region::new(counts(treated), counts(control)).expect("a difference");
             let pooled = region.at_pooled_share().p;
             let expected = at((treated.0 + control.0) as f64 / n);
-            assert!((pooled - expected).abs() < 1e-12, "{treated:?} {pooled} {expected}");
+            assert!(
+                (pooled - expected).abs() < 1e-12,
+                "{treated:?} {pooled} {expected}"
+            );
 
-            let worst = (1..5_000).map(|i| at(f64::from(i) / 5_000.0)).fold(0.0, f64::max);
+            let worst = (1..5_000)
+                .map(|i| at(f64::from(i) / 5_000.0))
+                .fold(0.0, f64::max);
             let barnard = region.at_worst_share().p;
-            assert!(barnard >= worst * (1.0 - 1e-12), "{treated:?} {barnard} {worst}");
-            assert!(barnard < worst * (1.0 + 1e-5), "{treated:?} {barnard} {worst}");
+            assert!(
+                barnard >= worst * (1.0 - 1e-12),
+                "{treated:?} {barnard} {worst}"
+            );
+            assert!(
+                barnard < worst * (1.0 + 1e-5),
+                "{treated:?} {barnard} {worst}"
+            );
         }
     }
 

@@ -1,6 +1,7 @@
 //! Two ratios of means, such as revenue per order.
 
-use crate::error::{Arm, Unestimable, check_finite, check_variance};
+use crate::adjust::{AdjustedLift, ArmMoments, adjusted};
+use crate::error::{Arm, Unestimable, check_alpha, check_finite, check_variance};
 use crate::lift::{Lift, Method};
 use crate::mean::{Sample, lift_of_samples};
 use crate::tail;
@@ -74,8 +75,72 @@ pub fn lift_of_ratios(
     control: &RatioSample,
     alpha: f64,
 ) -> Result<Lift, Unestimable> {
-    crate::error::check_alpha(alpha)?;
+    check_alpha(alpha)?;
     let treated = treated.linearised(Arm::Treated, alpha)?;
     let control = control.linearised(Arm::Control, alpha)?;
     lift_of_samples(&treated, &control, alpha, Method::Ratio)
+}
+
+/// Moments of the numerator, the denominator and k covariates in one arm, all with
+/// divisor `n - 1`: what [`ArmMoments`] is to a mean.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RatioMoments {
+    /// Numerator and denominator.
+    pub ratio: RatioSample,
+    /// Means of the covariates, k numbers.
+    pub covariate_means: Vec<f64>,
+    /// Covariances of the numerator with each covariate, k numbers.
+    pub numerator_covariances: Vec<f64>,
+    /// Covariances of the denominator with each covariate, k numbers.
+    pub denominator_covariances: Vec<f64>,
+    /// Covariance matrix of the covariates, k by k numbers, row after row.
+    pub covariate_covariances: Vec<f64>,
+}
+
+impl RatioMoments {
+    /// The moments of the linearised ratio, which is linear in numerator and
+    /// denominator, so that its covariance with x is `(cov(num, x) - r cov(den, x)) /
+    /// mean(den)`.
+    fn linearised(&self, arm: Arm, alpha: f64) -> Result<ArmMoments, Unestimable> {
+        let sample = self.ratio.linearised(arm, alpha)?;
+        if self.numerator_covariances.len() != self.denominator_covariances.len() {
+            return Err(Unestimable::MismatchedCovariates);
+        }
+        let pairs = self.numerator_covariances.iter();
+        let pairs = pairs.zip(&self.denominator_covariances);
+        Ok(ArmMoments {
+            n: sample.n,
+            mean: sample.mean,
+            variance: sample.variance,
+            covariate_means: self.covariate_means.clone(),
+            outcome_covariances: pairs
+                .map(|(num, den)| (num - sample.mean * den) / self.ratio.denominator_mean)
+                .collect(),
+            covariate_covariances: self.covariate_covariances.clone(),
+        })
+    }
+}
+
+/// The effect on a ratio of means, adjusted for covariates, at confidence
+/// `1 - alpha`: [`adjusted_lift`](crate::adjusted_lift) of the ratio linearised in
+/// each arm, `r + (num - r den) / mean(den)`. Without covariates this is
+/// [`lift_of_ratios`].
+///
+/// The natural covariates of a ratio are its numerator and its denominator before the
+/// experiment, as two: the regression finds the combination that helps most. Tools
+/// that adjust for the earlier ratio, linearised, as one covariate fix that
+/// combination and can only explain less.
+///
+/// # Errors
+///
+/// As [`lift_of_ratios`] and [`adjusted_lift`](crate::adjusted_lift).
+pub fn adjusted_ratio_lift(
+    treated: &RatioMoments,
+    control: &RatioMoments,
+    alpha: f64,
+) -> Result<AdjustedLift, Unestimable> {
+    check_alpha(alpha)?;
+    let treated = treated.linearised(Arm::Treated, alpha)?;
+    let control = control.linearised(Arm::Control, alpha)?;
+    adjusted(&treated, &control, alpha, Method::AdjustedRatio)
 }

@@ -13,46 +13,43 @@
 //! unconditional test of B. E. Storer and C. Kim, "Exact properties of some exact
 //! test statistics for comparing two binomial proportions", Journal of the American
 //! Statistical Association 85 (1990).
+//!
+//! A limit of an interval is looked for around the limit that the normal
+//! distribution gives, so that suppositions far from the counts, whose tables are
+//! many, are not asked about.
 
+use crate::counts::Window;
 use crate::error::NotEstimable;
 use crate::lift::{Estimate, Lift, Method, Relative};
+use crate::pooled::{Region, TIE};
 use crate::share::Counts;
-use crate::tail::{TailProbability, binomial_lower, binomial_upper, ln_binomial_pmf};
+use crate::tail::{self, TailProbability};
 
 /// The test and its intervals. Both arms have observations.
 pub(crate) fn lift(treated: Counts, control: Counts, alpha: f64) -> Lift {
     let test = ScoreTest { treated, control };
     let (p_t, p_c) = (treated.share(), control.share());
     let difference = p_t - p_c;
-    let no_effect = test.probability(Null::Difference(0.0));
-    let significant = no_effect.p < alpha;
-
-    let limits = |estimate: f64, step: f64, ends: (f64, f64), null: fn(f64) -> Null| {
-        // From the estimate to either end of what is possible, stopping at no effect
-        // or starting from there as the test has it, so that the interval cannot
-        // disagree with the test.
-        let inside = |x: f64| test.probability(null(x)).p >= alpha;
-        let limit = |end: f64| {
-            let beyond = end * estimate < 0.0;
-            let (from, to) = match (significant, beyond) {
-                (true, true) => (estimate, 0.0),
-                (false, true) => (0.0, end),
-                _ => (estimate, end),
-            };
-            boundary(inside, from, to, step)
-        };
-        (limit(ends.0), limit(ends.1))
+    let no_effect = match Region::new(treated, control) {
+        Some(region) => region.at_pooled_share(),
+        None => TailProbability::from_ln(0.0),
     };
-
-    let fewest = treated.n.min(control.n) as f64;
-    let (low, high) = limits(difference, 1.0 / fewest, (-1.0, 1.0), Null::Difference);
+    let limits = Limits {
+        test: &test,
+        alpha,
+        critical: tail::student_t_critical(alpha, f64::INFINITY),
+        no_effect: no_effect.p,
+    };
+    let (low, high) = limits.around(difference, (-1.0, 1.0), f64::INFINITY, Null::Difference);
     let relative = if control.successes == 0 {
         Err(NotEstimable::ZeroBaseline)
     } else {
         // On the logarithmic scale, as far as any counts can tell two shares apart.
         const FAR: f64 = 100.0;
+        const STEP: f64 = 0.2;
         let ln_ratio = (p_t / p_c).ln().max(-FAR);
-        let (low, high) = limits(ln_ratio, 1.0, (-FAR, FAR), |ln| Null::Ratio(ln.exp()));
+        let null = |ln: f64| Null::Ratio(ln.exp());
+        let (low, high) = limits.around(ln_ratio, (-FAR, FAR), STEP, null);
         Ok(Relative {
             estimate: difference / p_c,
             low: low.exp_m1(),
@@ -75,38 +72,168 @@ pub(crate) fn lift(treated: Counts, control: Counts, alpha: f64) -> Lift {
     }
 }
 
-/// The last point from `from`, which is inside, towards `to` that is inside, to
-/// eight digits of its distance; `to` itself when it is inside.
-///
-/// Looks ahead in growing steps, because far suppositions cost most, and then
-/// bisects, because probabilities of counts jump. The point returned was found
-/// inside, so it lies on this side of an end that is not.
-fn boundary(inside: impl Fn(f64) -> bool, from: f64, to: f64, step: f64) -> f64 {
-    const DIGITS: f64 = 1e-8;
-    let (mut near, mut step) = (from, step.copysign(to - from));
-    let mut far = loop {
-        let ahead = near + step;
-        let passes_end = (to - ahead) * step <= 0.0;
-        let ahead = if passes_end { to } else { ahead };
-        if !inside(ahead) {
-            break ahead;
-        }
-        if passes_end {
+/// Looks for the suppositions that the test does not reject.
+struct Limits<'a> {
+    test: &'a ScoreTest,
+    alpha: f64,
+    /// The normal critical value.
+    critical: f64,
+    /// The probability under no effect, which is at zero on either scale.
+    no_effect: f64,
+}
+
+impl Limits<'_> {
+    /// The limits on either side of an estimate, between the ends of what is
+    /// possible. `step` is the longest first step from the normal limit.
+    fn around(
+        &self,
+        estimate: f64,
+        ends: (f64, f64),
+        step: f64,
+        null: impl Fn(f64) -> Null + Copy,
+    ) -> (f64, f64) {
+        let significant = self.no_effect < self.alpha;
+        // By how much the probability exceeds the level. At no effect it is the one
+        // reported, so that the interval cannot disagree with it.
+        let excess = |x: f64| {
+            let p = if x == 0.0 {
+                self.no_effect
+            } else {
+                self.test.probability(null(x), PRECISION * self.alpha)
+            };
+            p - self.alpha
+        };
+        let limit = |end: f64| {
+            // From the estimate to an end, but only to no effect if that lies between
+            // and is outside, and starting from there if it is inside.
+            let beyond = end * estimate < 0.0;
+            let (from, to) = match (significant, beyond) {
+                (true, true) => (estimate, 0.0),
+                (false, true) => (0.0, end),
+                _ => (estimate, end),
+            };
+            let guess = self.normal_limit((from, to), estimate, null);
+            let step = (0.1 * (guess - estimate).abs()).min(step);
+            boundary(excess, from, to, guess, step)
+        };
+        (limit(ends.0), limit(ends.1))
+    }
+
+    /// The point between `from` and `to` at which the statistic has its normal
+    /// critical value, to one per cent of its distance from the estimate; `to` itself
+    /// when it stays below.
+    fn normal_limit(
+        &self,
+        (from, to): (f64, f64),
+        estimate: f64,
+        null: impl Fn(f64) -> Null,
+    ) -> f64 {
+        const ROUGH: f64 = 0.01;
+        let (x_t, x_c) = (self.test.treated.successes, self.test.control.successes);
+        let inside = |x: f64| self.test.statistic(x_t, x_c, null(x)).abs() < self.critical;
+        if from == to || inside(to) {
             return to;
         }
-        near = ahead;
-        step *= 2.0;
-    };
-    let enough = DIGITS * (far - from).abs();
-    while (far - near).abs() > enough {
-        let middle = 0.5 * (near + far);
-        if inside(middle) {
-            near = middle;
-        } else {
-            far = middle;
+        let (mut near, mut far) = (from, to);
+        while (far - near).abs() > ROUGH * (far - estimate).abs() {
+            let middle = 0.5 * (near + far);
+            if inside(middle) {
+                near = middle;
+            } else {
+                far = middle;
+            }
+        }
+        far
+    }
+}
+
+/// What does not change a comparison of a probability with the level, as a share of
+/// the level.
+const PRECISION: f64 = 1e-11;
+
+/// The last point from `from`, which is inside, towards `to` whose excess is not
+/// negative, to six digits of its distance; `to` itself when it is inside. The
+/// point returned is inside.
+///
+/// Steps from a guess until the points on either side differ, and narrows them by the
+/// method of I. F. D. Oliveira and R. H. C. Takahashi, "An enhancement of the
+/// bisection method average performance preserving minmax optimality", ACM
+/// Transactions on Mathematical Software 47 (2020): probabilities of counts are
+/// smooth between jumps, and interpolation alone would stall at a jump.
+fn boundary(excess: impl Fn(f64) -> f64, from: f64, to: f64, guess: f64, step: f64) -> f64 {
+    const DIGITS: f64 = 1e-6;
+    if from == to {
+        return to;
+    }
+    let mut step = step.copysign(to - from);
+    let mut near = (from, 0.0);
+    let mut far;
+    let at_guess = excess(guess);
+    if at_guess >= 0.0 {
+        near = (guess, at_guess);
+        loop {
+            if near.0 == to {
+                return to;
+            }
+            let ahead = near.0 + step;
+            let ahead = if (to - ahead) * step > 0.0 { ahead } else { to };
+            let at_ahead = excess(ahead);
+            if at_ahead < 0.0 {
+                far = (ahead, at_ahead);
+                break;
+            }
+            near = (ahead, at_ahead);
+            step *= 2.0;
+        }
+    } else {
+        far = (guess, at_guess);
+        loop {
+            let back = far.0 - step;
+            if (back - from) * step <= 0.0 {
+                near.1 = excess(from).max(0.0);
+                break;
+            }
+            let at_back = excess(back);
+            if at_back >= 0.0 {
+                near = (back, at_back);
+                break;
+            }
+            far = (back, at_back);
+            step *= 2.0;
         }
     }
-    near
+
+    let enough = DIGITS * (far.0 - from).abs();
+    let width = (far.0 - near.0).abs();
+    // Bisection would need this many steps; one more is allowed.
+    let mut most = enough * 2.0_f64.powf((width / enough).log2().ceil().max(0.0) + 1.0);
+    let truncation = 0.2 / width;
+    while (far.0 - near.0).abs() > enough {
+        let width = (far.0 - near.0).abs();
+        let middle = 0.5 * (near.0 + far.0);
+        let secant = (far.0 * near.1 - near.0 * far.1) / (near.1 - far.1);
+        let towards_middle = (middle - secant).signum();
+        let shift = truncation * width * width;
+        let truncated = if shift <= (middle - secant).abs() {
+            secant + towards_middle * shift
+        } else {
+            middle
+        };
+        let radius = 0.5 * (most - width);
+        let point = if (truncated - middle).abs() <= radius {
+            truncated
+        } else {
+            middle - towards_middle * radius
+        };
+        let at_point = excess(point);
+        if at_point >= 0.0 {
+            near = (point, at_point);
+        } else {
+            far = (point, at_point);
+        }
+        most *= 0.5;
+    }
+    near.0
 }
 
 /// A supposition about the two shares.
@@ -176,121 +303,95 @@ impl ScoreTest {
     }
 
     /// The probability, at the most likely shares under the supposition, of all
-    /// tables whose statistic is at least as far from zero as the one observed.
-    fn probability(&self, null: Null) -> TailProbability {
+    /// tables whose statistic is at least as far from zero as the one observed, but
+    /// for counts of an arm less likely than `least`.
+    ///
+    /// The work grows with the standard deviations of the two counts.
+    fn probability(&self, null: Null, least: f64) -> f64 {
         let (x_t, x_c) = (self.treated.successes, self.control.successes);
         let (p_t, p_c) = self.most_likely(x_t, x_c, null);
-        // Tables that tie but for rounding count.
-        const TIE: f64 = 1e-9;
         let extreme = self.statistic(x_t, x_c, null).abs() * (1.0 - TIE);
         if extreme == 0.0 {
-            return TailProbability::from_ln(0.0);
+            return 1.0;
         }
         let (n_t, n_c) = (self.treated.n, self.control.n);
         let spread = |n: u64, p: f64| n as f64 * p * (1.0 - p);
+        let treated = Window::new(n_t, p_t, least);
+        let control = Window::new(n_c, p_c, least);
         // Goes through the counts of the arm that varies less; in the other arm the
         // extreme counts are all those below one bound and above another.
         if spread(n_t, p_t) <= spread(n_c, p_c) {
             let extreme_low = |x: u64, y: u64| self.statistic(x, y, null) >= extreme;
             let central = |x: u64, y: u64| self.statistic(x, y, null) > -extreme;
-            sum_of_extremes((n_t, p_t), (n_c, p_c), extreme_low, central)
+            sum_of_extremes(&treated, &control, extreme_low, central)
         } else {
             let extreme_low = |x: u64, y: u64| self.statistic(y, x, null) <= -extreme;
             let central = |x: u64, y: u64| self.statistic(y, x, null) < extreme;
-            sum_of_extremes((n_c, p_c), (n_t, p_t), extreme_low, central)
+            sum_of_extremes(&control, &treated, extreme_low, central)
         }
     }
 }
 
 /// The probability of the pairs of counts (x, y) of two binomials for which y is
 /// low enough for `is_low(x, y)` or too high for `is_below_high(x, y)`. Either holds
-/// up to some y and not beyond.
+/// up to some y and not beyond, which does not fall as x rises.
 fn sum_of_extremes(
-    (n_x, p_x): (u64, f64),
-    (n_y, p_y): (u64, f64),
+    xs: &Window,
+    ys: &Window,
     is_low: impl Fn(u64, u64) -> bool,
     is_below_high: impl Fn(u64, u64) -> bool,
-) -> TailProbability {
-    // Terms below this share of the sum, on the logarithmic scale, are rounding.
-    const NEGLIGIBLE: f64 = -40.0;
-    let mode = ((n_x as f64 * p_x) as u64).min(n_x);
-    let mut sum = LnSum(f64::NEG_INFINITY);
-    let mut add = |counts: &mut dyn Iterator<Item = u64>| {
-        // The bounds move little from one x to the next.
-        let (mut low, mut high) = (0, 0);
-        for x in counts {
-            let ln_x = ln_binomial_pmf(x, n_x, p_x);
-            if ln_x < sum.0 + NEGLIGIBLE || ln_x == f64::NEG_INFINITY {
-                break;
-            }
-            low = first_beyond(low, n_y, |y| is_low(x, y));
-            high = first_beyond(high, n_y, |y| is_below_high(x, y));
-            if low > 0 {
-                sum.add(ln_x + binomial_lower(low - 1, n_y, p_y).ln_p);
-            }
-            sum.add(ln_x + binomial_upper(high, n_y, p_y).ln_p);
-        }
-    };
-    add(&mut (mode..=n_x));
-    add(&mut (0..mode).rev());
-    TailProbability::from_ln(sum.0)
+) -> f64 {
+    // Below and from a place in the window on.
+    let mut below = vec![0.0; ys.pmf.len() + 1];
+    let mut from = below.clone();
+    for (i, p) in ys.pmf.iter().enumerate() {
+        below[i + 1] = below[i] + p;
+    }
+    for (i, p) in ys.pmf.iter().enumerate().rev() {
+        from[i] = from[i + 1] + p;
+    }
+    let (mut low, mut high) = (0, 0);
+    let mut sum = 0.0;
+    for (x, p) in (xs.first..).zip(&xs.pmf) {
+        low = first_beyond(low, ys.pmf.len(), |i| is_low(x, ys.first + i as u64));
+        high = first_beyond(high, ys.pmf.len(), |i| {
+            is_below_high(x, ys.first + i as u64)
+        });
+        sum += p * (below[low] + from[high]);
+    }
+    sum
 }
 
-/// A sum of numbers known by their logarithms.
-struct LnSum(f64);
-
-impl LnSum {
-    fn add(&mut self, ln: f64) {
-        let (small, large) = (self.0.min(ln), self.0.max(ln));
-        if large > f64::NEG_INFINITY {
-            self.0 = large + (small - large).exp().ln_1p();
-        }
+/// The first place in `start..=end` at which a condition that holds up to some place
+/// and not beyond does not hold, looked for in growing steps.
+fn first_beyond(start: usize, end: usize, holds: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high, mut step) = (start, start, 1);
+    while high < end && holds(high) {
+        low = high + 1;
+        high = (high + step).min(end);
+        step *= 2;
     }
-}
-
-/// The first y in `0..=n + 1` for which a condition that holds up to some y and not
-/// beyond does not hold, looked for in growing steps from a guess.
-fn first_beyond(guess: u64, n: u64, holds: impl Fn(u64) -> bool) -> u64 {
-    let holds = |y: u64| y <= n && holds(y);
-    let (mut low, mut high);
-    let mut step = 1;
-    if holds(guess) {
-        low = guess;
-        high = guess + step;
-        while holds(high) {
-            low = high;
-            step *= 2;
-            high = high.saturating_add(step).min(n + 1);
-        }
-    } else {
-        high = guess.min(n + 1);
-        loop {
-            if high == 0 {
-                return 0;
-            }
-            low = high.saturating_sub(step);
-            if holds(low) {
-                break;
-            }
-            high = low;
-            step *= 2;
-        }
-    }
-    // The condition holds at low and not at high.
-    while high - low > 1 {
+    // It holds before low and not at high.
+    while low < high {
         let middle = low + (high - low) / 2;
         if holds(middle) {
-            low = middle;
+            low = middle + 1;
         } else {
             high = middle;
         }
     }
-    high
+    low
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tail::ln_binomial_pmf;
+
+    fn no_effect(treated: (u64, u64), control: (u64, u64)) -> TailProbability {
+        let test = test(treated, control);
+        lift(test.treated, test.control, 0.05).probability
+    }
 
     fn test((x_t, n_t): (u64, u64), (x_c, n_c): (u64, u64)) -> ScoreTest {
         ScoreTest {
@@ -398,7 +499,7 @@ mod tests {
                         }
                     }
                 }
-                let p = test.probability(null).p;
+                let p = test.probability(null, 1e-16);
                 assert!((p - sum).abs() < 1e-12, "{treated:?} {control:?} {p} {sum}");
             }
         }
@@ -411,10 +512,7 @@ mod tests {
         for (n_t, n_c) in [(5, 5), (20, 20), (10, 40), (8, 80)] {
             let tables = (0..=n_t).flat_map(|x_t| (0..=n_c).map(move |x_c| (x_t, x_c)));
             let rejected: Vec<_> = tables
-                .filter(|&(x_t, x_c)| {
-                    let test = test((x_t, n_t), (x_c, n_c));
-                    test.probability(Null::Difference(0.0)).p < 0.05
-                })
+                .filter(|&(x_t, x_c)| no_effect((x_t, n_t), (x_c, n_c)).p < 0.05)
                 .collect();
             for p in (1..40).map(|i| f64::from(i) / 40.0) {
                 let size: f64 = rejected
@@ -433,14 +531,44 @@ mod tests {
     /// normal distribution says 10^-27000.
     #[test]
     fn probabilities_of_rare_tables() {
-        let p = test((1, 20), (3, 10_000_000)).probability(Null::Difference(0.0));
+        let p = no_effect((1, 20), (3, 10_000_000));
         assert!((p.p / 3.467_77e-6 - 1.0).abs() < 1e-5, "{p:?}");
-        let p = test((20, 20), (0, 3000)).probability(Null::Difference(0.0));
+        let p = no_effect((20, 20), (0, 3000));
         assert!(p.ln_p < -119.0 && p.ln_p > -121.0, "{p:?}");
         // One success is no evidence, wherever it fell.
-        let p = test((1, 2000), (0, 8000))
-            .probability(Null::Difference(0.0))
-            .p;
+        let p = no_effect((1, 2000), (0, 8000)).p;
         assert!(p > 0.08, "{p}");
+    }
+
+    /// A limit is where the probability falls below the level: it is inside, and a
+    /// little farther out is not.
+    #[test]
+    fn limits_invert_the_test() {
+        for ((x_t, n_t), (x_c, n_c)) in [
+            ((3, 60), (0, 50)),
+            ((5, 200), (14, 180)),
+            ((1, 20), (3, 10_000_000)),
+            ((7, 9), (2, 8)),
+        ] {
+            let test = test((x_t, n_t), (x_c, n_c));
+            let lift = lift(test.treated, test.control, 0.05);
+            let absolute = lift.absolute;
+            let inside = |null| test.probability(null, 1e-16) >= 0.05;
+            for limit in [absolute.low, absolute.high] {
+                let out = limit + 1e-5 * (limit - absolute.estimate);
+                assert!(inside(Null::Difference(limit)), "{limit}");
+                assert!(!inside(Null::Difference(out)), "{out}");
+            }
+            let Ok(relative) = lift.relative else {
+                continue;
+            };
+            let centre = (relative.estimate).ln_1p();
+            for limit in [relative.low.ln_1p(), relative.high.ln_1p()] {
+                let out = limit + 1e-5 * (limit - centre);
+                let slightly_in = limit - 1e-12 * (limit - centre);
+                assert!(inside(Null::Ratio(slightly_in.exp())), "{limit}");
+                assert!(!inside(Null::Ratio(out.exp())), "{out}");
+            }
+        }
     }
 }

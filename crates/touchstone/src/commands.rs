@@ -38,7 +38,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
 }
 
 /// What `check` says of a project without mistakes.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Checked {
     project: String,
     documents: usize,

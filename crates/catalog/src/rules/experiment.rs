@@ -242,8 +242,20 @@ fn check_covariates(experiment: &Experiment, all: &Documents<'_>, report: &mut R
                 help,
             );
         }
-        if let Covariate::Before(covariate) = covariate {
-            check_covariate_metric(experiment, covariate, &path, all, report);
+        let metrics = match covariate {
+            Covariate::Column(_) => &[],
+            Covariate::ColumnFor(covariate) => covariate.metrics.as_slice(),
+            Covariate::Before(covariate) => {
+                check_covariate_metric(experiment, covariate, &path, all, report);
+                covariate.metrics.as_slice()
+            }
+        };
+        for (k, metric) in metrics.iter().enumerate() {
+            if !experiment.metric_names().any(|compared| compared == metric) {
+                let message = format!("the experiment does not compare the metric `{metric}`");
+                let help = "name metrics of this experiment, or add it to `metrics`";
+                report.error("metric", &format!("{path}/metrics/{k}"), message, help);
+            }
         }
     }
 }
@@ -305,6 +317,9 @@ fn check_columns(experiment: &Experiment, report: &mut Report<'_>) {
         .enumerate()
         .filter_map(|(i, covariate)| match covariate {
             Covariate::Column(column) => Some((format!("covariates/{i}"), column)),
+            Covariate::ColumnFor(covariate) => {
+                Some((format!("covariates/{i}/column"), &covariate.column))
+            }
             Covariate::Before(_) => None,
         });
     let segments = experiment

@@ -604,6 +604,12 @@ fn rules_of_an_experiments_metrics_and_columns() {
         ),
         (
             TIME,
+            "metrics: { primary: orders }\ncovariates: [{ column: x, metrics: [revenue] }]",
+            "metric",
+            "revenue",
+        ),
+        (
+            TIME,
             "metrics: { primary: orders }\ncovariates: [[x]]",
             "wrong-type",
             "[x]",

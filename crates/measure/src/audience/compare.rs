@@ -1,6 +1,6 @@
 //! From moments of two arms to a comparison of a metric.
 
-use catalog::{Better, Unit};
+use catalog::{Better, Metric, Unit};
 use stats::moments::Moments;
 use stats::{AdjustedLift, ArmMoments, Counts, Lift, RatioSample, Sample, Unestimable};
 
@@ -26,6 +26,7 @@ pub(crate) fn compare(
     summaries: Pair<&ArmSummary>,
 ) -> Comparison {
     let alpha = plan.experiment.alpha;
+    let metric = compared.metric;
     let moments = Pair {
         arm: &summaries.arm.moments,
         against: &summaries.against.moments,
@@ -35,11 +36,10 @@ pub(crate) fn compare(
     let adjusted = match (&effect, compared.made_of, may_adjust) {
         // A small count is left to its exact test.
         (Ok(lift), MadeOf::Value(place), Some(layout)) if lift.method == stats::Method::Welch => {
-            adjust(plan, layout, place, moments, alpha)
+            adjust(plan, layout, metric, place, moments)
         }
         _ => None,
     };
-    let metric = compared.metric;
     let outcome = match effect {
         Ok(lift) => outcome(&lift, mean_se(compared.made_of, moments.against)),
         Err(refusal) => refused(refusal),
@@ -164,25 +164,32 @@ fn cut(plan: &Plan<'_>, layout: &Layout, made_of: MadeOf, moments: Pair<&Moments
 /// The effect with covariates taken into account; none where none of them can be used.
 ///
 /// A missing covariate counts as zero beside a column that says so, which is the same as any other filling.
-fn adjust(plan: &Plan<'_>, layout: &Layout, place: usize, moments: Pair<&Moments>, alpha: f64) -> Option<Adjusted> {
-    let number = plan.covariates.len();
-    let is_missing = |covariate: usize| {
-        let column = layout.covariate_missing(covariate);
+fn adjust(
+    plan: &Plan<'_>,
+    layout: &Layout,
+    metric: &Metric,
+    place: usize,
+    moments: Pair<&Moments>,
+) -> Option<Adjusted> {
+    let known: Vec<usize> =
+        (0..plan.covariates.len()).filter(|&covariate| plan.covariates[covariate].is_for(metric)).collect();
+    let is_missing = |covariate: &&usize| {
+        let column = layout.covariate_missing(**covariate);
         moments.arm.sum(column) + moments.against.sum(column) > 0.0
     };
-    let mut columns: Vec<usize> = (0..number).map(|covariate| layout.covariate(covariate)).collect();
-    columns.extend((0..number).filter(|&covariate| is_missing(covariate)).map(|covariate| layout.covariate_missing(covariate)));
+    let mut columns: Vec<usize> = known.iter().map(|&covariate| layout.covariate(covariate)).collect();
+    columns.extend(known.iter().filter(is_missing).map(|&covariate| layout.covariate_missing(covariate)));
     let lift = stats::adjusted_lift(
         &arm_moments(moments.arm, place, &columns)?,
         &arm_moments(moments.against, place, &columns)?,
-        alpha,
+        plan.experiment.alpha,
     )
     .ok()
     .filter(|lift| !lift.kept.is_empty())?;
-    let covariates = plan.covariates.iter().enumerate().map(|(covariate, known)| Covariate {
-        name: known.name.clone(),
-        imbalance: lift.imbalance[covariate],
-        dropped: lift.dropped.iter().find(|dropped| dropped.covariate == covariate).map(|dropped| dropped.reason.to_string()),
+    let covariates = known.iter().enumerate().map(|(number, &covariate)| Covariate {
+        name: plan.covariates[covariate].name.clone(),
+        imbalance: lift.imbalance[number],
+        dropped: lift.dropped.iter().find(|dropped| dropped.covariate == number).map(|dropped| dropped.reason.to_string()),
     });
     Some(adjusted(&lift, covariates.collect()))
 }

@@ -41,6 +41,7 @@ pub fn lift(catalog: &Catalog, lake: &mut Lake, experiment: &Experiment) -> Resu
     let query = query::write(&plan, catalog, lake)?;
     let layout = Layout::new(&plan, &query);
     let tally = sum_up(&plan, &query, &layout, lake)?;
+    lake.check_unchanged()?;
     let summary_failed = |error: MomentsError| MeasureError::summary(&experiment.name, &column_names(&plan), &error);
 
     let weights = expected_shares(experiment);

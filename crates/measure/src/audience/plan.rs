@@ -68,6 +68,15 @@ impl MadeOf {
 pub(crate) struct Known<'a> {
     pub(crate) name: String,
     pub(crate) from: KnownFrom<'a>,
+    /// The metrics that are adjusted for it; all where it names none.
+    metrics: &'a [String],
+}
+
+impl Known<'_> {
+    /// Whether a metric is adjusted for it.
+    pub(crate) fn is_for(&self, metric: &Metric) -> bool {
+        self.metrics.is_empty() || self.metrics.contains(&metric.name)
+    }
 }
 
 pub(crate) enum KnownFrom<'a> {
@@ -205,6 +214,12 @@ fn known<'a>(
         Covariate::Column(column) => Ok(Known {
             name: column.clone(),
             from: KnownFrom::Column(column),
+            metrics: &[],
+        }),
+        Covariate::ColumnFor(covariate) => Ok(Known {
+            name: covariate.column.clone(),
+            from: KnownFrom::Column(&covariate.column),
+            metrics: &covariate.metrics,
         }),
         Covariate::Before(before) => {
             let metric =
@@ -212,6 +227,7 @@ fn known<'a>(
             Ok(Known {
                 name: format!("{} in {} before", before.metric, before.before),
                 from: KnownFrom::Value(value(catalog, experiment, metric, Period::Before(before.before))?),
+                metrics: &before.metrics,
             })
         }
     }

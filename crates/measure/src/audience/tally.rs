@@ -47,7 +47,14 @@ impl Layout {
         let is_ratio = |i: usize, j: usize| ratios.contains(&(i, j));
         let first_covariate = values + cuts;
         let columns = first_covariate + 2 * covariates;
-        let is_known = |i: usize| i >= first_covariate;
+        // Of each covariate the column itself and the one that says where it is missing.
+        let covariate = |i: usize| i.checked_sub(first_covariate).map(|i| i % covariates);
+        let adjusts = |covariate: usize, value: usize| {
+            plan.metrics.iter().any(|compared| {
+                compared.made_of == MadeOf::Value(value) && plan.covariates[covariate].is_for(compared.metric)
+            })
+        };
+        let meet = |a: usize, b: usize| (0..values).any(|value| adjusts(a, value) && adjusts(b, value));
         Self {
             has_assignments: query.has_assignments,
             has_exposure: query.has_exposure,
@@ -56,8 +63,10 @@ impl Layout {
             cuts,
             covariates,
             arms: plan.experiment.arms.len(),
-            all: Products::new(columns, |i, j| {
-                is_ratio(i, j) || (is_known(j) && (i < values || is_known(i)))
+            all: Products::new(columns, |i, j| match (covariate(i), covariate(j)) {
+                (Some(a), Some(b)) => meet(a, b),
+                (None, Some(known)) => i < values && adjusts(known, i),
+                _ => is_ratio(i, j),
             }),
             by_segment: Products::new(values, is_ratio),
         }
@@ -84,6 +93,21 @@ impl Layout {
 struct Group {
     arm: u8,
     missing: u64,
+}
+
+/// The rows of a batch by their groups. There are few groups, so that a list is searched faster than a table.
+#[derive(Debug, Default)]
+struct Members {
+    groups: Vec<(Group, Vec<u32>)>,
+}
+
+impl Members {
+    fn add(&mut self, group: Group, row: u32) {
+        match self.groups.iter_mut().find(|(known, _)| *known == group) {
+            Some((_, rows)) => rows.push(row),
+            None => self.groups.push((group, vec![row])),
+        }
+    }
 }
 
 /// The moments of groups of customers.
@@ -174,21 +198,18 @@ impl Tally {
         }
         let segments = next..next + layout.segments;
         let first_value = segments.end;
-        let mut members: HashMap<Group, Vec<u32>> = HashMap::new();
         let missing = missing_values(layout, batch, first_value);
+        let mut members = Members::default();
         for (row, &status) in statuses.iter().enumerate() {
             let arm = if arms.is_null(row) { layout.arms } else { usize::from(arms.value(row)) };
             self.statuses[arm][usize::from(status)] += 1;
             if status == status::COUNTED {
-                let group = Group {
-                    arm: arms.value(row),
-                    missing: missing.as_ref().map_or(0, |missing| missing[row]),
-                };
+                let missing = missing.as_ref().map_or(0, |missing| missing[row]);
                 // A batch has some thousand rows, so that a row's number fits.
-                members.entry(group).or_default().push(row as u32);
+                members.add(Group { arm: arms.value(row), missing }, row as u32);
             }
         }
-        for (group, rows) in &members {
+        for (group, rows) in &members.groups {
             self.gather(layout, batch, first_value, rows);
             let columns: Vec<&[f64]> = self.scratch.iter().map(Vec::as_slice).collect();
             self.groups.of(*group).push(&columns)?;
@@ -248,11 +269,11 @@ impl Tally {
         number: usize,
         column: usize,
         first_value: usize,
-        members: &HashMap<Group, Vec<u32>>,
+        members: &Members,
     ) -> Result<(), MomentsError> {
         let texts = batch.column(column).as_string::<i32>();
         let mut cells: HashMap<(&str, Group), Vec<u32>> = HashMap::new();
-        for (group, rows) in members {
+        for (group, rows) in &members.groups {
             for &row in rows {
                 let text = if texts.is_null(row as usize) { NO_VALUE } else { texts.value(row as usize) };
                 cells.entry((text, *group)).or_default().push(row);

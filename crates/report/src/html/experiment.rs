@@ -1,10 +1,12 @@
 //! The section of one experiment.
 
-use measure::audience::{Comparison, LiftFinding, SegmentFinding};
+use measure::audience::{
+    ArmFinding, Comparison, LiftFinding, Outcome, SegmentFinding, SegmentValue,
+};
 
 use super::ReportError;
 use super::forest::{Mark, Row};
-use super::page::{FORMAT, Figure, mark, percent};
+use super::page::{FORMAT, Figure, mark, percent, quoted, sentence};
 use crate::words::{self, Line};
 
 /// What the section shows.
@@ -38,6 +40,8 @@ pub(super) struct Metric {
     pub(super) primary: bool,
     pub(super) verdict: &'static str,
     pub(super) customers: [String; 2],
+    /// `= 0.04`, with its sign.
+    pub(super) p: String,
     pub(super) line: Line,
 }
 
@@ -54,6 +58,7 @@ pub(super) struct SegmentRow {
     pub(super) value: String,
     pub(super) arm: String,
     pub(super) customers: String,
+    pub(super) p: String,
     pub(super) line: Line,
     pub(super) verdict: &'static str,
 }
@@ -78,13 +83,11 @@ impl Experiment {
         let trusted = finding.refusal.is_none();
         let comparisons: &[Comparison] = if trusted { &finding.metrics } else { &[] };
         let segments: &[SegmentFinding] = if trusted { &finding.segments } else { &[] };
-        let mut notes: Vec<String> = comparisons
-            .iter()
-            .filter(|comparison| comparison.primary)
-            .filter_map(|comparison| words::adjustment(FORMAT, comparison))
-            .collect();
-        notes.extend(comparisons.iter().filter_map(|comparison| words::unanswered(FORMAT, comparison)));
-        let label = format!("Forest plot of relative lifts in {}; the table below has the same numbers", finding.experiment);
+        let deciding = || comparisons.iter().filter(|comparison| comparison.primary);
+        let label = format!(
+            "Forest plot of relative lifts in {}; the table below has the same numbers",
+            finding.experiment
+        );
         let caption = format!(
             "Relative lift against {}, with {level} intervals. Filled circle: better; square: worse; hollow circle: \
              unclear. Small grey dot: the plain estimate where an adjusted one decides.",
@@ -94,14 +97,32 @@ impl Experiment {
             id: format!("experiment-{}", number + 1),
             name: finding.experiment.clone(),
             hypothesis: finding.hypothesis.clone(),
-            scope: words::scope(FORMAT, finding),
-            refusal: finding.refusal.as_ref().map(|refusal| refusal.message.clone()),
-            decisions: comparisons.iter().filter(|comparison| comparison.primary).map(|comparison| decision(finding, comparison)).collect(),
-            figure: Figure::draw(label, &caption, &comparisons.iter().flat_map(rows).collect::<Vec<_>>())?,
+            scope: quoted(&words::scope(FORMAT, finding)),
+            refusal: finding
+                .refusal
+                .as_ref()
+                .map(|refusal| sentence(&refusal.message)),
+            decisions: deciding()
+                .map(|comparison| decision(finding, comparison))
+                .collect(),
+            figure: Figure::draw(
+                label,
+                &caption,
+                &comparisons.iter().flat_map(rows).collect::<Vec<_>>(),
+            )?,
             metrics: comparisons.iter().flat_map(metrics).collect(),
-            notes,
-            segments: segments.iter().map(|segment| by_segment(finding, segment, &level)).collect::<Result<_, _>>()?,
-            caution: words::segments_caution(FORMAT, words::segment_intervals(finding), finding.alpha),
+            notes: deciding()
+                .filter_map(|comparison| words::adjustment(FORMAT, comparison))
+                .collect(),
+            segments: segments
+                .iter()
+                .map(|segment| by_segment(finding, segment, &level))
+                .collect::<Result<_, _>>()?,
+            caution: words::segments_caution(
+                FORMAT,
+                words::segment_intervals(finding),
+                finding.alpha,
+            ),
             arms: arms(finding),
             checks: finding.checks.iter().map(check).collect(),
             level,
@@ -112,7 +133,7 @@ impl Experiment {
 fn decision(finding: &LiftFinding, comparison: &Comparison) -> Decision {
     Decision {
         verdict: comparison.verdict.map_or("none", words::verdict),
-        sentence: words::decision(FORMAT, finding, comparison),
+        sentence: quoted(&words::decision(FORMAT, finding, comparison)),
     }
 }
 
@@ -120,15 +141,27 @@ fn decision(finding: &LiftFinding, comparison: &Comparison) -> Decision {
 fn rows(comparison: &Comparison) -> Vec<Row> {
     let label = format!("{}, {}", comparison.metric, comparison.arm);
     let lines = words::lines(FORMAT, comparison);
-    let outcomes = comparison.adjusted.iter().map(|adjusted| &adjusted.outcome).chain([&comparison.outcome]);
-    let row = |(line, outcome): (Line, &measure::audience::Outcome)| {
+    let outcomes = comparison
+        .adjusted
+        .iter()
+        .map(|adjusted| &adjusted.outcome)
+        .chain([&comparison.outcome]);
+    let row = |(line, outcome): (Line, &Outcome)| {
         let effect = words::relative_interval(outcome.relative.as_ref()?).ok()?;
         let shown = line.relative.ok()?;
         Some(Row {
-            label: if line.decides { label.clone() } else { "plain".to_owned() },
+            label: if line.decides {
+                label.clone()
+            } else {
+                "plain".to_owned()
+            },
             effect: percent(effect),
             shown: format!("{} ({})", shown.estimate, shown.interval()),
-            mark: if line.decides { mark(comparison.verdict) } else { Mark::Aside },
+            mark: if line.decides {
+                mark(comparison.verdict)
+            } else {
+                Mark::Aside
+            },
         })
     };
     lines.into_iter().zip(outcomes).filter_map(row).collect()
@@ -140,14 +173,26 @@ fn metrics(comparison: &Comparison) -> Vec<Metric> {
         metric: comparison.metric.clone(),
         arm: comparison.arm.clone(),
         primary: comparison.primary,
-        verdict: if line.decides { comparison.verdict.map_or("–", words::verdict) } else { "" },
-        customers: [FORMAT.count(comparison.n.arm), FORMAT.count(comparison.n.against)],
+        verdict: if line.decides {
+            comparison.verdict.map_or("–", words::verdict)
+        } else {
+            ""
+        },
+        customers: [
+            FORMAT.count(comparison.n.arm),
+            FORMAT.count(comparison.n.against),
+        ],
+        p: words::equals(&line.p_value),
         line,
     };
     lines.into_iter().map(metric).collect()
 }
 
-fn by_segment(finding: &LiftFinding, segment: &SegmentFinding, level: &str) -> Result<Segment, ReportError> {
+fn by_segment(
+    finding: &LiftFinding,
+    segment: &SegmentFinding,
+    level: &str,
+) -> Result<Segment, ReportError> {
     let primary = || {
         segment.values.iter().flat_map(|value| {
             let deciding = value.metrics.iter().filter(|comparison| comparison.primary);
@@ -160,28 +205,43 @@ fn by_segment(finding: &LiftFinding, segment: &SegmentFinding, level: &str) -> R
             ..row
         })
     });
-    let metric = words::deciding(finding).next().map_or_else(String::new, |comparison| comparison.metric.clone());
-    let label = format!("Forest plot of the relative lift of {metric} by {}; the table below has the same numbers", segment.segment);
-    let caption = format!("Relative lift of {metric} by {}, with {level} intervals.", segment.segment);
-    let value = |(value, comparison): (&measure::audience::SegmentValue, &Comparison)| SegmentRow {
-        value: value.value.clone(),
-        arm: comparison.arm.clone(),
-        customers: FORMAT.count(comparison.n.arm + comparison.n.against),
-        line: words::lines(FORMAT, comparison).swap_remove(0),
-        verdict: comparison.verdict.map_or("–", words::verdict),
+    let metric = words::deciding(finding)
+        .next()
+        .map_or_else(String::new, |comparison| comparison.metric.clone());
+    let label = format!(
+        "Forest plot of the relative lift of {metric} by {}; the table below has the same numbers",
+        segment.segment
+    );
+    let caption = format!(
+        "Relative lift of {metric} by {}, with {level} intervals.",
+        segment.segment
+    );
+    let value = |(value, comparison): (&SegmentValue, &Comparison)| {
+        let line = words::lines(FORMAT, comparison).swap_remove(0);
+        SegmentRow {
+            value: value.value.clone(),
+            arm: comparison.arm.clone(),
+            customers: FORMAT.count(comparison.n.arm + comparison.n.against),
+            p: words::equals(&line.p_value),
+            line,
+            verdict: comparison.verdict.map_or("–", words::verdict),
+        }
     };
     Ok(Segment {
         name: segment.segment.clone(),
         figure: Figure::draw(label, &caption, &plot_rows.collect::<Vec<_>>())?,
         values: primary().map(value).collect(),
-        refusal: segment.refusal.as_ref().map(|refusal| refusal.message.clone()),
+        refusal: segment
+            .refusal
+            .as_ref()
+            .map(|refusal| sentence(&refusal.message)),
         metric,
     })
 }
 
 fn arms(finding: &LiftFinding) -> Vec<Arm> {
     let total: u64 = finding.arms.iter().map(|arm| arm.customers).sum();
-    let arm = |arm: &measure::audience::ArmFinding| Arm {
+    let arm = |arm: &ArmFinding| Arm {
         name: arm.name.clone(),
         customers: FORMAT.count(arm.customers),
         share: FORMAT.percent(arm.customers as f64 / total.max(1) as f64, 2),
@@ -194,6 +254,6 @@ fn check(check: &measure::audience::Check) -> Check {
     Check {
         name: words::check_name(check),
         severity: words::severity(check.severity),
-        message: words::check_message(FORMAT, check),
+        message: quoted(&words::check_message(FORMAT, check)),
     }
 }

@@ -58,11 +58,18 @@ struct Layout {
     ticks: usize,
 }
 
+impl Layout {
+    /// Where the interval's part of a row begins, from the row's top.
+    fn bar_top(&self) -> i32 {
+        if self.stacked { 20 } else { 0 }
+    }
+}
+
 const WIDE: Layout = Layout {
-    width: 860,
+    width: 920,
     row_height: 28,
-    left: 230,
-    right: 230,
+    left: 240,
+    right: 240,
     stacked: false,
     longest: 34,
     ticks: 6,
@@ -75,7 +82,7 @@ const NARROW: Layout = Layout {
     right: 8,
     stacked: true,
     longest: 24,
-    ticks: 4,
+    ticks: 5,
 };
 
 /// Below the rows, for the axis.
@@ -85,19 +92,28 @@ const FONT_SCALE: f64 = 1.24;
 const TEXT_SIZE: f64 = 13.0;
 const TICK_SIZE: f64 = 12.0;
 /// An interval is cut where it goes beyond this many times the middle interval's reach.
-const MOST_REACH: f64 = 4.0;
+const MOST_REACH: f64 = 3.0;
+/// Estimates beyond it, in per cent, have no place on an axis.
+const LARGEST: f64 = 1e12;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Draws the rows from top to bottom; none where there is nothing to draw.
 pub(super) fn draw(rows: &[Row]) -> Result<Option<Forest>, ReportError> {
-    let rows: Vec<&Row> = rows.iter().filter(|row| row.effect.estimate.is_finite()).collect();
+    let rows: Vec<&Row> = rows
+        .iter()
+        .filter(|row| row.effect.estimate.abs() < LARGEST)
+        .collect();
     if rows.is_empty() {
         return Ok(None);
     }
     let (low, high) = extent(&rows);
-    let clipped = rows.iter().any(|row| row.effect.low < low || row.effect.high > high);
-    let plot = |layout| picture(&rows, (low, high), layout).map_err(|error| ReportError::Plot(error.to_string()));
+    let clipped = rows
+        .iter()
+        .any(|row| row.effect.low < low || row.effect.high > high);
+    let plot = |layout| {
+        picture(&rows, (low, high), layout).map_err(|error| ReportError::Plot(error.to_string()))
+    };
     Ok(Some(Forest {
         wide: plot(&WIDE)?,
         narrow: plot(&NARROW)?,
@@ -105,12 +121,18 @@ pub(super) fn draw(rows: &[Row]) -> Result<Option<Forest>, ReportError> {
     }))
 }
 
-/// The axis: all estimates, zero, and the intervals as far as they do not dwarf the others.
+/// The axis: all estimates, zero, and the intervals as far as they do not dwarf the others. Always finite.
 fn extent(rows: &[&Row]) -> (f64, f64) {
     let reach = |row: &&Row| row.effect.low.abs().max(row.effect.high.abs());
-    let mut reaches: Vec<f64> = rows.iter().map(reach).collect();
+    let mut reaches: Vec<f64> = rows
+        .iter()
+        .map(reach)
+        .filter(|reach| reach.is_finite())
+        .collect();
     reaches.sort_by(f64::total_cmp);
-    let most = MOST_REACH * reaches[(reaches.len() - 1) / 2];
+    let most = reaches
+        .get(reaches.len() / 2)
+        .map_or(0.0, |middle| MOST_REACH * middle);
     let (mut low, mut high) = (0.0_f64, 0.0_f64);
     for row in rows {
         low = low.min(row.effect.low.max(-most)).min(row.effect.estimate);
@@ -122,7 +144,11 @@ fn extent(rows: &[&Row]) -> (f64, f64) {
 
 type Failure<'a> = DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>;
 
-fn picture<'a>(rows: &[&Row], (low, high): (f64, f64), layout: &Layout) -> Result<String, Failure<'a>> {
+fn picture<'a>(
+    rows: &[&Row],
+    (low, high): (f64, f64),
+    layout: &Layout,
+) -> Result<String, Failure<'a>> {
     let mut svg = String::new();
     {
         let height = layout.row_height * rows.len() as u32 + AXIS_HEIGHT;
@@ -132,18 +158,21 @@ fn picture<'a>(rows: &[&Row], (low, high): (f64, f64), layout: &Layout) -> Resul
             .margin_right(layout.right)
             .x_label_area_size(AXIS_HEIGHT)
             .build_cartesian_2d(low..high, 0.0..rows.len() as f64)?;
-        chart
-            .configure_mesh()
-            .disable_y_mesh()
+        let (grid, tick_style) = (GRID.drawn(), text(TICK_SIZE, QUIET, HPos::Center));
+        let mut mesh = chart.configure_mesh();
+        if layout.stacked {
+            // Lines would cross the words.
+            mesh.disable_x_mesh();
+        }
+        mesh.disable_y_mesh()
             .disable_y_axis()
             .x_labels(layout.ticks)
             .x_label_formatter(&|tick| tick_label(*tick))
-            .bold_line_style(GRID.drawn())
+            .bold_line_style(grid)
             .light_line_style(TRANSPARENT)
-            .axis_style(GRID.drawn())
-            .label_style(text(TICK_SIZE, QUIET, HPos::Center))
+            .axis_style(grid)
+            .label_style(tick_style)
             .draw()?;
-        chart.draw_series([PathElement::new([(0.0, 0.0), (0.0, rows.len() as f64)], QUIET.drawn().stroke_width(1))])?;
         for (number, row) in rows.iter().enumerate() {
             let middle = rows.len() as f64 - number as f64 - 0.5;
             let x = |value: f64| chart.backend_coord(&(value.clamp(low, high), middle)).0;
@@ -154,6 +183,11 @@ fn picture<'a>(rows: &[&Row], (low, high): (f64, f64), layout: &Layout) -> Resul
                 high: x(row.effect.high),
                 goes_on: (row.effect.low < low, row.effect.high > high),
             };
+            let zero = [
+                (x(0.0), top + layout.bar_top()),
+                (x(0.0), top + layout.row_height as i32),
+            ];
+            root.draw(&PathElement::new(zero, QUIET.drawn().stroke_width(1)))?;
             interval(&root, row, &ends, top, layout)?;
             words(&root, row, top, layout)?;
         }
@@ -170,7 +204,13 @@ struct Ends {
     goes_on: (bool, bool),
 }
 
-fn interval<'a>(root: &Area<'a>, row: &Row, ends: &Ends, top: i32, layout: &Layout) -> Result<(), Failure<'a>> {
+fn interval<'a>(
+    root: &Area<'a>,
+    row: &Row,
+    ends: &Ends,
+    top: i32,
+    layout: &Layout,
+) -> Result<(), Failure<'a>> {
     let ink = match row.mark {
         Mark::Good => GOOD,
         Mark::Bad => BAD,
@@ -179,11 +219,17 @@ fn interval<'a>(root: &Area<'a>, row: &Row, ends: &Ends, top: i32, layout: &Layo
     };
     let color = ink.drawn();
     let stroke = color.stroke_width(if row.mark == Mark::Aside { 1 } else { 2 });
-    let y = top + if layout.stacked { 31 } else { layout.row_height as i32 / 2 };
+    let y = top + (layout.bar_top() + layout.row_height as i32) / 2;
     root.draw(&PathElement::new([(ends.low, y), (ends.high, y)], stroke))?;
-    for (x, goes_on, outward) in [(ends.low, ends.goes_on.0, -1), (ends.high, ends.goes_on.1, 1)] {
+    for (x, goes_on, outward) in [
+        (ends.low, ends.goes_on.0, -1),
+        (ends.high, ends.goes_on.1, 1),
+    ] {
         if goes_on {
-            root.draw(&Polygon::new([(x + 7 * outward, y), (x, y - 5), (x, y + 5)], color.filled()))?;
+            root.draw(&Polygon::new(
+                [(x + 7 * outward, y), (x, y - 5), (x, y + 5)],
+                color.filled(),
+            ))?;
         } else {
             root.draw(&PathElement::new([(x, y - 4), (x, y + 4)], stroke))?;
         }
@@ -191,7 +237,10 @@ fn interval<'a>(root: &Area<'a>, row: &Row, ends: &Ends, top: i32, layout: &Layo
     let center = (ends.estimate, y);
     match row.mark {
         Mark::Good => root.draw(&Circle::new(center, 5, color.filled())),
-        Mark::Bad => root.draw(&Rectangle::new([(center.0 - 5, y - 5), (center.0 + 5, y + 5)], color.filled())),
+        Mark::Bad => root.draw(&Rectangle::new(
+            [(center.0 - 5, y - 5), (center.0 + 5, y + 5)],
+            color.filled(),
+        )),
         Mark::Unclear => {
             root.draw(&Circle::new(center, 5, SURFACE.drawn().filled()))?;
             root.draw(&Circle::new(center, 5, stroke))
@@ -201,16 +250,31 @@ fn interval<'a>(root: &Area<'a>, row: &Row, ends: &Ends, top: i32, layout: &Layo
 }
 
 fn words<'a>(root: &Area<'a>, row: &Row, top: i32, layout: &Layout) -> Result<(), Failure<'a>> {
-    let y = top + if layout.stacked { 11 } else { layout.row_height as i32 / 2 };
+    let y = top
+        + if layout.stacked {
+            11
+        } else {
+            layout.row_height as i32 / 2
+        };
     let ink = if row.mark == Mark::Aside { QUIET } else { TEXT };
     let left = text(TEXT_SIZE, ink, HPos::Left);
     let right = text(TEXT_SIZE, ink, HPos::Right);
-    root.draw(&Text::new(shortened(&row.label, layout.longest), (0, y), left))?;
-    root.draw(&Text::new(row.shown.clone(), (layout.width as i32, y), right))
+    root.draw(&Text::new(
+        shortened(&row.label, layout.longest),
+        (0, y),
+        left,
+    ))?;
+    root.draw(&Text::new(
+        row.shown.clone(),
+        (layout.width as i32, y),
+        right,
+    ))
 }
 
 fn text(size: f64, ink: Ink, side: HPos) -> TextStyle<'static> {
-    let style = ("sans-serif", size * FONT_SCALE).into_font().color(&ink.drawn());
+    let style = ("sans-serif", size * FONT_SCALE)
+        .into_font()
+        .color(&ink.drawn());
     style.pos(Pos::new(side, VPos::Center))
 }
 
@@ -225,8 +289,13 @@ fn shortened(label: &str, longest: usize) -> String {
 /// Per cent without needless places.
 fn tick_label(tick: f64) -> String {
     let rounded = (tick * 1e6).round() / 1e6;
-    let places = (0..6).find(|&places| (rounded * 10_f64.powi(places)).fract() == 0.0).unwrap_or(6);
-    format!("{}\u{a0}%", Format::TYPESET.signed(rounded, places as usize))
+    let places = (0..6)
+        .find(|&places| (rounded * 10_f64.powi(places)).fract() == 0.0)
+        .unwrap_or(6);
+    format!(
+        "{}\u{a0}%",
+        Format::TYPESET.signed(rounded, places as usize)
+    )
 }
 
 #[cfg(test)]
@@ -236,7 +305,11 @@ mod tests {
     fn row(label: &str, estimate: f64, low: f64, high: f64) -> Row {
         Row {
             label: label.to_owned(),
-            effect: Interval { estimate, low, high },
+            effect: Interval {
+                estimate,
+                low,
+                high,
+            },
             shown: format!("{estimate}"),
             mark: Mark::Good,
         }
@@ -244,14 +317,31 @@ mod tests {
 
     #[test]
     fn names_are_escaped_and_shortened() {
-        let forest = draw(&[row("<script>alert(1)</script> & a name without end", 5.0, 1.0, 9.0)]).unwrap().unwrap();
-        assert!(forest.wide.contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; a…"), "{}", forest.wide);
+        let forest = draw(&[row(
+            "<script>alert(1)</script> & a name without end",
+            5.0,
+            1.0,
+            9.0,
+        )])
+        .unwrap()
+        .unwrap();
+        assert!(
+            forest
+                .wide
+                .contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; a nam…"),
+            "{}",
+            forest.wide
+        );
         assert!(!forest.narrow.contains("<script"));
     }
 
     #[test]
     fn an_interval_that_dwarfs_the_others_is_cut() {
-        let rows = [row("a", 5.0, 1.0, 9.0), row("b", 4.0, -2.0, 10.0), row("c", 7.0, -900.0, 900.0)];
+        let rows = [
+            row("a", 5.0, 1.0, 9.0),
+            row("b", 4.0, -2.0, 10.0),
+            row("c", 7.0, -900.0, 900.0),
+        ];
         let forest = draw(&rows).unwrap().unwrap();
         assert!(forest.clipped);
         assert!(forest.wide.contains("<polygon"));
@@ -261,8 +351,15 @@ mod tests {
     #[test]
     fn nothing_to_draw_is_no_plot() {
         assert!(draw(&[]).unwrap().is_none());
-        assert!(draw(&[row("a", f64::NAN, 0.0, 1.0)]).unwrap().is_none());
-        let unbounded = draw(&[row("a", 0.0, f64::NEG_INFINITY, f64::INFINITY), row("b", 0.0, 0.0, 0.0)]);
+        assert!(
+            draw(&[row("a", f64::NAN, 0.0, 1.0), row("b", 1e300, 0.0, 1.0)])
+                .unwrap()
+                .is_none()
+        );
+        let unbounded = draw(&[
+            row("a", 0.0, f64::NEG_INFINITY, f64::INFINITY),
+            row("b", 0.0, 0.0, 0.0),
+        ]);
         assert!(unbounded.unwrap().is_some());
     }
 

@@ -4,7 +4,8 @@ use value::{CostLine, InitiativeValue, LedgerFinding};
 
 use super::ReportError;
 use super::forest::{Mark, Row};
-use super::page::{FORMAT, Figure, percent};
+use super::page::{FORMAT, Figure, percent, sentence};
+use crate::format::Shown;
 use crate::words;
 
 /// What the sections show.
@@ -16,7 +17,9 @@ pub(super) struct Money {
     pub(super) refused: Vec<Refused>,
     pub(super) rounds: Vec<Round>,
     pub(super) costs: Vec<Cost>,
-    /// The sum of all costs, with those of initiatives without a number.
+    /// Of initiatives with a number, which the ledger's total has.
+    pub(super) cost_counted: String,
+    pub(super) cost_refused: String,
     pub(super) cost_total: String,
 }
 
@@ -34,6 +37,7 @@ pub(super) struct Initiative {
     pub(super) roi: String,
     pub(super) roi_interval: String,
     pub(super) probability: String,
+    pub(super) lifts: Vec<Shown>,
     pub(super) break_even: String,
     pub(super) payback: String,
 }
@@ -71,24 +75,48 @@ impl Money {
     pub(super) fn new(ledger: &LedgerFinding) -> Result<Self, ReportError> {
         let initiatives = &ledger.initiatives;
         let level = FORMAT.level(ledger.confidence);
-        let mut plotted: Vec<Row> = initiatives.iter().filter_map(|row| plot_row(&row.name, row.roi.as_ref())).collect();
-        plotted.extend(ledger.total.as_ref().and_then(|total| plot_row("Total", total.roi.as_ref())));
-        let label = "Plot of the return on investment by initiative; the table below has the same numbers".to_owned();
+        let mut plotted: Vec<Row> = initiatives
+            .iter()
+            .filter_map(|row| plot_row(&row.name, row.roi.as_ref()))
+            .collect();
+        plotted.extend(
+            ledger
+                .total
+                .as_ref()
+                .and_then(|total| plot_row("Total", total.roi.as_ref())),
+        );
+        let label =
+            "Plot of the return on investment by initiative; the table below has the same numbers"
+                .to_owned();
         let caption = format!(
             "Return on investment with {level} intervals: net over cost, so that 0{0}% has just earned its cost. Filled \
              circle: more than its cost; square: less; hollow circle: the interval holds 0{0}%.",
             '\u{a0}'
         );
-        let cost_total = initiatives.iter().map(|initiative| initiative.cost.0).sum();
+        let sum = |counted: &dyn Fn(&InitiativeValue) -> bool| {
+            let summed = initiatives.iter().filter(|initiative| counted(initiative));
+            FORMAT.money(value::Money(
+                summed.map(|initiative| initiative.cost.0).sum(),
+            ))
+        };
         Ok(Self {
             level,
             figure: Figure::draw(label, &caption, &plotted)?,
             rows: initiatives.iter().filter_map(row).collect(),
             total: ledger.total.as_ref().map(total),
-            refused: initiatives.iter().filter(|initiative| initiative.net.is_none()).map(refused).collect(),
+            refused: initiatives
+                .iter()
+                .filter(|initiative| initiative.net.is_none())
+                .map(refused)
+                .collect(),
             rounds: initiatives.iter().flat_map(rounds).collect(),
-            costs: initiatives.iter().flat_map(|initiative| initiative.costs.iter().map(|line| cost(initiative, line))).collect(),
-            cost_total: FORMAT.money(value::Money(cost_total)),
+            costs: initiatives
+                .iter()
+                .flat_map(|initiative| initiative.costs.iter().map(|line| cost(initiative, line)))
+                .collect(),
+            cost_counted: sum(&|initiative| initiative.net.is_some()),
+            cost_refused: sum(&|initiative| initiative.net.is_none()),
+            cost_total: sum(&|_| true),
         })
     }
 }
@@ -109,7 +137,11 @@ fn plot_row(name: &str, roi: Option<&value::Estimate>) -> Option<Row> {
 }
 
 fn interval(low: value::Money, high: value::Money) -> String {
-    format!("{} to {}", FORMAT.round_money(low), FORMAT.round_money(high))
+    format!(
+        "{} to {}",
+        FORMAT.round_money(low),
+        FORMAT.round_money(high)
+    )
 }
 
 fn dash() -> String {
@@ -119,22 +151,40 @@ fn dash() -> String {
 /// None for an initiative without a number.
 fn row(initiative: &InitiativeValue) -> Option<Initiative> {
     let (roi, roi_interval) = roi(initiative.roi.as_ref());
-    let team = initiative.team.as_ref().map(|team| format!("{team}, ")).unwrap_or_default();
+    let team = initiative
+        .team
+        .as_ref()
+        .map(|team| format!("{team}, "))
+        .unwrap_or_default();
     let bounds = initiative.increment_low.zip(initiative.increment_high);
     Some(Initiative {
         name: initiative.name.clone(),
-        about: format!("{team}level {}: {}", initiative.level, words::level(initiative.level)),
+        about: format!(
+            "{team}level {}: {}",
+            initiative.level,
+            words::level(initiative.level)
+        ),
         grade: initiative.grade.map_or("–", words::grade),
         customers: FORMAT.count(initiative.customers),
         increment: FORMAT.money(initiative.increment?),
-        increment_interval: bounds.map(|(low, high)| interval(low, high)).unwrap_or_default(),
+        increment_interval: bounds
+            .map(|(low, high)| interval(low, high))
+            .unwrap_or_default(),
         cost: FORMAT.money(initiative.cost),
         net: FORMAT.money(initiative.net?),
         roi,
         roi_interval,
-        probability: initiative.probability_positive.map_or_else(dash, |probability| FORMAT.probability(probability)),
-        break_even: initiative.break_even_lift.map_or_else(dash, |lift| words::break_even(FORMAT, initiative, lift)),
-        payback: initiative.payback.as_ref().map_or_else(dash, |payback| words::payback(FORMAT, payback)),
+        probability: initiative
+            .probability_positive
+            .map_or_else(dash, |probability| FORMAT.probability(probability)),
+        lifts: words::measured_lifts(FORMAT, initiative),
+        break_even: initiative
+            .break_even_lift
+            .map_or_else(dash, |lift| words::break_even(FORMAT, initiative, lift)),
+        payback: initiative
+            .payback
+            .as_ref()
+            .map_or_else(dash, |payback| words::payback(FORMAT, payback)),
     })
 }
 
@@ -152,6 +202,7 @@ fn total(total: &value::Total) -> Initiative {
         roi,
         roi_interval,
         probability: FORMAT.probability(total.probability_positive),
+        lifts: Vec::new(),
         break_even: String::new(),
         payback: String::new(),
     }
@@ -167,7 +218,7 @@ fn roi(roi: Option<&value::Estimate>) -> (String, String) {
 fn refused(initiative: &InitiativeValue) -> Refused {
     Refused {
         name: initiative.name.clone(),
-        reason: words::no_number(initiative).to_owned(),
+        reason: sentence(words::no_number(initiative)),
         cost: FORMAT.money(initiative.cost),
     }
 }
@@ -176,7 +227,11 @@ fn rounds(initiative: &InitiativeValue) -> Vec<Round> {
     let mut rows = Vec::new();
     for increment in &initiative.increments {
         let lift = FORMAT.absolute(catalog::Unit::Money, (&increment.lift).into());
-        let kind = if increment.adjusted { "adjusted" } else { "plain" };
+        let kind = if increment.adjusted {
+            "adjusted"
+        } else {
+            "plain"
+        };
         for (number, round) in increment.rounds.iter().enumerate() {
             rows.push(Round {
                 initiative: initiative.name.clone(),

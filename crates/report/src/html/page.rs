@@ -54,7 +54,11 @@ pub(super) struct Figure {
 }
 
 impl Figure {
-    pub(super) fn draw(label: String, caption: &str, rows: &[Row]) -> Result<Option<Self>, ReportError> {
+    pub(super) fn draw(
+        label: String,
+        caption: &str,
+        rows: &[Row],
+    ) -> Result<Option<Self>, ReportError> {
         let plot = forest::draw(rows)?;
         Ok(plot.map(|plot| Self {
             label,
@@ -92,9 +96,17 @@ pub(super) fn render(report: &Report<'_>) -> Result<String, ReportError> {
         cards: cards(report),
         attention: attention(report),
         money: report.ledger.map(Money::new).transpose()?,
-        experiments: report.lifts.iter().enumerate().map(|(number, lift)| Experiment::new(number, lift)).collect::<Result<_, _>>()?,
+        experiments: report
+            .lifts
+            .iter()
+            .enumerate()
+            .map(|(number, lift)| Experiment::new(number, lift))
+            .collect::<Result<_, _>>()?,
         truth: (!report.truth.is_empty()).then(|| truth(report)),
-        grades: words::GRADES.into_iter().map(|grade| (words::grade(grade), words::grade_meaning(grade))).collect(),
+        grades: words::GRADES
+            .into_iter()
+            .map(|grade| (words::grade(grade), words::grade_meaning(grade)))
+            .collect(),
         provenance: provenance(report),
     };
     Ok(page.render()?)
@@ -110,9 +122,21 @@ fn verdict(report: &Report<'_>) -> String {
 /// How many experiments say what.
 fn experiments_verdict(report: &Report<'_>) -> String {
     let trusted = report.lifts.iter().filter(|lift| lift.refusal.is_none());
-    let verdicts: Vec<Verdict> = trusted.flat_map(words::deciding).filter_map(|comparison| comparison.verdict).collect();
-    let number = |wanted| verdicts.iter().filter(|&&verdict| verdict == wanted).count();
-    let refused = report.lifts.iter().filter(|lift| lift.refusal.is_some()).count();
+    let verdicts: Vec<Verdict> = trusted
+        .flat_map(words::deciding)
+        .filter_map(|comparison| comparison.verdict)
+        .collect();
+    let number = |wanted| {
+        verdicts
+            .iter()
+            .filter(|&&verdict| verdict == wanted)
+            .count()
+    };
+    let refused = report
+        .lifts
+        .iter()
+        .filter(|lift| lift.refusal.is_some())
+        .count();
     let mut text = format!(
         "Of {} comparisons on the metrics that decide, {} are better, {} worse, {} unclear.",
         verdicts.len(),
@@ -121,21 +145,33 @@ fn experiments_verdict(report: &Report<'_>) -> String {
         number(Verdict::Unclear),
     );
     if refused > 0 {
-        text.push_str(&format!(" Experiments on which no decision can rest: {refused}."));
+        text.push_str(&format!(
+            " Experiments on which no decision can rest: {refused}."
+        ));
     }
     text
 }
 
 fn cards(report: &Report<'_>) -> Vec<Card> {
-    let Some(ledger) = report.ledger else { return Vec::new() };
-    let Some(total) = &ledger.total else { return Vec::new() };
+    let Some(ledger) = report.ledger else {
+        return Vec::new();
+    };
+    let Some(total) = &ledger.total else {
+        return Vec::new();
+    };
     let currency = &ledger.currency;
     let level = FORMAT.level(ledger.confidence);
     let roi = words::roi(FORMAT, total.roi.as_ref());
     let mix: Vec<String> = total
         .by_grade
         .iter()
-        .map(|(grade, share)| format!("{}{}", FORMAT.percent(*share, 0), grade_suffix(words::grade(*grade))))
+        .map(|(grade, share)| {
+            format!(
+                "{}\u{a0}{}",
+                words::grade(*grade),
+                FORMAT.percent(*share, 0)
+            )
+        })
         .collect();
     vec![
         Card {
@@ -159,8 +195,13 @@ fn cards(report: &Report<'_>) -> Vec<Card> {
         },
         Card {
             title: "Return on investment",
-            number: roi.as_ref().map_or_else(|reason| (*reason).to_owned(), |roi| roi.estimate.clone()),
-            below: roi.map_or_else(|_| String::new(), |roi| format!("{level} from {}", roi.interval())),
+            number: roi
+                .as_ref()
+                .map_or_else(|reason| (*reason).to_owned(), |roi| roi.estimate.clone()),
+            below: roi.map_or_else(
+                |_| String::new(),
+                |roi| format!("{level} from {}", roi.interval()),
+            ),
         },
         Card {
             title: "Probability that it pays",
@@ -169,19 +210,26 @@ fn cards(report: &Report<'_>) -> Vec<Card> {
         },
         Card {
             title: "Evidence",
-            number: format!("Grade{}{}", "\u{a0}", words::grade(total.grade)),
-            below: format!("the weakest; {}", mix.join(", ")),
+            number: format!("Grade\u{a0}{}", words::grade(total.grade)),
+            below: format!(
+                "the weakest among the increments; amounts by grade: {}",
+                mix.join(", ")
+            ),
         },
     ]
 }
 
-fn grade_suffix(grade: &str) -> String {
-    format!(" of the amounts {grade}")
-}
-
 fn initiatives_counted(ledger: &LedgerFinding) -> String {
-    let counted = ledger.initiatives.iter().filter(|initiative| initiative.net.is_some()).count();
-    let unit = if counted == 1 { "initiative" } else { "initiatives" };
+    let counted = ledger
+        .initiatives
+        .iter()
+        .filter(|initiative| initiative.net.is_some())
+        .count();
+    let unit = if counted == 1 {
+        "initiative"
+    } else {
+        "initiatives"
+    };
     format!("of {counted} {unit} with a number")
 }
 
@@ -191,43 +239,62 @@ fn attention(report: &Report<'_>) -> Vec<Attention> {
     for lift in report.lifts {
         let name = &lift.experiment;
         if let Some(refusal) = &lift.refusal {
-            found.push((Severity::Stop, format!("Experiment {name}: no decision: {}.", refusal.message)));
+            found.push((
+                Severity::Stop,
+                format!("Experiment {name}: no decision: {}.", refusal.message),
+            ));
             continue;
         }
-        let bad = lift.checks.iter().filter(|check| check.severity >= Severity::Warning);
+        let bad = lift
+            .checks
+            .iter()
+            .filter(|check| check.severity >= Severity::Warning);
         found.extend(bad.map(|check| {
             let message = words::check_message(FORMAT, check);
-            (check.severity, format!("Experiment {name}, {}: {message}.", words::check_name(check)))
+            (
+                check.severity,
+                format!(
+                    "Experiment {name}, {}: {message}.",
+                    words::check_name(check)
+                ),
+            )
         }));
     }
     for initiative in report.ledger.iter().flat_map(|ledger| &ledger.initiatives) {
         if initiative.net.is_none() {
-            let message = format!("Initiative {} has no number: {}.", initiative.name, words::no_number(initiative));
+            let message = format!(
+                "Initiative {} has no number: {}.",
+                initiative.name,
+                words::no_number(initiative)
+            );
             found.push((Severity::Stop, message));
         }
     }
     let caveats = report.ledger.iter().flat_map(|ledger| &ledger.caveats);
     found.extend(caveats.map(|caveat| (Severity::Notice, format!("{caveat}."))));
     found.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
-    let shown = |(severity, message)| Attention {
+    let shown = |(severity, message): (Severity, String)| Attention {
         severity: words::severity(severity),
-        message: capitalized(message),
+        message: sentence(&message),
     };
     found.into_iter().map(shown).collect()
 }
 
-fn capitalized(text: String) -> String {
+fn capitalized(text: &str) -> String {
     let mut characters = text.chars();
     match characters.next() {
         Some(first) => first.to_uppercase().chain(characters).collect(),
-        None => text,
+        None => String::new(),
     }
 }
 
 fn truth(report: &Report<'_>) -> Truth {
     let covered = report.truth.iter().filter(|row| row.covered()).count();
     Truth {
-        summary: format!("{covered} of {} intervals hold the truth.", report.truth.len()),
+        summary: format!(
+            "{covered} of {} intervals hold the truth.",
+            report.truth.len()
+        ),
         rows: report.truth.iter().map(truth_line).collect(),
     }
 }
@@ -253,6 +320,24 @@ fn truth_line(row: &TruthRow) -> TruthLine {
         truth: show(row.truth).estimate,
         covered: row.covered(),
     }
+}
+
+/// A sentence: its first letter a capital, with quotation marks around what it has in backticks.
+pub(super) fn sentence(message: &str) -> String {
+    quoted(&capitalized(message))
+}
+
+/// A message with quotation marks around what it has in backticks.
+pub(super) fn quoted(message: &str) -> String {
+    let parts = message.split('`').enumerate();
+    let mark = |number| match number {
+        0 => "",
+        number if number % 2 == 1 => "“",
+        _ => "”",
+    };
+    parts
+        .flat_map(|(number, part)| [mark(number), part])
+        .collect()
 }
 
 /// The mark of a verdict.

@@ -59,7 +59,11 @@ mod tests {
         let luminance = |color: [u8; 3]| {
             let linear = color.map(|channel| {
                 let share = f64::from(channel) / 255.0;
-                if share <= 0.04045 { share / 12.92 } else { ((share + 0.055) / 1.055).powf(2.4) }
+                if share <= 0.04045 {
+                    share / 12.92
+                } else {
+                    ((share + 0.055) / 1.055).powf(2.4)
+                }
             });
             0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
         };
@@ -71,8 +75,16 @@ mod tests {
     fn text_can_be_read_in_both_schemes() {
         assert!((contrast([0; 3], [255; 3]) - 21.0).abs() < 1e-9);
         for ink in [TEXT, QUIET, GOOD, BAD, CAUTION] {
-            assert!(contrast(ink.light, SURFACE.light) >= 4.5, "{} is too faint in light", ink.name);
-            assert!(contrast(ink.dark, SURFACE.dark) >= 4.5, "{} is too faint in dark", ink.name);
+            assert!(
+                contrast(ink.light, SURFACE.light) >= 4.5,
+                "{} is too faint in light",
+                ink.name
+            );
+            assert!(
+                contrast(ink.dark, SURFACE.dark) >= 4.5,
+                "{} is too faint in dark",
+                ink.name
+            );
         }
     }
 }

@@ -24,11 +24,15 @@ pub(super) struct Source {
 /// All findings' provenance together; none where there is no finding.
 pub(super) fn provenance(report: &Report<'_>) -> Option<Provenance> {
     let ledger = report.ledger.iter().map(|ledger| &ledger.provenance);
-    let all: Vec<&measure::Provenance> = ledger.chain(report.lifts.iter().map(|lift| &lift.provenance)).collect();
+    let all: Vec<&measure::Provenance> = ledger
+        .chain(report.lifts.iter().map(|lift| &lift.provenance))
+        .collect();
     if all.is_empty() {
         return None;
     }
-    let programs = all.iter().map(|from| format!("Touchstone {}, {}", from.touchstone, from.engine));
+    let programs = all
+        .iter()
+        .map(|from| format!("Touchstone {}, {}", from.touchstone, from.engine));
     Some(Provenance {
         sources: distinct(all.iter().flat_map(|from| &from.sources).map(source)),
         definitions: distinct(all.iter().map(|from| from.definitions.clone())),
@@ -45,14 +49,25 @@ fn distinct<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
 
 fn source(version: &SourceVersion) -> Source {
     let (read, pin) = match &version.content {
-        SourceContent::Files { files, bytes, blake3 } => {
+        SourceContent::Files {
+            files,
+            bytes,
+            blake3,
+        } => {
             let unit = if *files == 1 { "file" } else { "files" };
-            (format!("{files} {unit}, {}", FORMAT.bytes(*bytes)), format!("BLAKE3 {blake3}"))
+            (
+                format!("{files} {unit}, {}", FORMAT.bytes(*bytes)),
+                format!("BLAKE3 {blake3}"),
+            )
         }
-        SourceContent::Lake { table, snapshot } => (format!("lake table {table}"), format!("snapshot {snapshot}")),
-        SourceContent::Unpinned { location } => {
-            (location.clone(), "not pinned: the result cannot be repeated if it changes".to_owned())
-        }
+        SourceContent::Lake { table, snapshot } => (
+            format!("lake table {table}"),
+            format!("snapshot {snapshot}"),
+        ),
+        SourceContent::Unpinned { location } => (
+            location.clone(),
+            "not pinned: the result cannot be repeated if it changes".to_owned(),
+        ),
     };
     Source {
         name: version.source.clone(),

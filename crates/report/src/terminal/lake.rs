@@ -10,7 +10,16 @@ const FORMAT: Format = Format::PLAIN;
 
 /// What an import did with each file, and what was wrong with the lines that it set aside.
 pub fn imports(imports: &[Imported], screen: Screen) -> String {
-    let mut table = screen.table([("source", Left), ("file", Left), ("outcome", Left), ("rows", Right), ("rejected", Right)], false);
+    let mut table = screen.table(
+        [
+            ("source", Left),
+            ("file", Left),
+            ("outcome", Left),
+            ("rows", Right),
+            ("rejected", Right),
+        ],
+        false,
+    );
     let mut reasons = Vec::new();
     for import in imports {
         for file in &import.files {
@@ -27,7 +36,11 @@ pub fn imports(imports: &[Imported], screen: Screen) -> String {
                 screen.cell(FORMAT.count(file.rejected), Tone::Plain),
             ]);
             let of_file = |(reason, lines): &(String, u64)| {
-                format!("{}: {} lines: {reason}", file.file.display(), FORMAT.count(*lines))
+                format!(
+                    "{}: {} lines: {reason}",
+                    file.file.display(),
+                    FORMAT.count(*lines)
+                )
             };
             reasons.extend(file.reasons.iter().map(of_file));
         }
@@ -44,7 +57,10 @@ pub fn imports(imports: &[Imported], screen: Screen) -> String {
 
 /// The states of the lake that can be gone back to.
 pub fn snapshots(snapshots: &[Snapshot], screen: Screen) -> String {
-    let mut table = screen.table([("snapshot", Right), ("time", Left), ("changes", Left)], true);
+    let mut table = screen.table(
+        [("snapshot", Right), ("time", Left), ("changes", Left)],
+        true,
+    );
     for snapshot in snapshots {
         table.add_row([
             screen.cell(snapshot.id, Tone::Plain),

@@ -21,7 +21,12 @@ pub fn ledger(finding: &LedgerFinding, screen: Screen) -> String {
         parts.push(legend(finding, screen));
     }
     parts.extend(refused(finding, screen));
-    parts.extend(finding.caveats.iter().map(|caveat| screen.prose(&format!("Note: {caveat}."), Tone::Plain)));
+    parts.extend(
+        finding
+            .caveats
+            .iter()
+            .map(|caveat| screen.prose(&format!("Note: {caveat}."), Tone::Plain)),
+    );
     parts.join("\n")
 }
 
@@ -41,7 +46,12 @@ fn returns(finding: &LedgerFinding, screen: Screen) -> String {
         ("P(> 0)", Right),
     ];
     let mut table = screen.table(headers, false);
-    table.add_rows(finding.initiatives.iter().filter_map(|initiative| initiative_row(initiative, screen)));
+    table.add_rows(
+        finding
+            .initiatives
+            .iter()
+            .filter_map(|initiative| initiative_row(initiative, screen)),
+    );
     if let Some(total) = &finding.total {
         table.add_row(total_row(total, screen));
     }
@@ -58,7 +68,12 @@ fn initiative_row(initiative: &InitiativeValue, screen: Screen) -> Option<Row> {
         screen.cell(FORMAT.money(initiative.cost), Tone::Plain),
         screen.cell(FORMAT.money(initiative.net?), sign(initiative.net?)),
         screen.cell(roi(initiative.roi.as_ref()), Tone::Plain),
-        screen.cell(initiative.probability_positive.map_or_else(|| "–".to_owned(), |p| FORMAT.probability(p)), Tone::Plain),
+        screen.cell(
+            initiative
+                .probability_positive
+                .map_or_else(|| "–".to_owned(), |p| FORMAT.probability(p)),
+            Tone::Plain,
+        ),
     ]))
 }
 
@@ -76,12 +91,22 @@ fn total_row(total: &Total, screen: Screen) -> Row {
 }
 
 fn sign(amount: Money) -> Tone {
-    if amount.0.is_sign_negative() { Tone::Bad } else { Tone::Plain }
+    if amount.0.is_sign_negative() {
+        Tone::Bad
+    } else {
+        Tone::Plain
+    }
 }
 
 fn with_interval(amount: Money, interval: Option<(Money, Money)>) -> String {
     let interval = interval
-        .map(|(low, high)| format!("\n{} to {}", FORMAT.round_money(low), FORMAT.round_money(high)))
+        .map(|(low, high)| {
+            format!(
+                "\n{} to {}",
+                FORMAT.round_money(low),
+                FORMAT.round_money(high)
+            )
+        })
         .unwrap_or_default();
     format!("{}{interval}", FORMAT.money(amount))
 }
@@ -95,23 +120,44 @@ fn roi(roi: Option<&Estimate>) -> String {
 
 /// What each initiative needs in order to pay, beside how far it reaches.
 fn requirements(finding: &LedgerFinding, screen: Screen) -> String {
-    let headers =
-        [("initiative", Left), ("customers", Right), ("lift", Right), ("break-even lift", Right), ("pays back", Left)];
+    let headers = [
+        ("initiative", Left),
+        ("customers", Right),
+        ("lift", Right),
+        ("break-even lift", Right),
+        ("pays back", Left),
+    ];
     let mut table = screen.table(headers, true);
-    for initiative in finding.initiatives.iter().filter(|initiative| initiative.net.is_some()) {
+    for initiative in finding
+        .initiatives
+        .iter()
+        .filter(|initiative| initiative.net.is_some())
+    {
+        let lifts = words::measured_lifts(FORMAT, initiative);
+        let lifts: Vec<String> = lifts.into_iter().map(|lift| lift.estimate).collect();
         table.add_row([
             initiative.name.clone(),
             FORMAT.count(initiative.customers),
-            words::measured_lifts(FORMAT, initiative).join("\n"),
-            initiative.break_even_lift.map_or_else(|| "–".to_owned(), |lift| words::break_even(FORMAT, initiative, lift)),
-            initiative.payback.as_ref().map_or_else(|| "–".to_owned(), |payback| words::payback(FORMAT, payback)),
+            lifts.join("\n"),
+            initiative.break_even_lift.map_or_else(
+                || "–".to_owned(),
+                |lift| words::break_even(FORMAT, initiative, lift),
+            ),
+            initiative
+                .payback
+                .as_ref()
+                .map_or_else(|| "–".to_owned(), |payback| words::payback(FORMAT, payback)),
         ]);
     }
     finish(&table)
 }
 
 fn legend(finding: &LedgerFinding, screen: Screen) -> String {
-    let mut grades: Vec<Grade> = finding.initiatives.iter().filter_map(|initiative| initiative.grade).collect();
+    let mut grades: Vec<Grade> = finding
+        .initiatives
+        .iter()
+        .filter_map(|initiative| initiative.grade)
+        .collect();
     grades.sort();
     grades.dedup();
     let mut text = screen.prose(
@@ -120,19 +166,29 @@ fn legend(finding: &LedgerFinding, screen: Screen) -> String {
         Tone::Plain,
     );
     for grade in grades {
-        let meaning = format!("Grade {}: {}.", words::grade(grade), words::grade_meaning(grade));
+        let meaning = format!(
+            "Grade {}: {}.",
+            words::grade(grade),
+            words::grade_meaning(grade)
+        );
         text.push_str(&screen.prose(&meaning, Tone::Plain));
     }
     text
 }
 
 fn refused(finding: &LedgerFinding, screen: Screen) -> Option<String> {
-    let refused = finding.initiatives.iter().filter(|initiative| initiative.net.is_none());
+    let refused = finding
+        .initiatives
+        .iter()
+        .filter(|initiative| initiative.net.is_none());
     let lines: String = refused
         .map(|initiative| {
             let reason = words::no_number(initiative);
             let cost = FORMAT.money(initiative.cost);
-            let text = format!("{}: no number: {reason} (its cost of {cost} is not in the total)", initiative.name);
+            let text = format!(
+                "{}: no number: {reason} (its cost of {cost} is not in the total)",
+                initiative.name
+            );
             screen.prose(&text, Tone::Caution)
         })
         .collect();

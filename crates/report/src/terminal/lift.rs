@@ -24,7 +24,12 @@ pub fn lift(finding: &LiftFinding, screen: Screen) -> String {
             parts.push(decisions(finding, screen));
             parts.push(metrics(finding, screen));
             parts.push(notes(finding, screen));
-            parts.extend(finding.segments.iter().map(|segment| by_segment(finding, segment, screen)));
+            parts.extend(
+                finding
+                    .segments
+                    .iter()
+                    .map(|segment| by_segment(finding, segment, screen)),
+            );
             parts.extend(caution(finding, screen));
         }
     }
@@ -43,7 +48,12 @@ fn heading(finding: &LiftFinding, screen: Screen) -> String {
 
 fn decisions(finding: &LiftFinding, screen: Screen) -> String {
     words::deciding(finding)
-        .map(|comparison| screen.prose(&words::decision(FORMAT, finding, comparison), tone(comparison.verdict)))
+        .map(|comparison| {
+            screen.prose(
+                &words::decision(FORMAT, finding, comparison),
+                tone(comparison.verdict),
+            )
+        })
         .collect()
 }
 
@@ -59,7 +69,12 @@ fn tone(verdict: Option<Verdict>) -> Tone {
 /// Sizes of the arms beside what was declared.
 fn arms(finding: &LiftFinding, screen: Screen) -> String {
     let total: u64 = finding.arms.iter().map(|arm| arm.customers).sum();
-    let headers = [("arm", Left), ("customers", Right), ("share", Right), ("declared", Right)];
+    let headers = [
+        ("arm", Left),
+        ("customers", Right),
+        ("share", Right),
+        ("declared", Right),
+    ];
     let mut table = screen.table(headers, false);
     for arm in &finding.arms {
         table.add_row([
@@ -92,7 +107,12 @@ fn metrics(finding: &LiftFinding, screen: Screen) -> String {
     for comparison in &finding.metrics {
         let lines = words::lines(FORMAT, comparison);
         for (number, line) in lines.iter().enumerate() {
-            table.add_row(metric_row(comparison, line, number + 1 == lines.len(), screen));
+            table.add_row(metric_row(
+                comparison,
+                line,
+                number + 1 == lines.len(),
+                screen,
+            ));
         }
     }
     finish(&table)
@@ -100,12 +120,23 @@ fn metrics(finding: &LiftFinding, screen: Screen) -> String {
 
 /// Two lines; a third and empty one after the last estimate of a comparison parts it from the next.
 fn metric_row(comparison: &Comparison, line: &words::Line, last: bool, screen: Screen) -> Row {
-    let text_tone = if line.decides { Tone::Plain } else { Tone::Quiet };
+    let text_tone = if line.decides {
+        Tone::Plain
+    } else {
+        Tone::Quiet
+    };
     let cell = |text: String| screen.cell(text, text_tone);
     let star = if comparison.primary { " *" } else { "" };
     let gap = if last { "\n " } else { "" };
-    let counts = format!("{}\n{}", FORMAT.count(comparison.n.arm), FORMAT.count(comparison.n.against));
-    let mean = line.mean.as_ref().map_or_else(|| "–".to_owned(), |mean| format!("{}\n{}", mean.arm, mean.against));
+    let counts = format!(
+        "{}\n{}",
+        FORMAT.count(comparison.n.arm),
+        FORMAT.count(comparison.n.against)
+    );
+    let mean = line.mean.as_ref().map_or_else(
+        || "–".to_owned(),
+        |mean| format!("{}\n{}", mean.arm, mean.against),
+    );
     let lift = match &line.absolute {
         Ok(effect) => format!("{}\n{}", effect.estimate, effect.interval()),
         Err(_) => "no answer".to_owned(),
@@ -117,12 +148,18 @@ fn metric_row(comparison: &Comparison, line: &words::Line, last: bool, screen: S
     };
     let p = format!("p {}", words::equals(&line.p_value)).replace(" (", "\n(");
     let verdict = match (line.decides, comparison.verdict) {
-        (true, Some(verdict)) => screen.cell(format!("{}\n{p}", words::verdict(verdict)), tone(comparison.verdict)),
+        (true, Some(verdict)) => screen.cell(
+            format!("{}\n{p}", words::verdict(verdict)),
+            tone(comparison.verdict),
+        ),
         (true, None) => cell("–".to_owned()),
         (false, _) => cell(format!(" \n{p}")),
     };
     Row::from([
-        cell(format!("{}{star}\n{}{gap}", comparison.metric, comparison.arm)),
+        cell(format!(
+            "{}{star}\n{}{gap}",
+            comparison.metric, comparison.arm
+        )),
         cell(line.kind.to_owned()),
         cell(counts),
         cell(mean),
@@ -134,22 +171,45 @@ fn metric_row(comparison: &Comparison, line: &words::Line, last: bool, screen: S
 
 /// What the table's short words stand for.
 fn notes(finding: &LiftFinding, screen: Screen) -> String {
-    let mut notes = vec!["* decides the experiment. Means are per customer; of a ratio, the ratio.".to_owned()];
-    if finding.metrics.iter().any(|comparison| comparison.adjusted.is_some()) {
-        notes.push("Where there is an adjusted estimate, it decides; the plain one is for comparison.".to_owned());
+    let mut notes =
+        vec!["* decides the experiment. Means are per customer; of a ratio, the ratio.".to_owned()];
+    if finding
+        .metrics
+        .iter()
+        .any(|comparison| comparison.adjusted.is_some())
+    {
+        notes.push(
+            "Where there is an adjusted estimate, it decides; the plain one is for comparison."
+                .to_owned(),
+        );
     }
-    notes.extend(words::deciding(finding).filter_map(|comparison| words::adjustment(FORMAT, comparison)));
-    notes.extend(finding.metrics.iter().filter_map(|comparison| words::unanswered(FORMAT, comparison)));
-    notes.iter().map(|note| screen.prose(note, Tone::Plain)).collect()
+    notes.extend(
+        words::deciding(finding).filter_map(|comparison| words::adjustment(FORMAT, comparison)),
+    );
+    notes.extend(
+        finding
+            .metrics
+            .iter()
+            .filter_map(|comparison| words::unanswered(FORMAT, comparison)),
+    );
+    notes
+        .iter()
+        .map(|note| screen.prose(note, Tone::Plain))
+        .collect()
 }
 
 /// The primary metric by one segment.
 fn by_segment(finding: &LiftFinding, segment: &SegmentFinding, screen: Screen) -> String {
     if let Some(refusal) = &segment.refusal {
-        return screen.prose(&format!("By {}: no answer: {}", segment.segment, refusal.message), Tone::Caution);
+        return screen.prose(
+            &format!("By {}: no answer: {}", segment.segment, refusal.message),
+            Tone::Caution,
+        );
     }
     let interval = format!("{} interval", FORMAT.level(1.0 - finding.alpha));
-    let primary = words::deciding(finding).next().map_or("", |comparison| &comparison.metric);
+    let primary = words::deciding(finding)
+        .next()
+        .map_or("", |comparison| &comparison.metric);
     let lift = format!("lift of {primary}");
     let mut table = screen.table(
         [
@@ -168,7 +228,8 @@ fn by_segment(finding: &LiftFinding, segment: &SegmentFinding, screen: Screen) -
         for comparison in value.metrics.iter().filter(|comparison| comparison.primary) {
             table.add_row(segment_row(&value.value, comparison, screen));
             if let Some(reason) = words::unanswered(FORMAT, comparison) {
-                unanswered.push_str(&screen.prose(&format!("{}: {reason}", value.value), Tone::Plain));
+                unanswered
+                    .push_str(&screen.prose(&format!("{}: {reason}", value.value), Tone::Plain));
             }
         }
     }
@@ -182,7 +243,10 @@ fn segment_row(value: &str, comparison: &Comparison, screen: Screen) -> Row {
         Ok(effect) => (effect.estimate.clone(), effect.interval()),
         Err(_) => ("no answer".to_owned(), String::new()),
     };
-    let relative = line.relative.as_ref().map_or_else(|_| "–".to_owned(), |effect| effect.estimate.clone());
+    let relative = line
+        .relative
+        .as_ref()
+        .map_or_else(|_| "–".to_owned(), |effect| effect.estimate.clone());
     let plain = |text: String| screen.cell(text, Tone::Plain);
     Row::from([
         plain(value.to_owned()),
@@ -191,17 +255,28 @@ fn segment_row(value: &str, comparison: &Comparison, screen: Screen) -> Row {
         plain(lift),
         plain(interval),
         plain(relative),
-        screen.cell(comparison.verdict.map_or("–", words::verdict), tone(comparison.verdict)),
+        screen.cell(
+            comparison.verdict.map_or("–", words::verdict),
+            tone(comparison.verdict),
+        ),
     ])
 }
 
 fn caution(finding: &LiftFinding, screen: Screen) -> Option<String> {
     let intervals = words::segment_intervals(finding);
-    (intervals > 0).then(|| screen.prose(&words::segments_caution(FORMAT, intervals, finding.alpha), Tone::Plain))
+    (intervals > 0).then(|| {
+        screen.prose(
+            &words::segments_caution(FORMAT, intervals, finding.alpha),
+            Tone::Plain,
+        )
+    })
 }
 
 fn checks(finding: &LiftFinding, screen: Screen) -> String {
-    let mut table = screen.table([("check", Left), ("", Left), ("what was found", Left)], true);
+    let mut table = screen.table(
+        [("check", Left), ("", Left), ("what was found", Left)],
+        true,
+    );
     for check in &finding.checks {
         let tone = match check.severity {
             Severity::Fine => Tone::Good,

@@ -1,15 +1,13 @@
 //! Tails and quantiles against values computed with 50 digits (mpmath) and against
-//! the tables of other tools. The golden files name the tool of every number.
+//! the tables of other tools. The golden file names the tool of every number.
 
-mod common;
-
-use common::{assert_close, number, numbers, rows};
+use crate::common::{assert_close, number, numbers, rows};
 use serde_json::Value;
 use stats::special::{ln_beta, ln_gamma};
 use stats::tail;
 
 fn golden() -> Value {
-    serde_json::from_str(include_str!("golden/tails.json")).expect("valid JSON")
+    serde_json::from_str(include_str!("tails.json")).expect("valid JSON")
 }
 
 /// Relative on the logarithm; the floor is for probabilities near one.
@@ -184,9 +182,8 @@ fn gamma_and_beta_functions() {
 /// 1e-10 that the field asks for and beyond.
 #[test]
 fn other_tools() {
-    let golden: Value =
-        serde_json::from_str(include_str!("golden/experiments.json")).expect("valid JSON");
-    for case in rows(&golden, "tails") {
+    let golden = golden();
+    for case in rows(&golden, "other_tools_tails") {
         let df = case["df"].as_f64().unwrap_or(f64::INFINITY);
         let statistic = number(&case["statistic"]);
         let tail = tail::student_t_two_sided(statistic, df);
@@ -197,7 +194,7 @@ fn other_tools() {
             assert_eq!(tail, tail::normal_two_sided(statistic));
         }
     }
-    for case in rows(&golden, "quantiles") {
+    for case in rows(&golden, "other_tools_quantiles") {
         let df = case["df"].as_f64().unwrap_or(f64::INFINITY);
         let q = number(&case["q"]);
         let id = case["id"].as_str().expect("an id");

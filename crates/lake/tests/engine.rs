@@ -1,0 +1,228 @@
+//! The engine: folding streams, errors midway, bounds.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use arrow::record_batch::RecordBatch;
+use lake::{Engine, EngineOptions, LakeError};
+use tempfile::TempDir;
+
+fn engine(memory: Option<&str>, threads: u32) -> (Engine, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let options = EngineOptions {
+        memory: memory.map(str::to_owned),
+        threads: Some(threads),
+        spill: folder.path().join("spill"),
+        time_zone: "Europe/Berlin".to_owned(),
+    };
+    (Engine::start(&options).unwrap(), folder)
+}
+
+fn sum(batch: &RecordBatch) -> i64 {
+    batch
+        .column(0)
+        .as_primitive::<Int64Type>()
+        .values()
+        .iter()
+        .sum()
+}
+
+#[test]
+fn settings_are_kept() {
+    let (engine, _folder) = engine(Some("123MiB"), 3);
+    assert_eq!(engine.threads(), 3);
+    assert!(engine.version().unwrap().starts_with("v1.5"));
+    assert_eq!(
+        engine
+            .value::<String>("SELECT current_setting('memory_limit')", "test")
+            .unwrap(),
+        "123.0 MiB"
+    );
+    assert_eq!(
+        engine
+            .value::<String>("SELECT current_setting('TimeZone')", "test")
+            .unwrap(),
+        "Europe/Berlin"
+    );
+    for (memory, time_zone) in [("lots", "UTC"), ("1GB", "Mars/Olympus")] {
+        let folder = tempfile::tempdir().unwrap();
+        let options = EngineOptions {
+            memory: Some(memory.to_owned()),
+            threads: None,
+            spill: folder.path().to_owned(),
+            time_zone: time_zone.to_owned(),
+        };
+        let error = Engine::start(&options).err().unwrap().to_string();
+        assert!(
+            error.contains("`lots`") || error.contains("`Mars/Olympus`"),
+            "{error}"
+        );
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn a_fold_sees_every_row_once_whatever_the_threads() {
+    for threads in [1, 2, 5] {
+        let (engine, _folder) = engine(None, threads);
+        let states: Vec<(i64, usize)> = engine
+            .fold(
+                "SELECT range::BIGINT FROM range(1000000)",
+                "test",
+                || (0, 0),
+                |state, batch| {
+                    state.0 += sum(batch);
+                    state.1 += batch.num_rows();
+                    Ok::<(), LakeError>(())
+                },
+            )
+            .unwrap();
+        assert_eq!(states.len(), threads as usize);
+        assert_eq!(
+            states.iter().map(|state| state.0).sum::<i64>(),
+            499_999_500_000
+        );
+        assert_eq!(states.iter().map(|state| state.1).sum::<usize>(), 1_000_000);
+    }
+}
+
+#[test]
+fn an_error_of_the_engine_midway_is_returned() {
+    let (engine, _folder) = engine(None, 2);
+    let query = "SELECT CASE WHEN range = 1000000 THEN ('x' || range)::BIGINT ELSE range END FROM range(2000000)";
+    let folded = engine.fold(
+        query,
+        "cannot read orders",
+        || 0,
+        |_, _| Ok::<(), LakeError>(()),
+    );
+    let error = folded.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "cannot read orders: could not convert string 'x1000000' to INT64"
+    );
+    // The engine goes on.
+    assert_eq!(engine.value::<i64>("SELECT 1::BIGINT", "test").unwrap(), 1);
+    let error = engine
+        .fold(
+            "SELECT nothing",
+            "cannot read",
+            || 0,
+            |_, _| Ok::<(), LakeError>(()),
+        )
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("cannot read: referenced column \"nothing\" was not found"),
+        "{error}"
+    );
+}
+
+#[derive(Debug)]
+struct Refused;
+
+impl From<LakeError> for Refused {
+    fn from(error: LakeError) -> Self {
+        panic!("the engine does not fail here: {error}")
+    }
+}
+
+#[test]
+fn an_error_of_a_consumer_stops_the_query() {
+    for (threads, pause) in [(1, 0), (2, 0), (2, 100)] {
+        let (engine, _folder) = engine(None, threads);
+        let started = Instant::now();
+        // Read to its end, this would take minutes.
+        let folded = engine.fold(
+            "SELECT range FROM range(100000000000)",
+            "test",
+            || 0,
+            |_, _| {
+                std::thread::sleep(Duration::from_millis(pause));
+                Err(Refused)
+            },
+        );
+        assert!(folded.is_err());
+        assert!(started.elapsed() < Duration::from_secs(10));
+        assert_eq!(engine.value::<i64>("SELECT 1::BIGINT", "test").unwrap(), 1);
+    }
+}
+
+#[test]
+fn a_panic_of_a_consumer_is_passed_on() {
+    let (engine, _folder) = engine(None, 2);
+    let folded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        engine.fold(
+            "SELECT range FROM range(10000000)",
+            "test",
+            || 0,
+            |_, _| -> Result<(), LakeError> { panic!("consumer") },
+        )
+    }));
+    assert!(folded.is_err());
+}
+
+#[test]
+fn a_query_larger_than_memory_spills_and_finishes() {
+    let (engine, folder) = engine(Some("60MB"), 2);
+    engine
+        .execute(
+            "CREATE TEMP TABLE sorted AS SELECT range AS id, hash(range)::VARCHAR || 'abcdefgh' AS text \
+             FROM range(2000000) ORDER BY text",
+            "cannot sort",
+        )
+        .unwrap();
+    let spilled: i64 = engine
+        .value(
+            "SELECT sum(size)::BIGINT FROM duckdb_temporary_files()",
+            "test",
+        )
+        .unwrap();
+    assert!(spilled > 10_000_000, "{spilled}");
+    let spill_folder = folder.path().join("spill");
+    assert_eq!(
+        std::fs::read_dir(&spill_folder)
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().path().is_dir())
+            .count(),
+        1
+    );
+    assert_eq!(
+        engine
+            .value::<i64>("SELECT count(DISTINCT text)::BIGINT FROM sorted", "test")
+            .unwrap(),
+        2_000_000
+    );
+    drop(engine);
+    assert_eq!(std::fs::read_dir(&spill_folder).unwrap().count(), 0);
+}
+
+#[test]
+fn an_extension_that_is_not_there_is_named() {
+    let (engine, _folder) = engine(None, 1);
+    let error = engine
+        .load("no_such", "reading the stars")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("reading the stars needs DuckDB's extension `no_such`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_transaction_is_all_or_nothing() {
+    let (engine, _folder) = engine(None, 1);
+    let failed = engine.transaction(|| {
+        engine.execute("CREATE TABLE a AS SELECT 1", "first")?;
+        engine.execute("SELECT nothing", "second")
+    });
+    assert!(failed.unwrap_err().to_string().starts_with("second: "));
+    engine
+        .transaction(|| engine.execute("CREATE TABLE a AS SELECT 1", "first"))
+        .unwrap();
+}

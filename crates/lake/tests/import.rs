@@ -1,0 +1,508 @@
+//! Imports into the DuckLake.
+
+mod common;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use common::{Project, columns, rows};
+use lake::{Lake, LakeError, Outcome, SourceContent};
+
+fn outcomes(imported: &lake::Imported) -> Vec<(Outcome, u64, u64)> {
+    imported
+        .files
+        .iter()
+        .map(|file| (file.outcome, file.rows, file.rejected))
+        .collect()
+}
+
+#[test]
+fn a_file_is_added_once_and_replaced_when_it_changes() {
+    let project = Project::with_source("path: a.csv");
+    project.write("a.csv", "id,n\n1,1\n2,2\n");
+    let first = project.import().unwrap();
+    assert_eq!(outcomes(&first), [(Outcome::Added, 2, 0)]);
+    assert_eq!(
+        first.files[0].file,
+        project.path("a.csv").canonicalize().unwrap()
+    );
+    let again = project.import().unwrap();
+    assert_eq!(outcomes(&again), [(Outcome::Unchanged, 2, 0)]);
+    assert_eq!(again.snapshot, first.snapshot);
+
+    project.write("a.csv", "id,n\n1,1\n3,3\n4,4\n");
+    let replaced = project.import().unwrap();
+    assert_eq!(outcomes(&replaced), [(Outcome::Replaced, 3, 0)]);
+    assert_eq!(replaced.snapshot, first.snapshot + 1);
+    let lake = project.read();
+    assert_eq!(rows(&lake, "FROM t ORDER BY id"), ["1,1", "3,3", "4,4"]);
+    assert_eq!(columns(&lake), ["id BIGINT", "n BIGINT"]);
+    assert_eq!(
+        lake.versions()[0].content,
+        SourceContent::Lake {
+            table: "t".to_owned(),
+            snapshot: replaced.snapshot
+        }
+    );
+    let ids: Vec<u64> = lake
+        .snapshots()
+        .unwrap()
+        .iter()
+        .map(|snapshot| snapshot.id)
+        .collect();
+    assert_eq!(ids, [0, first.snapshot, replaced.snapshot]);
+
+    // The state before is still there.
+    let before = project.read_at(Some(first.snapshot)).unwrap();
+    assert_eq!(rows(&before, "FROM t ORDER BY id"), ["1,1", "2,2"]);
+    assert_eq!(
+        before.versions()[0].content,
+        SourceContent::Lake {
+            table: "t".to_owned(),
+            snapshot: first.snapshot
+        }
+    );
+    let unknown = project.read_at(Some(99)).err().unwrap();
+    assert_eq!(
+        unknown.to_string(),
+        format!(
+            "the lake has no snapshot 99: it has 0 to {}",
+            replaced.snapshot
+        )
+    );
+    let empty = project.read_at(Some(0)).err().unwrap();
+    assert!(matches!(empty, LakeError::NoHistory { .. }), "{empty}");
+}
+
+#[test]
+fn old_states_are_kept_by_imports_only() {
+    let project = Project::with_source("path: a.csv");
+    project.write("a.csv", "id\n1\n");
+    let error = project.read_at(Some(1)).err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "the lake has no snapshot 1: it has none: nothing has been imported yet"
+    );
+    assert!(project.open().snapshots().unwrap().is_empty());
+
+    let project = Project::new(
+        "name: shop",
+        "{kind: source, name: t, path: a.csv}\n---\n{kind: source, name: u, path: u.csv}",
+    );
+    project.write("a.csv", "id\n1\n").write("u.csv", "id\n1\n");
+    let snapshot = project.import().unwrap().snapshot;
+    let mut lake = Lake::open(&project.catalog, Some(snapshot)).unwrap();
+    let error = lake
+        .define(&project.catalog, project.catalog.source("u").unwrap())
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("`touchstone import u`"),
+        "{error}"
+    );
+    assert!(matches!(error, LakeError::NoHistory { .. }));
+}
+
+#[test]
+fn a_project_can_be_moved() {
+    let place = tempfile::tempdir().unwrap();
+    let sources = "{kind: source, name: t, path: a.csv}";
+    let old = common::catalog(&place.path().join("old"), "name: shop", sources);
+    std::fs::create_dir(place.path().join("old")).unwrap();
+    std::fs::write(place.path().join("old/a.csv"), "id\n1\n").unwrap();
+    lake::import(&old, old.source("t").unwrap(), None).unwrap();
+    std::fs::rename(place.path().join("old"), place.path().join("new")).unwrap();
+    let new = common::catalog(&place.path().join("new"), "name: shop", sources);
+    let mut lake = Lake::open(&new, None).unwrap();
+    lake.define(&new, new.source("t").unwrap()).unwrap();
+    assert_eq!(rows(&lake, "FROM t"), ["1"]);
+    let imported = lake::import(&new, new.source("t").unwrap(), None).unwrap();
+    assert_eq!(outcomes(&imported), [(Outcome::Unchanged, 1, 0)]);
+}
+
+#[test]
+fn files_of_a_folder_come_and_go() {
+    let project = Project::with_source("path: data");
+    project
+        .write("data/1.csv", "id,n\n1,x\n")
+        .write("data/2.csv", "id,n\n2,y\n");
+    assert_eq!(
+        outcomes(&project.import().unwrap()),
+        [(Outcome::Added, 1, 0), (Outcome::Added, 1, 0)]
+    );
+
+    // A file that was renamed is known by its content; one that is gone stays imported.
+    std::fs::rename(project.path("data/2.csv"), project.path("data/3.csv")).unwrap();
+    std::fs::remove_file(project.path("data/1.csv")).unwrap();
+    assert_eq!(
+        outcomes(&project.import().unwrap()),
+        [(Outcome::Unchanged, 1, 0)]
+    );
+    project
+        .write("data/3.csv", "id,n\n3,z\n")
+        .write("data/4.csv", "n,id\nw,4\n");
+    assert_eq!(
+        project.read_error_of_import(),
+        "its first line `n,id` does not fit that of"
+    );
+    project.write("data/4.csv", "id,n\n4,w\n");
+    assert_eq!(
+        outcomes(&project.import().unwrap()),
+        [(Outcome::Replaced, 1, 0), (Outcome::Added, 1, 0)]
+    );
+    assert_eq!(
+        rows(&project.read(), "FROM t ORDER BY id"),
+        ["1,x", "3,z", "4,w"]
+    );
+}
+
+impl Project {
+    fn read_error_of_import(&self) -> &'static str {
+        let error = self.import().unwrap_err().to_string();
+        let expected = "its first line `n,id` does not fit that of";
+        if error.contains(expected) {
+            expected
+        } else {
+            panic!("{error}")
+        }
+    }
+}
+
+#[test]
+fn later_files_are_read_by_the_types_of_earlier_ones() {
+    let mut project = Project::with_source("path: data");
+    project
+        .write("data/1.csv", "id,n\n1,1\n")
+        .write("data/2.csv", "n,id\n2,2\n");
+    std::fs::rename(project.path("data/2.csv"), project.path("2.csv")).unwrap();
+    project.import().unwrap();
+    std::fs::remove_file(project.path("data/1.csv")).unwrap();
+    std::fs::rename(project.path("2.csv"), project.path("data/2.csv")).unwrap();
+    // By name, in whatever order.
+    assert_eq!(
+        outcomes(&project.import().unwrap()),
+        [(Outcome::Added, 1, 0)]
+    );
+
+    project.write("data/3.csv", "n,id\n2.5,3\n");
+    let error = project.import().unwrap_err().to_string();
+    assert!(
+        error.contains("3.csv, line 2: column `n`: `2.5` does not fit BIGINT, as which the column was imported before"),
+        "{error}"
+    );
+    project.write("data/3.csv", "n,id\nabc,3\n");
+    let error = project.import().unwrap_err().to_string();
+    assert!(error.contains("3.csv: 1 damaged line; nothing was imported (line 2: a value is not of its column's type)"), "{error}");
+    assert_eq!(rows(&project.read(), "FROM t ORDER BY id"), ["1,1", "2,2"]);
+
+    // Declared anew, the type is that of all rows, also of those whose file is gone.
+    project.write("data/3.csv", "n,id\n2.5,3\n");
+    project.redeclare("path: data, types: {n: DOUBLE}");
+    assert_eq!(
+        outcomes(&project.import().unwrap()),
+        [(Outcome::Replaced, 1, 0), (Outcome::Added, 1, 0)]
+    );
+    let lake = project.read();
+    assert_eq!(columns(&lake), ["id BIGINT", "n DOUBLE"]);
+    assert_eq!(
+        rows(&lake, "FROM t ORDER BY id"),
+        ["1,1.0", "2,2.0", "3,2.5"]
+    );
+    project.redeclare("path: data, types: {n: INT}");
+    let error = project.import().unwrap_err().to_string();
+    assert!(
+        error.contains("`2.5` would be changed by the declared type INT"),
+        "{error}"
+    );
+}
+
+#[test]
+fn other_columns_than_before_are_refused() {
+    let project = Project::with_source("path: data");
+    project.write("data/1.csv", "id,n\n1,1\n");
+    let snapshot = project.import().unwrap().snapshot;
+    std::fs::remove_file(project.path("data/1.csv")).unwrap();
+    project.write("data/2.csv", "id,m\n2,2\n");
+    let error = project.import().unwrap_err().to_string();
+    assert!(
+        error.contains(
+            "other columns than those imported before: they also have `m` and they lack `n`"
+        ),
+        "{error}"
+    );
+    let lake = project.read();
+    assert_eq!(rows(&lake, "FROM t"), ["1,1"]);
+    assert_eq!(lake.snapshots().unwrap().last().unwrap().id, snapshot);
+}
+
+#[test]
+fn a_damaged_line_refuses_the_whole_import() {
+    let project = Project::with_source("path: data");
+    project
+        .write("data/1.csv", "id,n\n1,1\n")
+        .write("data/2.csv", "id,n\n2,2\n3\n");
+    let error = project.import().unwrap_err().to_string();
+    assert!(
+        error.contains("2.csv: 1 damaged line; nothing was imported (line 3: too few columns)"),
+        "{error}"
+    );
+    assert!(error.contains("--rejects FILE"), "{error}");
+    assert_eq!(project.open().snapshots().unwrap().len(), 1);
+}
+
+#[test]
+fn damaged_lines_of_csv_are_set_aside_and_counted() {
+    let project = Project::with_source("path: a.csv");
+    let sound: String = (0..100).map(|i| format!("{i},n{i},{}\n", i * 2)).collect();
+    let mut content = format!("id,name,amount\n{sound}101,x\n102,x,y,z\n,\"\",\n").into_bytes();
+    content.extend(b"103,\xff\xfe,3\n104,\"a\nb\",4\n");
+    content.extend((0..21_000).flat_map(|i| format!("{i},a,1\n").into_bytes()));
+    content.extend(b"106,late,abc\n107,\"half");
+    project.write("a.csv", content);
+    assert!(
+        project
+            .import()
+            .unwrap_err()
+            .to_string()
+            .contains("5 damaged lines; nothing was imported")
+    );
+
+    let imported = project.import_with_rejects().unwrap();
+    // The line of empty values and the one with a line break are sound.
+    assert_eq!(outcomes(&imported), [(Outcome::Added, 100 + 2 + 21_000, 5)]);
+    let reasons: Vec<(&str, u64)> = imported.files[0]
+        .reasons
+        .iter()
+        .map(|(reason, lines)| (reason.as_str(), *lines))
+        .collect();
+    assert_eq!(reasons.iter().map(|(_, lines)| lines).sum::<u64>(), 5);
+    for reason in [
+        "too few columns",
+        "a value is not of its column's type",
+        "not UTF-8 text",
+        "a quote is not closed",
+    ] {
+        assert!(
+            reasons.iter().any(|(known, _)| *known == reason),
+            "{reason} in {reasons:?}"
+        );
+    }
+    let lake = project.read();
+    assert_eq!(
+        columns(&lake),
+        ["id BIGINT", "name VARCHAR", "amount BIGINT"]
+    );
+    assert_eq!(
+        rows(&lake, "SELECT count(*), count(id), sum(amount) FROM t"),
+        [format!("21102,21101,{}", 9900 + 4 + 21_000)]
+    );
+    let kept = format!(
+        "SELECT DISTINCT line, text FROM read_csv('{}', header = true) ORDER BY line",
+        project.path("rejects.csv").display()
+    );
+    let kept = rows(&lake, &kept);
+    assert_eq!(kept.len(), 5, "{kept:?}");
+    assert_eq!(kept[0], "102,101,x");
+    assert_eq!(kept[1], "103,102,x,y,z");
+    assert!(kept[2].starts_with("105,103,"), "{}", kept[2]);
+    // The engine counts a line break inside quotes for none.
+    assert_eq!(kept[3], "21107,106,late,abc");
+    assert_eq!(kept[4], "21108,107,\"half");
+    // Known, with its rejects.
+    assert_eq!(
+        outcomes(&project.import().unwrap()),
+        [(Outcome::Unchanged, 21_102, 5)]
+    );
+}
+
+#[test]
+fn damaged_lines_of_json_are_set_aside_and_counted() {
+    let project = Project::with_source("path: a.jsonl");
+    let mut content =
+        b"{\"a\":1,\"b\":\"x \\\"y\\\" \\\\ , '\"}\n{\"a\":null}\n{}\n\n{\"a\":2,\n".to_vec();
+    content.extend(
+        b"{\"a\":\"\xff\"}\n5\nnull\n{\"a\":6}{\"a\":7}\n{\"a\":8,\"b\":\"\\n\"}\n{\"a\":9",
+    );
+    project.write("a.jsonl", content);
+    let error = project.import().unwrap_err().to_string();
+    assert!(error.contains("a.jsonl: 6 damaged lines; nothing was imported (5 lines, the first of them line 5: not a JSON object; line 6: not UTF-8 text)"), "{error}");
+
+    let imported = project.import_with_rejects().unwrap();
+    // Rows without any value are rows.
+    assert_eq!(outcomes(&imported), [(Outcome::Added, 4, 6)]);
+    assert_eq!(
+        imported.files[0].reasons,
+        [
+            ("not a JSON object".to_owned(), 5),
+            ("not UTF-8 text".to_owned(), 1)
+        ]
+    );
+    let lake = project.read();
+    assert_eq!(
+        rows(&lake, "SELECT a, b FROM t"),
+        ["1,x \"y\" \\ , '", "-,-", "-,-", "8,\n"]
+    );
+    let kept = format!(
+        "SELECT line, text FROM read_csv('{}', header = true, all_varchar = true) ORDER BY line::INT",
+        project.path("rejects.csv").display()
+    );
+    let kept = rows(&lake, &kept);
+    assert_eq!(
+        kept.iter()
+            .map(|line| line.split(',').next().unwrap())
+            .collect::<Vec<_>>(),
+        ["5", "6", "7", "8", "9", "11"]
+    );
+    assert_eq!(kept[0], "5,{\"a\":2,");
+    assert_eq!(kept[4], "9,{\"a\":6}{\"a\":7}");
+    assert_eq!(kept[5], "11,{\"a\":9");
+}
+
+#[test]
+fn json_types_that_do_not_fit_are_refused_by_the_files_name() {
+    let project = Project::with_source("path: a.jsonl, types: {a: BIGINT}");
+    project.write("a.jsonl", "{\"a\":1}\n{\"a\":\n{\"a\":2.5}\n");
+    let error = project.import_with_rejects().unwrap_err().to_string();
+    assert!(
+        error.contains("a.jsonl: column `a`: 2.5 is not a whole number"),
+        "{error}"
+    );
+    assert_eq!(project.open().snapshots().unwrap().len(), 1);
+}
+
+#[test]
+fn a_cut_file_is_not_imported() {
+    let project = Project::with_source("path: a.csv.gz");
+    project.sql(
+        "COPY (SELECT range AS id FROM range(5000)) TO '{dir}/a.csv.gz'",
+        &[],
+    );
+    let whole = std::fs::read(project.path("a.csv.gz")).unwrap();
+    project.write("a.csv.gz", &whole[..whole.len() / 2]);
+    assert!(matches!(
+        project.import_with_rejects(),
+        Err(LakeError::Incomplete { .. })
+    ));
+    project.write("a.csv.gz", whole);
+    assert_eq!(
+        outcomes(&project.import().unwrap()),
+        [(Outcome::Added, 5000, 0)]
+    );
+}
+
+#[test]
+fn imports_take_turns() {
+    let project = Project::with_source("path: a.csv");
+    project.write("a.csv", "id\n1\n").write("lake/import.lock", "");
+    let lock = std::fs::File::create(project.path("lake/import.lock")).unwrap();
+    lock.lock().unwrap();
+    assert!(matches!(project.import(), Err(LakeError::ImportRunning(_))));
+    drop(lock);
+    project.import().unwrap();
+}
+
+#[test]
+fn only_files_are_imported() {
+    let project = Project::with_source("path: 'https://example.org/a.csv'");
+    assert!(
+        project
+            .import()
+            .unwrap_err()
+            .to_string()
+            .contains("only files on this machine can be imported")
+    );
+    assert!(!project.path("lake").exists());
+}
+
+/// Readers open and read again and again while imports replace all rows: each sees one whole state.
+#[test]
+fn readers_do_not_notice_an_import() {
+    let project = Project::with_source("path: a.csv");
+    let write = |round: u32| {
+        let content: String = (0..2000).map(|id| format!("{id},{round}\n")).collect();
+        project.write("a.csv", format!("id,round\n{content}"));
+    };
+    write(0);
+    project.import().unwrap();
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut reads = 0;
+                    while !is_done.load(Ordering::Relaxed) || reads == 0 {
+                        let lake = project.read();
+                        let query = "SELECT count(*), count(DISTINCT id), count(DISTINCT round), min(round) FROM t";
+                        let first = rows(&lake, query);
+                        assert!(first[0].starts_with("2000,2000,1,"), "{first:?}");
+                        assert_eq!(rows(&lake, query), first);
+                        reads += 1;
+                        std::thread::sleep(Duration::from_millis(300));
+                    }
+                })
+            })
+            .collect();
+        for round in 1..=2 {
+            write(round);
+            assert_eq!(
+                outcomes(&project.import().unwrap()),
+                [(Outcome::Replaced, 2000, 0)]
+            );
+        }
+        is_done.store(true, Ordering::Relaxed);
+        for reader in readers {
+            reader.join().unwrap();
+        }
+    });
+    assert_eq!(rows(&project.read(), "SELECT DISTINCT round FROM t"), ["2"]);
+}
+
+/// Imports in a process of its own, for the test below.
+#[test]
+fn import_of_a_folder_named_by_the_environment() {
+    let Some(root) = std::env::var_os("LAKE_TEST_ROOT") else {
+        return;
+    };
+    let catalog = common::catalog(
+        root.as_ref(),
+        "name: shop",
+        "{kind: source, name: t, path: a.csv}",
+    );
+    lake::import(&catalog, catalog.source("t").unwrap(), None).unwrap();
+}
+
+#[test]
+fn a_killed_import_leaves_the_old_state() {
+    let project = Project::with_source("path: a.csv");
+    project.write("a.csv", "id,n\n1,1\n");
+    let first = project.import().unwrap();
+    let content: String = (0..400_000).map(|id| format!("{id},2\n")).collect();
+    project.write("a.csv", format!("id,n\n{content}"));
+    let data_files =
+        || std::fs::read_dir(project.path("lake/data/main/t")).map_or(0, |files| files.count());
+    let files_before = data_files();
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["import_of_a_folder_named_by_the_environment", "--exact"])
+        .env("LAKE_TEST_ROOT", project.folder.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // Killed when it has begun to write rows.
+    while data_files() == files_before && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let lake = project.read();
+    let newest = lake.snapshots().unwrap().last().unwrap().id;
+    let state = rows(&lake, "SELECT count(*), min(n), max(n) FROM t");
+    match newest == first.snapshot {
+        true => assert_eq!(state, ["1,1,1"]),
+        false => assert_eq!(state, ["400000,2,2"]),
+    }
+    // The next import finds nothing in its way.
+    project.import().unwrap();
+    assert_eq!(
+        rows(&project.read(), "SELECT count(*), min(n), max(n) FROM t"),
+        ["400000,2,2"]
+    );
+}

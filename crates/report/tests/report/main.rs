@@ -1,0 +1,6 @@
+//! The same findings on all three surfaces.
+
+mod fixture;
+mod json;
+mod page;
+mod terminal;

@@ -1,0 +1,236 @@
+//! The command as a user meets it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn touchstone(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_touchstone")).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// What a successful command prints.
+fn printed(arguments: &[&str]) -> String {
+    let output = touchstone(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+fn json(arguments: &[&str]) -> Value {
+    let mut all = arguments.to_vec();
+    all.extend(["--format", "json"]);
+    serde_json::from_str(&printed(&all)).unwrap()
+}
+
+/// What a failing command says.
+fn complaint(arguments: &[&str]) -> String {
+    let output = touchstone(arguments);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output.stdout));
+    assert!(output.stdout.is_empty(), "{}", text(&output.stdout));
+    text(&output.stderr)
+}
+
+fn started(folder: &TempDir) -> PathBuf {
+    let project = folder.path().join("shop");
+    printed(&["init", project.to_str().unwrap()]);
+    project
+}
+
+fn shown(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn a_started_project_is_measured_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = started(&folder);
+    let at = ["-C", shown(&project)];
+    assert!(printed(&[at[0], at[1], "check"]).contains("no mistakes"));
+    let finding = json(&[at[0], at[1], "measure", "audience", "welcome-back-test"]);
+    assert_eq!(finding["format"], "touchstone.lift/1");
+    assert_eq!(finding["metrics"][0]["metric"], "revenue");
+    assert!(finding["metrics"][0]["absolute"]["se"].as_f64().unwrap() > 0.0);
+    assert!(finding["metrics"][0]["adjusted"]["variance_reduction"].as_f64().unwrap() > 0.1);
+    let ledger = json(&[at[0], at[1], "roi"]);
+    let initiative = &ledger["initiatives"][0];
+    let (increment, cost) = (initiative["increment"].as_f64().unwrap(), initiative["cost"].as_f64().unwrap());
+    assert!((initiative["net"].as_f64().unwrap() - (increment - cost)).abs() < 1e-9);
+    assert_eq!(initiative["grade"], "A");
+    assert_eq!(ledger["total"]["net"], initiative["net"]);
+    let again = touchstone(&["init", shown(&project)]);
+    assert_eq!(again.status.code(), Some(1));
+}
+
+#[test]
+fn the_report_is_one_file_without_references_outside() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = started(&folder);
+    let page = folder.path().join("out.html");
+    printed(&["-C", shown(&project), "report", "--output", shown(&page)]);
+    let html = fs::read_to_string(&page).unwrap();
+    assert!(html.contains("welcome-back"));
+    for outside in ["src=\"http", "href=\"http", "url(http", "@import", "src=\"//"] {
+        assert!(!html.contains(outside), "{outside}");
+    }
+    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn all_mistakes_are_reported_with_their_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = started(&folder);
+    let catalog = project.join("catalog/example.yaml");
+    let broken = fs::read_to_string(&catalog)
+        .unwrap()
+        .replace("aggregate: sum", "aggregate: sums")
+        .replace("initiative: welcome-back }", "initiative: welcome-bak }");
+    fs::write(&catalog, broken).unwrap();
+    let said = complaint(&["-C", shown(&project), "roi"]);
+    assert!(said.contains("example.yaml") && said.contains("sums") && said.contains("welcome-bak"), "{said}");
+    assert!(said.contains("did you mean"), "{said}");
+    assert!(said.contains("2 errors"), "{said}");
+}
+
+#[test]
+fn what_is_not_there_is_named_with_what_may_be_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(complaint(&["-C", shown(folder.path()), "roi"]).contains("touchstone init"));
+    let project = started(&folder);
+    let said = complaint(&["-C", shown(&project), "measure", "audience", "welcome-back-tset"]);
+    assert!(said.contains("did you mean `welcome-back-test`"), "{said}");
+    fs::remove_file(project.join("data/customers.csv")).unwrap();
+    assert!(complaint(&["-C", shown(&project), "roi"]).contains("customers"));
+}
+
+#[test]
+fn an_import_pins_a_state_that_can_be_gone_back_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = started(&folder);
+    let at = ["-C", shown(&project)];
+    let in_place = json(&[at[0], at[1], "measure", "audience", "welcome-back-test"]);
+    let imported = json(&[at[0], at[1], "import"]);
+    assert_eq!(imported[0]["files"][0]["outcome"], "added");
+    assert_eq!(imported[0]["files"][0]["rows"], 400);
+    let snapshot = imported[0]["snapshot"].as_u64().unwrap();
+    let again = json(&[at[0], at[1], "import", "customers"]);
+    assert_eq!(again[0]["files"][0]["outcome"], "unchanged");
+
+    let from_lake = json(&[at[0], at[1], "measure", "audience", "welcome-back-test"]);
+    assert_eq!(from_lake["metrics"], in_place["metrics"]);
+    assert_eq!(from_lake["provenance"]["sources"][0]["read"], "lake");
+
+    let data = project.join("data/customers.csv");
+    let longer = fs::read_to_string(&data).unwrap() + "401,personalized,mobile,10,1000\n";
+    fs::write(&data, longer).unwrap();
+    assert_eq!(json(&[at[0], at[1], "import"])[0]["files"][0]["outcome"], "replaced");
+    let now = json(&[at[0], at[1], "measure", "audience", "welcome-back-test"]);
+    assert_eq!(now["customers"]["counted"], 401);
+    let old = snapshot.to_string();
+    let then = json(&[at[0], at[1], "measure", "audience", "welcome-back-test", "--at", &old]);
+    assert_eq!(then["metrics"], in_place["metrics"]);
+    assert!(complaint(&[at[0], at[1], "roi", "--at", "999"]).contains("999"));
+    assert!(printed(&[at[0], at[1], "snapshots"]).contains(&old));
+}
+
+#[test]
+fn damaged_lines_are_refused_or_set_aside_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = started(&folder);
+    let data = project.join("data/customers.csv");
+    let damaged = fs::read_to_string(&data).unwrap().replacen("\n7,", "\nseven,", 1) + "402,generic\n";
+    fs::write(&data, damaged).unwrap();
+    let at = ["-C", shown(&project)];
+    let said = complaint(&[at[0], at[1], "import"]);
+    assert!(said.contains("--rejects") && said.contains('2'), "{said}");
+    let rejects = folder.path().join("rejects.csv");
+    let imported = json(&[at[0], at[1], "import", "customers", "--rejects", shown(&rejects)]);
+    assert_eq!(imported[0]["files"][0]["rows"], 399);
+    assert_eq!(imported[0]["files"][0]["rejected"], 2);
+    let kept = fs::read_to_string(rejects).unwrap();
+    assert!(kept.contains("seven") && kept.contains("402"), "{kept}");
+}
+
+#[test]
+fn threads_do_not_change_a_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("retailer");
+    printed(&["simulate", shown(&project), "--customers", "3000", "--seed", "5"]);
+    let measured = |threads: &str| {
+        let arguments = ["-C", shown(&project), "measure", "audience", "--format", "json", "--threads", threads];
+        printed(&arguments)
+    };
+    let once = measured("1");
+    assert_eq!(once, measured("2"));
+    assert_eq!(once, measured("2"));
+    let roi = |threads: &str| printed(&["-C", shown(&project), "roi", "--format", "json", "--threads", threads]);
+    assert_eq!(roi("1"), roi("2"));
+    let page = |name: &str, threads: &str| {
+        let path = folder.path().join(name);
+        printed(&["-C", shown(&project), "report", "--output", shown(&path), "--threads", threads]);
+        fs::read(path).unwrap()
+    };
+    assert!(page("one.html", "1") == page("two.html", "2"));
+}
+
+#[test]
+fn the_demo_shows_estimates_beside_the_truth() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = folder.path().join("demo");
+    let said = printed(&["demo", shown(&demo), "--customers", "2000"]);
+    assert!(said.contains("truth") && said.contains("intervals hold the truth"), "{said}");
+    let html = fs::read_to_string(demo.join("report.html")).unwrap();
+    assert!(html.contains("one-to-one-journeys"));
+    let rows = json(&["demo", shown(&demo), "--customers", "2000"]);
+    assert!(rows.as_array().unwrap().len() > 15);
+    let foreign = tempfile::tempdir().unwrap();
+    fs::write(foreign.path().join("mine.txt"), "keep").unwrap();
+    complaint(&["demo", shown(foreign.path())]);
+    assert_eq!(fs::read_to_string(foreign.path().join("mine.txt")).unwrap(), "keep");
+}
+
+#[test]
+fn schemas_describe_what_is_written_and_printed() {
+    for of in ["catalog", "project", "findings"] {
+        let schema: Value = serde_json::from_str(&printed(&["schema", of])).unwrap();
+        assert!(schema.is_object(), "{of}");
+    }
+}
+
+#[test]
+fn hillstrom_gives_the_reference_numbers() {
+    if std::env::var_os("TOUCHSTONE_TEST_DATA").is_none() {
+        eprintln!("skipped: TOUCHSTONE_TEST_DATA does not name the folder of the test data");
+        return;
+    }
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/hillstrom");
+    let finding = json(&["-C", shown(&example), "measure", "audience", "email-2008"]);
+    let metrics = finding["metrics"].as_array().unwrap();
+    let of = |metric: &str, arm: &str| {
+        let found = metrics.iter().find(|found| found["metric"] == metric && found["arm"] == arm).unwrap();
+        (found["absolute"]["estimate"].as_f64().unwrap(), found["absolute"]["se"].as_f64().unwrap())
+    };
+    let expected = [
+        ("visit", "womens", 0.045233, 0.003234),
+        ("visit", "mens", 0.076590, 0.003386),
+        ("spend", "womens", 0.424412, 0.130333),
+        ("spend", "mens", 0.769827, 0.145247),
+    ];
+    for (metric, arm, estimate, se) in expected {
+        let found = of(metric, arm);
+        assert!((found.0 - estimate).abs() < 1e-6 && (found.1 - se).abs() < 1e-6, "{metric} {arm}: {found:?}");
+    }
+    let ledger = json(&["-C", shown(&example), "roi"]);
+    let total = &ledger["total"];
+    let sum = |key: &str| -> f64 {
+        ledger["initiatives"].as_array().unwrap().iter().map(|row| row[key].as_f64().unwrap()).sum()
+    };
+    assert!((total["net"].as_f64().unwrap() - sum("net")).abs() < 0.005);
+    assert_eq!(ledger["initiatives"][0]["cost"].as_f64().unwrap(), 927.74);
+}
