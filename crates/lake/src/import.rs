@@ -60,8 +60,9 @@ pub enum Outcome {
 ///
 /// All files of the source are committed together, so that whoever reads meanwhile sees the state before or after, and
 /// an import that fails or is killed has changed nothing. Files that were imported before and are gone now stay
-/// imported; one that was moved or renamed is known by its content. A damaged line fails the import, unless `rejects` names a CSV file to keep such lines in: its columns are
-/// `file`, `line`, `column`, `error` and `text`.
+/// imported; one that was moved or renamed is known by its content. A damaged line fails the import, unless `rejects`
+/// names a CSV file to keep such lines in, with the columns `file`, `line`, `column`, `error` and `text`; that file is
+/// written, or written over, only where there are such lines.
 ///
 /// # Errors
 /// What [`Lake::define`] refuses; damaged lines, where `rejects` is none; columns that are not those of the files
@@ -161,6 +162,12 @@ impl FileImport {
             .is_none_or(|earlier| earlier.digest != self.digest)
     }
 
+    fn has_earlier(&self, import: i64) -> bool {
+        self.earlier
+            .as_ref()
+            .is_some_and(|earlier| earlier.import == import)
+    }
+
     /// The import whose rows give way to this file's.
     fn replaces(&self) -> Option<i64> {
         self.earlier
@@ -202,12 +209,24 @@ impl Import {
         };
         let names: Vec<String> = paths.iter().map(|path| recorded(path)).collect();
         let records = records_of(lake, source)?;
-        let mut files = Vec::with_capacity(paths.len());
+        if records.is_empty()
+            && lake
+                .tables
+                .iter()
+                .any(|table| table.eq_ignore_ascii_case(&source.name))
+        {
+            return Err(LakeError::source(
+                &source.name,
+                "the lake has a table of this name that no import of this source has made: rename the source",
+            ));
+        }
+        let mut files: Vec<FileImport> = Vec::with_capacity(paths.len());
         for (path, name) in paths.iter().zip(&names) {
             let digest = digest(lake, source, path, format)?;
             let of_name = records.iter().find(|record| record.file == *name);
             let was_moved = |record: &&Earlier| {
                 record.digest == digest
+                    && !files.iter().any(|file| file.has_earlier(record.import))
                     && !names.contains(&record.file)
                     && !root.join(&record.file).exists()
             };
@@ -300,7 +319,11 @@ impl Import {
             // By the engine's names of the types, which may be declared by others.
             self.columns = self.agreed_columns(source, &described(engine, "temp.staged_0")?)?;
         }
-        if let Some(path) = rejects {
+        let has_rejects = self
+            .files
+            .iter()
+            .any(|file| file.is_new() && file.rejects.lines > 0);
+        if let Some(path) = rejects.filter(|_| has_rejects) {
             let query = format!(
                 "COPY (FROM temp.rejected ORDER BY file, line, \"column\") TO {} (FORMAT csv, HEADER)",
                 sql::text(&path.to_string_lossy())
@@ -336,11 +359,14 @@ impl Import {
                 .into_iter()
                 .flatten()
                 .collect();
+            let way_out = match self.format {
+                Format::Jsonl => "declare keys that may be missing under `types:`",
+                _ => "give them the same columns, or another source",
+            };
             return Err(LakeError::source(
                 &source.name,
                 format!(
-                    "the new files have other columns than those imported before: {}: give them the same columns, \
-                     or another source",
+                    "the new files have other columns than those imported before: {}: {way_out}",
                     parts.join(" and ")
                 ),
             ));

@@ -47,8 +47,8 @@ pub(crate) fn columns_of(
     }
     // Formats that nothing has keep the engine from guessing at dates: that is done below, by all values.
     let from = format!(
-        "read_json({}, format = 'newline_delimited', sample_size = -1, union_by_name = true, dateformat = '%c', \
-         timestampformat = '%c', map_inference_threshold = -1, field_appearance_threshold = 0)",
+        "read_json({}, format = 'newline_delimited', sample_size = -1, union_by_name = true, dateformat = '!%Y', \
+         timestampformat = '!%Y', map_inference_threshold = -1, field_appearance_threshold = 0)",
         paths(files)
     );
     let mut columns =
@@ -56,6 +56,13 @@ pub(crate) fn columns_of(
     let is_plain = matches!(columns.as_slice(), [column] if column.name == "json" && column.type_name != "VARCHAR");
     if is_plain {
         return Err(keyless());
+    }
+    // Identifiers and times of day are given as they are written.
+    for column in columns
+        .iter_mut()
+        .filter(|column| ["UUID", "TIME"].contains(&column.type_name.as_str()))
+    {
+        column.type_name = "VARCHAR".to_owned();
     }
     let declared = source.types.keys().filter(|name| {
         !columns

@@ -177,6 +177,11 @@ fn changed(column: &TextColumn, type_name: &str) -> Option<String> {
             ))
         }
         "BIGINT" => Some(format!("TRY_CAST({name} AS BIGINT)::VARCHAR <> {name}")),
+        // Without an offset, a time would be taken for one in the project's time zone.
+        "TIMESTAMPTZ" if !is_settled => Some(format!(
+            "TRY_CAST({name} AS TIMESTAMPTZ) IS NOT NULL AND NOT regexp_matches({name}, {})",
+            sql::text(OFFSET)
+        )),
         "DATE" => Some(format!(
             "TRY_CAST({name} AS DATE) IS NOT NULL AND length(trim({name})) <> 10"
         )),

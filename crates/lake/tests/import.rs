@@ -122,49 +122,47 @@ fn a_project_can_be_moved() {
 #[test]
 fn files_of_a_folder_come_and_go() {
     let project = Project::with_source("path: data");
+    let day = |id: u32| format!("id,at\n{id},2024-01-0{id}T10:00:00Z\n");
     project
-        .write("data/1.csv", "id,n\n1,x\n")
-        .write("data/2.csv", "id,n\n2,y\n");
+        .write("data/1.csv", day(1))
+        .write("data/2.csv", day(2));
     assert_eq!(
         outcomes(&project.import().unwrap()),
         [(Outcome::Added, 1, 0), (Outcome::Added, 1, 0)]
     );
 
-    // A file that was renamed is known by its content; one that is gone stays imported.
+    // A file that was renamed is known by its content, a copy of it is not; one that is gone stays imported.
     std::fs::rename(project.path("data/2.csv"), project.path("data/3.csv")).unwrap();
+    project.write("data/4.csv", day(2));
     std::fs::remove_file(project.path("data/1.csv")).unwrap();
     assert_eq!(
         outcomes(&project.import().unwrap()),
-        [(Outcome::Unchanged, 1, 0)]
+        [(Outcome::Unchanged, 1, 0), (Outcome::Added, 1, 0)]
     );
+
     project
-        .write("data/3.csv", "id,n\n3,z\n")
-        .write("data/4.csv", "n,id\nw,4\n");
-    assert_eq!(
-        project.read_error_of_import(),
-        "its first line `n,id` does not fit that of"
+        .write("data/3.csv", day(3))
+        .write("data/5.csv", "at,id\n2024-01-05T10:00:00Z,5\n");
+    let error = project.import().unwrap_err().to_string();
+    assert!(
+        error.contains("5.csv: its first line `at,id` does not fit that of"),
+        "{error}"
     );
-    project.write("data/4.csv", "id,n\n4,w\n");
+    project.write("data/5.csv", day(5));
     assert_eq!(
         outcomes(&project.import().unwrap()),
-        [(Outcome::Replaced, 1, 0), (Outcome::Added, 1, 0)]
+        [
+            (Outcome::Replaced, 1, 0),
+            (Outcome::Unchanged, 1, 0),
+            (Outcome::Added, 1, 0)
+        ]
     );
+    let lake = project.read();
+    assert_eq!(columns(&lake), ["id BIGINT", "at TIMESTAMP WITH TIME ZONE"]);
     assert_eq!(
-        rows(&project.read(), "FROM t ORDER BY id"),
-        ["1,x", "3,z", "4,w"]
+        rows(&lake, "SELECT id FROM t ORDER BY id"),
+        ["1", "2", "3", "5"]
     );
-}
-
-impl Project {
-    fn read_error_of_import(&self) -> &'static str {
-        let error = self.import().unwrap_err().to_string();
-        let expected = "its first line `n,id` does not fit that of";
-        if error.contains(expected) {
-            expected
-        } else {
-            panic!("{error}")
-        }
-    }
 }
 
 #[test]
@@ -211,6 +209,24 @@ fn later_files_are_read_by_the_types_of_earlier_ones() {
     let error = project.import().unwrap_err().to_string();
     assert!(
         error.contains("`2.5` would be changed by the declared type INT"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_table_that_others_made_is_left_alone() {
+    let project = Project::with_source("path: a.csv");
+    project
+        .write("a.csv", "id\n1\n")
+        .write("lake/data/.keep", "");
+    project.sql(
+        "ATTACH 'ducklake:sqlite:{dir}/lake/catalog.sqlite' AS l (DATA_PATH '{dir}/lake/data'); \
+         CREATE TABLE l.T AS SELECT 7 AS other",
+        &["sqlite_scanner", "ducklake"],
+    );
+    let error = project.import().unwrap_err().to_string();
+    assert!(
+        error.contains("a table of this name that no import of this source has made"),
         "{error}"
     );
 }
@@ -307,11 +323,13 @@ fn damaged_lines_of_csv_are_set_aside_and_counted() {
     // The engine counts a line break inside quotes for none.
     assert_eq!(kept[3], "21107,106,late,abc");
     assert_eq!(kept[4], "21108,107,\"half");
-    // Known, with its rejects.
+    // Known, with its rejects, which stay kept.
+    let kept = std::fs::read(project.path("rejects.csv")).unwrap();
     assert_eq!(
-        outcomes(&project.import().unwrap()),
+        outcomes(&project.import_with_rejects().unwrap()),
         [(Outcome::Unchanged, 21_102, 5)]
     );
+    assert_eq!(std::fs::read(project.path("rejects.csv")).unwrap(), kept);
 }
 
 #[test]
@@ -392,7 +410,9 @@ fn a_cut_file_is_not_imported() {
 #[test]
 fn imports_take_turns() {
     let project = Project::with_source("path: a.csv");
-    project.write("a.csv", "id\n1\n").write("lake/import.lock", "");
+    project
+        .write("a.csv", "id\n1\n")
+        .write("lake/import.lock", "");
     let lock = std::fs::File::create(project.path("lake/import.lock")).unwrap();
     lock.lock().unwrap();
     assert!(matches!(project.import(), Err(LakeError::ImportRunning(_))));

@@ -156,21 +156,38 @@ fn tsv_and_other_separators() {
 #[test]
 fn json_lines() {
     let project = Project::with_source("path: a.jsonl");
-    project.write("a.jsonl", "{\"id\":1,\"name\":\"a\",\"at\":\"2024-01-02T10:00:00Z\",\"d\":\"2024-01-02\"}\n{}\n\n{\"id\":2.5,\"tags\":[\"x\"]}\n");
+    project.write(
+        "a.jsonl",
+        r#"{"id":1,"name":"a","z":"2024-01-02T10:00:00Z","d":"2024-01-02","s":"2024-01-02 10:30:00","code":"007","u":"123E4567-E89B-12D3-A456-426614174000"}
+{}
+
+{"id":2.5,"tags":["x"],"s":"2024-01-03"}
+"#,
+    );
     let lake = project.read();
     assert_eq!(
         columns(&lake),
         [
             "id DOUBLE",
             "name VARCHAR",
-            "at TIMESTAMP WITH TIME ZONE",
+            "z TIMESTAMP WITH TIME ZONE",
             "d DATE",
+            "s TIMESTAMP",
+            "code VARCHAR",
+            "u VARCHAR",
             "tags VARCHAR[]"
         ]
     );
     assert_eq!(
-        rows(&lake, "SELECT id, name, d, tags FROM t"),
-        ["1.0,a,2024-01-02,-", "-,-,-,-", "2.5,-,-,[x]"]
+        rows(
+            &lake,
+            "SELECT id, name, d, s, code, left(u, 8) AS u, tags FROM t"
+        ),
+        [
+            "1.0,a,2024-01-02,2024-01-02 10:30:00,007,123E4567,-",
+            "-,-,-,-,-,-,-",
+            "2.5,-,-,2024-01-03 00:00:00,-,-,[x]"
+        ]
     );
 }
 

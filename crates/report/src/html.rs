@@ -12,6 +12,8 @@ mod provenance;
 
 use catalog::Unit;
 use measure::audience::LiftFinding;
+use schemars::JsonSchema;
+use serde::Serialize;
 use value::LedgerFinding;
 
 /// What goes into a page.
@@ -31,7 +33,7 @@ pub struct Report<'a> {
 }
 
 /// An estimate beside what is true, for a simulated company.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TruthRow {
     /// What was estimated, in words: `spring-email, womens: spend per customer`.
     pub what: String,
@@ -50,7 +52,8 @@ impl TruthRow {
 }
 
 /// What the numbers of a [`TruthRow`] are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Scale {
     /// A difference per customer, in a metric's unit.
     Absolute(Unit),

@@ -3,10 +3,12 @@
 mod lake;
 mod ledger;
 mod lift;
+mod truth;
 
 pub use lake::{imports, snapshots};
 pub use ledger::ledger;
 pub use lift::lift;
+pub use truth::truth;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{

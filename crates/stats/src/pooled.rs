@@ -142,7 +142,7 @@ impl Region {
                 let value = grid[step];
                 value > NEAR_BEST * best && value >= grid[step - 1] && value >= grid[step + 1]
             })
-            .map(|step| highest(&at, angle(step - 1), angle(step + 1)));
+            .map(|step| highest(at, angle(step - 1), angle(step + 1)));
         TailProbability::from_ln(largest + refined.fold(best, f64::max).ln())
     }
 }

@@ -5,9 +5,11 @@ mod common;
 use common::{Random, assert_close, sample};
 use proptest::prelude::*;
 use stats::{
-    ArmMoments, Counts, DropReason, Lift, NotEstimable, RatioSample, Sample, SampleRatioError,
-    SampleRatioMethod, Unestimable, adjusted_lift, fisher, lift_of_means, lift_of_ratios,
-    lift_of_shares, probability_above, ratio_of_estimates, sample_ratio, tail,
+    ArmMoments, Counts, DropReason, Lift, NotEstimable, RatioMoments, RatioSample, Sample,
+    SampleRatioError, SampleRatioMethod, Slopes, Unestimable, adjusted_lift, adjusted_ratio_lift,
+    agresti_caffo, barnard, cuped, cuped_with, fisher, lift_of_means, lift_of_ratios,
+    lift_of_shares, newcombe, probability_above, ratio_of_estimates, regression, sample_ratio,
+    tail,
 };
 
 /// The absolute interval, the relative interval and the probability agree, and the
@@ -394,6 +396,159 @@ fn small_arms_get_fewer_slopes() {
             .any(|d| d.reason == DropReason::TooFewObservations)
     );
     assert!(adjusted.lift.absolute.se.is_finite());
+}
+
+/// A ratio whose denominator is always one is a mean, and one without covariates is
+/// the plain ratio.
+#[test]
+fn adjusted_ratios_are_ratios_and_means() {
+    let mut random = Random(8);
+    let (treated, control) = (
+        random_arm(&mut random, 70, 2),
+        random_arm(&mut random, 30, 2),
+    );
+    let over_one = |arm: &ArmMoments| RatioMoments {
+        ratio: RatioSample {
+            n: arm.n,
+            numerator_mean: arm.mean,
+            denominator_mean: 1.0,
+            numerator_variance: arm.variance,
+            denominator_variance: 0.0,
+            covariance: 0.0,
+        },
+        covariate_means: arm.covariate_means.clone(),
+        numerator_covariances: arm.outcome_covariances.clone(),
+        denominator_covariances: vec![0.0; 2],
+        covariate_covariances: arm.covariate_covariances.clone(),
+    };
+    let ratio = adjusted_ratio_lift(&over_one(&treated), &over_one(&control), 0.05);
+    let mean = adjusted_lift(&treated, &control, 0.05).expect("an effect");
+    let ratio = ratio.expect("an effect");
+    assert_eq!(ratio.lift.absolute, mean.lift.absolute);
+    assert_eq!(ratio.lift.relative, mean.lift.relative);
+    assert_eq!(ratio.treated_slopes, mean.treated_slopes);
+
+    let plain = |n, scale: f64| RatioSample {
+        n,
+        numerator_mean: 30.0 * scale,
+        denominator_mean: 2.0,
+        numerator_variance: 500.0,
+        denominator_variance: 1.5,
+        covariance: 20.0,
+    };
+    let bare = |ratio| RatioMoments {
+        ratio,
+        covariate_means: vec![],
+        numerator_covariances: vec![],
+        denominator_covariances: vec![],
+        covariate_covariances: vec![],
+    };
+    let (t, c) = (plain(300, 1.05), plain(200, 1.0));
+    let adjusted = adjusted_ratio_lift(&bare(t), &bare(c), 0.05).expect("an effect");
+    let ratio = lift_of_ratios(&t, &c, 0.05).expect("an effect").absolute;
+    let absolute = adjusted.lift.absolute;
+    assert_close("estimate", absolute.estimate, ratio.estimate, 1e-14, 0.0);
+    assert_close("se", absolute.se, ratio.se, 1e-14, 0.0);
+    assert_close("df", absolute.df, ratio.df, 1e-13, 0.0);
+
+    let mut uneven = bare(t);
+    uneven.numerator_covariances.push(1.0);
+    let refused = adjusted_ratio_lift(&uneven, &bare(c), 0.05);
+    assert_eq!(refused, Err(Unestimable::MismatchedCovariates));
+}
+
+/// The estimates from moments are those of least squares on the rows behind them.
+#[test]
+fn adjusted_lift_is_the_interacted_regression() {
+    let mut random = Random(9);
+    let rows = 90;
+    let treated: Vec<bool> = (0..rows).map(|i| i % 3 == 0).collect();
+    let x: Vec<f64> = (0..rows).map(|_| 5.0 + random.normal()).collect();
+    let y: Vec<f64> = (0..rows)
+        .map(|i| 2.0 * x[i] * if treated[i] { 1.5 } else { 1.0 } + random.normal())
+        .collect();
+    let fit = regression(&y, &treated, &[&x], Slopes::PerArm).expect("a fit");
+    let arm = |wanted: bool| {
+        let of = |values: &[f64]| -> Vec<f64> {
+            let rows = values.iter().zip(&treated);
+            rows.filter(|(_, t)| **t == wanted)
+                .map(|(v, _)| *v)
+                .collect()
+        };
+        moments(&of(&y), &[of(&x)])
+    };
+    let adjusted = adjusted_lift(&arm(true), &arm(false), 0.05).expect("an effect");
+    let estimate = adjusted.lift.absolute.estimate;
+    assert_close("effect", estimate, fit.coefficients[1], 1e-12, 0.0);
+    assert_close(
+        "control",
+        adjusted.means.control,
+        fit.coefficients[0],
+        1e-12,
+        0.0,
+    );
+}
+
+#[test]
+fn one_slope_of_zero_adjusts_nothing() {
+    let mut random = Random(10);
+    let (treated, control) = (
+        random_arm(&mut random, 50, 2),
+        random_arm(&mut random, 40, 2),
+    );
+    let plain = |arm: &ArmMoments| Sample {
+        n: arm.n,
+        mean: arm.mean,
+        variance: arm.variance,
+    };
+    let welch = lift_of_means(&plain(&treated), &plain(&control), 0.05).expect("an effect");
+    let zero = cuped_with(&treated, &control, &[0.0, 0.0], 0.05).expect("an effect");
+    assert_eq!(zero.absolute, welch.absolute);
+    let adjusted = cuped(&treated, &control, 0.05).expect("an effect");
+    assert_one_verdict(&adjusted.lift, 0.05);
+    assert!(adjusted.lift.absolute.se < 0.7 * welch.absolute.se);
+
+    let mut constant = treated.clone();
+    let mut other = control.clone();
+    for arm in [&mut constant, &mut other] {
+        arm.covariate_means[1] = 3.0;
+        arm.outcome_covariances[1] = 0.0;
+        arm.covariate_covariances[1..].fill(0.0);
+    }
+    let refused = cuped(&constant, &other, 0.05);
+    assert_eq!(
+        refused,
+        Err(Unestimable::DependentCovariates { covariate: 1 })
+    );
+    assert!(cuped_with(&treated, &control, &[0.0], 0.05).is_err());
+}
+
+/// Swapping the arms turns intervals of a difference round and leaves exact tests.
+#[test]
+fn methods_to_compare_with_turn_with_the_arms() {
+    for ((x_t, n_t), (x_c, n_c)) in [((3, 60), (0, 50)), ((5, 5), (3, 9)), ((20, 31), (4, 8))] {
+        let t = Counts {
+            successes: x_t,
+            n: n_t,
+        };
+        let c = Counts {
+            successes: x_c,
+            n: n_c,
+        };
+        for interval in [newcombe, agresti_caffo] {
+            let (low, high) = interval(t, c, 0.1).expect("valid counts");
+            let (low_back, high_back) = interval(c, t, 0.1).expect("valid counts");
+            assert_close("turned", low, -high_back, 1e-13, 1e-14);
+            assert_close("turned", high, -low_back, 1e-13, 1e-14);
+            assert!(low < t.share() - c.share() && t.share() - c.share() < high);
+            assert!(interval(t, c, 1.5).is_err());
+        }
+        let (there, back) = (barnard(t, c), barnard(c, t));
+        let (there, back) = (there.expect("valid").p, back.expect("valid").p);
+        assert_close("barnard", there, back, 1e-12, 0.0);
+        // More tables to choose among than given the total.
+        assert!(there <= fisher(t, c).expect("valid").p * (1.0 + 1e-9));
+    }
 }
 
 #[test]

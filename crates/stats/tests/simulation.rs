@@ -7,8 +7,8 @@ mod common;
 use common::{Random, sample};
 use stats::uniformity::{binomial_limits, uniform_probability};
 use stats::{
-    ArmMoments, Counts, RatioSample, Sample, adjusted_lift, lift_of_means, lift_of_ratios,
-    lift_of_shares, sample_ratio,
+    ArmMoments, Counts, RatioMoments, RatioSample, Sample, adjusted_lift, adjusted_ratio_lift,
+    lift_of_means, lift_of_ratios, lift_of_shares, sample_ratio,
 };
 
 const ALPHA: f64 = 0.05;
@@ -138,6 +138,63 @@ fn ratios_are_covered() {
     }
     assert_coverage("absolute", absolute, trials, 0.01);
     assert_coverage("relative", relative, trials, 0.01);
+}
+
+/// Revenue per order, given earlier revenue and orders, uneven arms.
+#[test]
+fn adjusted_ratios_are_covered() {
+    let trials = 2_000;
+    let mut random = Random(19);
+    let (mut absolute, mut relative, mut reduction) = (0, 0, 0.0);
+    for _ in 0..trials {
+        let mut arm = |n: usize, price: f64| -> RatioMoments {
+            let mut columns = vec![Vec::new(); 4];
+            for _ in 0..n {
+                // A customer's taste, and how often they come, last.
+                let taste = 0.5 + random.uniform();
+                let often = 2 + random.below(4);
+                let mut period = |price: f64| {
+                    let orders = (often + random.below(3)) as f64;
+                    (orders * (price * taste + random.normal()), orders)
+                };
+                let (before, now) = (period(10.0), period(price));
+                for (column, value) in columns.iter_mut().zip([now.0, now.1, before.0, before.1]) {
+                    column.push(value);
+                }
+            }
+            let covariance = |i: usize, j: usize| common::covariance(&columns[i], &columns[j]);
+            let mean = |i: usize| sample(&columns[i]).mean;
+            RatioMoments {
+                ratio: RatioSample {
+                    n: n as u64,
+                    numerator_mean: mean(0),
+                    denominator_mean: mean(1),
+                    numerator_variance: covariance(0, 0),
+                    denominator_variance: covariance(1, 1),
+                    covariance: covariance(0, 1),
+                },
+                covariate_means: vec![mean(2), mean(3)],
+                numerator_covariances: vec![covariance(0, 2), covariance(0, 3)],
+                denominator_covariances: vec![covariance(1, 2), covariance(1, 3)],
+                covariate_covariances: vec![
+                    covariance(2, 2),
+                    covariance(2, 3),
+                    covariance(3, 2),
+                    covariance(3, 3),
+                ],
+            }
+        };
+        let (treated, control) = (arm(80, 11.0), arm(240, 10.0));
+        let adjusted = adjusted_ratio_lift(&treated, &control, ALPHA).expect("an effect");
+        let interval = adjusted.lift.absolute;
+        absolute += u64::from(interval.low <= 1.0 && 1.0 <= interval.high);
+        let interval = adjusted.lift.relative.expect("a relative effect");
+        relative += u64::from(interval.low <= 0.1 && 0.1 <= interval.high);
+        reduction += adjusted.variance_reduction / trials as f64;
+    }
+    assert_coverage("absolute", absolute, trials, 0.01);
+    assert_coverage("relative", relative, trials, 0.01);
+    assert!(reduction > 0.5, "{reduction}");
 }
 
 /// Adjusted means under uneven splits, unequal noise and an effect that depends on

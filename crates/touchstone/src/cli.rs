@@ -7,37 +7,37 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Measures what personalized customer experiences earn, what they cost, and how sure that is.
 #[derive(Debug, Parser)]
 #[command(name = "touchstone", version, arg_required_else_help = true)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
     #[command(flatten)]
-    pub global: Global,
+    pub(crate) global: Global,
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct Global {
+pub(crate) struct Global {
     /// The project's folder, the one with touchstone.yaml
     #[arg(short = 'C', long, global = true, default_value = ".", value_name = "FOLDER")]
-    pub project: PathBuf,
+    pub(crate) project: PathBuf,
     /// A table for people, or JSON for programs
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    pub(crate) format: Format,
     /// Threads of the SQL engine, instead of the project's setting
     #[arg(long, global = true, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
-    pub threads: Option<u32>,
+    pub(crate) threads: Option<u32>,
     /// Memory of the SQL engine, such as 4GB, instead of the project's setting
     #[arg(long, global = true, value_name = "SIZE")]
-    pub memory: Option<String>,
+    pub(crate) memory: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     Table,
     Json,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Simulate a retailer, measure it, and show the estimates beside the truth
     Demo(Demo),
     /// Start a project: a folder with settings and an example to edit
@@ -87,7 +87,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Measure {
+pub(crate) enum Measure {
     /// What experiments say: the lift of every arm, for every metric and segment
     Audience {
         /// The experiment; all of them, if none is named
@@ -98,33 +98,33 @@ pub enum Measure {
 }
 
 #[derive(Debug, Clone, Copy, Args)]
-pub struct At {
+pub(crate) struct At {
     /// Measure the lake as it was at this snapshot
     #[arg(long, value_name = "SNAPSHOT")]
-    pub at: Option<u64>,
+    pub(crate) at: Option<u64>,
 }
 
 #[derive(Debug, Args)]
-pub struct Demo {
+pub(crate) struct Demo {
     /// The folder to write to
     #[arg(default_value = "demo")]
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     #[command(flatten)]
-    pub company: Company,
+    pub(crate) company: Company,
 }
 
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Company {
+pub(crate) struct Company {
     /// How many customers the retailer has
     #[arg(long, default_value_t = 50_000, value_name = "NUMBER")]
-    pub customers: u64,
+    pub(crate) customers: u64,
     /// The same seed gives the same retailer
     #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Schema {
+pub(crate) enum Schema {
     /// The documents of a catalog
     Catalog,
     /// The project's settings, touchstone.yaml

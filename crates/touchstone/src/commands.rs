@@ -20,7 +20,7 @@ use crate::progress::Spinner;
 use crate::project;
 
 /// Runs the command that the command line asks for.
-pub fn run(cli: Cli) -> Result<(), Failure> {
+pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     let global = &cli.global;
     match cli.command {
         Command::Demo(demo) => demo::demo(global, &demo),
@@ -86,7 +86,7 @@ fn measure_one(global: &Global, name: &str, at: Option<u64>) -> Result<(), Failu
 
 /// The findings of several experiments.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Lifts {
+pub(crate) struct Lifts {
     /// The name and version of this format.
     format: String,
     experiments: Vec<LiftFinding>,

@@ -8,7 +8,7 @@ use miette::{GraphicalReportHandler, LabeledSpan, MietteDiagnostic, NamedSource,
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub(crate) enum Failure {
     #[error(transparent)]
     Catalog(#[from] LoadError),
     #[error(transparent)]
@@ -32,13 +32,13 @@ pub enum Failure {
 }
 
 impl Failure {
-    pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |error| Self::Io { path, error }
     }
 
     /// Shows the failure on standard error.
-    pub fn show(&self) {
+    pub(crate) fn show(&self) {
         match self {
             // Whoever reads our output has closed it, as `head` does: nothing to complain about.
             Self::Print(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
@@ -59,7 +59,7 @@ fn show_diagnostics(diagnostics: &Diagnostics) {
 }
 
 /// A diagnostic with the lines that it speaks of.
-pub fn pretty(diagnostic: &Diagnostic, file: Option<&SourceFile>) -> String {
+pub(crate) fn pretty(diagnostic: &Diagnostic, file: Option<&SourceFile>) -> String {
     let mut shown = MietteDiagnostic::new(&diagnostic.message).with_code(diagnostic.code);
     shown = shown.with_severity(match diagnostic.severity {
         Severity::Error => miette::Severity::Error,
@@ -86,7 +86,7 @@ pub fn pretty(diagnostic: &Diagnostic, file: Option<&SourceFile>) -> String {
 }
 
 /// Writes to standard error; where that fails there is nobody left to tell.
-pub fn eprint(text: &str) {
+pub(crate) fn eprint(text: &str) {
     use std::io::Write;
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }

@@ -10,7 +10,7 @@ use crate::cli::Format;
 use crate::failure::Failure;
 
 /// Prints a finding as JSON, or as what `table` makes of it.
-pub fn show<T: Serialize>(
+pub(crate) fn show<T: Serialize>(
     format: Format,
     finding: &T,
     table: impl FnOnce(&T, Screen) -> String,
@@ -22,7 +22,7 @@ pub fn show<T: Serialize>(
 }
 
 /// Prints a text as it is.
-pub fn print(text: &str) -> Result<(), Failure> {
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::Print)
 }

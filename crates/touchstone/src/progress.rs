@@ -5,10 +5,10 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// A line that says what is going on, with the time that it has taken so far.
-pub struct Spinner(ProgressBar);
+pub(crate) struct Spinner(ProgressBar);
 
 impl Spinner {
-    pub fn new(what: &str) -> Self {
+    pub(crate) fn new(what: &str) -> Self {
         let bar = ProgressBar::new_spinner();
         // The template is fixed and known to be right; without it the bar's own is used.
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed:>4}") {
@@ -19,7 +19,7 @@ impl Spinner {
         Self(bar)
     }
 
-    pub fn say(&self, what: &str) {
+    pub(crate) fn say(&self, what: &str) {
         self.0.set_message(what.to_owned());
     }
 }
@@ -31,7 +31,7 @@ impl Drop for Spinner {
 }
 
 /// A bar for work whose size is known.
-pub fn bar(what: &str, size: u64) -> ProgressBar {
+pub(crate) fn bar(what: &str, size: u64) -> ProgressBar {
     let bar = ProgressBar::new(size);
     if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {human_pos} of {human_len} {elapsed:>4}") {
         bar.set_style(style);

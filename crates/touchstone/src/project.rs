@@ -11,14 +11,14 @@ use crate::failure::Failure;
 use crate::progress::Spinner;
 
 /// Loads the project that the command line names.
-pub fn load(global: &Global) -> Result<Catalog, Failure> {
+pub(crate) fn load(global: &Global) -> Result<Catalog, Failure> {
     let mut catalog = Catalog::load(&global.project)?;
     catalog.bound_engine(global.threads, global.memory.clone());
     Ok(catalog)
 }
 
 /// The experiment of a name, or what may have been meant.
-pub fn experiment<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Experiment, Failure> {
+pub(crate) fn experiment<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Experiment, Failure> {
     catalog.experiment(name).ok_or_else(|| Failure::Unknown {
         kind: "experiment",
         name: name.to_owned(),
@@ -27,7 +27,7 @@ pub fn experiment<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Experiment
 }
 
 /// Measures every experiment of a project.
-pub fn lifts(catalog: &Catalog, lake: &mut Lake) -> Result<Vec<LiftFinding>, Failure> {
+pub(crate) fn lifts(catalog: &Catalog, lake: &mut Lake) -> Result<Vec<LiftFinding>, Failure> {
     let spinner = Spinner::new("measuring");
     let mut lifts = Vec::new();
     for experiment in catalog.experiments() {
@@ -38,6 +38,6 @@ pub fn lifts(catalog: &Catalog, lake: &mut Lake) -> Result<Vec<LiftFinding>, Fai
 }
 
 /// The ledger of a project whose experiments have been measured.
-pub fn ledger(catalog: &Catalog, lake: &Lake, lifts: &[LiftFinding]) -> Result<LedgerFinding, Failure> {
+pub(crate) fn ledger(catalog: &Catalog, lake: &Lake, lifts: &[LiftFinding]) -> Result<LedgerFinding, Failure> {
     Ok(value::ledger(catalog, lifts, Provenance::of(catalog, lake)?))
 }

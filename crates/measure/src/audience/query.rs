@@ -52,10 +52,9 @@ struct Writer<'p, 'a> {
 /// Writes the query, and defines the sources that it reads.
 pub(crate) fn write(plan: &Plan<'_>, catalog: &Catalog, lake: &mut Lake) -> Result<Query, MeasureError> {
     lake.define(catalog, plan.source)?;
-    if let Some(exposure) = &plan.experiment.exposure {
-        if let Some(source) = catalog.source(&exposure.source) {
-            lake.define(catalog, source)?;
-        }
+    let exposure = plan.experiment.exposure.as_ref();
+    if let Some(source) = exposure.and_then(|exposure| catalog.source(&exposure.source)) {
+        lake.define(catalog, source)?;
     }
     for value in plan.all_values() {
         match (&value.fact.source, &value.fact.sql) {

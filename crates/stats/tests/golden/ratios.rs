@@ -62,6 +62,5 @@ fn one_slope(case: &Value) -> Result<Results, String> {
         id(case)
     );
     assert_close(id(case), ours.lift.absolute.se, lift.absolute.se, 0.02, 0.0);
-    assert!(ours.lift.absolute.se < lift.absolute.se);
     Ok(results)
 }

@@ -1,9 +1,9 @@
 use std::path::Path;
 
-use catalog::{Catalog, Unit};
+use catalog::Catalog;
 use lake::Lake;
 use measure::audience::{Estimate, LiftFinding};
-use report::html::TruthRow;
+use report::html::{Scale, TruthRow};
 use report::terminal;
 use simulate::{Settings, Truth, Written};
 use value::LedgerFinding;
@@ -15,7 +15,7 @@ use crate::progress::bar;
 use crate::project;
 
 /// Writes a simulated retailer's data, catalog and truth.
-pub fn simulate(global: &Global, folder: &Path, company: Company) -> Result<(), Failure> {
+pub(crate) fn simulate(global: &Global, folder: &Path, company: Company) -> Result<(), Failure> {
     let written = write(global, folder, company)?;
     print(&format!(
         "wrote {} customers to {}: {} rows, {:.1} MB; the truth is in {}\n",
@@ -39,7 +39,7 @@ fn write(global: &Global, folder: &Path, company: Company) -> Result<Written, Fa
 }
 
 /// Simulates a retailer and measures it like any other project, with the truth beside the estimates.
-pub fn demo(global: &Global, demo: &Demo) -> Result<(), Failure> {
+pub(crate) fn demo(global: &Global, demo: &Demo) -> Result<(), Failure> {
     let written = write(global, &demo.folder, demo.company)?;
     let mut catalog = Catalog::load(&demo.folder)?;
     catalog.bound_engine(global.threads, global.memory.clone());
@@ -71,7 +71,7 @@ fn beside_truth(truth: &Truth, lifts: &[LiftFinding], ledger: &LedgerFinding) ->
             if let (Some(effect), Some(Estimate { estimate, low, high, .. })) = (effect, estimate) {
                 rows.push(TruthRow {
                     what: format!("{}: {} of {} per customer", lift.experiment, comparison.metric, comparison.arm),
-                    unit: comparison.unit,
+                    scale: Scale::Absolute(comparison.unit),
                     estimate,
                     low,
                     high,
@@ -85,7 +85,7 @@ fn beside_truth(truth: &Truth, lifts: &[LiftFinding], ledger: &LedgerFinding) ->
         if let (Some(roi), Some(truth)) = (row.roi, known) {
             rows.push(TruthRow {
                 what: format!("{}: return on investment", row.name),
-                unit: Unit::Share,
+                scale: Scale::Relative,
                 estimate: roi.estimate,
                 low: roi.low,
                 high: roi.high,

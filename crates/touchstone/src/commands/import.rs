@@ -11,7 +11,7 @@ use crate::progress::Spinner;
 use crate::project;
 
 /// Imports the named sources, or all that have files on this machine.
-pub fn import(global: &Global, names: &[String], rejects: Option<&Path>) -> Result<(), Failure> {
+pub(crate) fn import(global: &Global, names: &[String], rejects: Option<&Path>) -> Result<(), Failure> {
     let catalog = project::load(global)?;
     let mut sources: Vec<&Source> = Vec::new();
     for name in names {

@@ -9,7 +9,7 @@ const CATALOG: &str = include_str!("init/catalog.yaml");
 const CUSTOMERS: &str = include_str!("init/customers.csv");
 
 /// Starts a project that can be measured at once, to be edited from there.
-pub fn init(folder: &Path) -> Result<(), Failure> {
+pub(crate) fn init(folder: &Path) -> Result<(), Failure> {
     let files = [
         ("touchstone.yaml", SETTINGS),
         ("catalog/example.yaml", CATALOG),
