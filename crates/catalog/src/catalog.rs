@@ -36,7 +36,7 @@ pub struct Catalog {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The folder is not that of a project.
-    #[error("no touchstone.yaml in {}: run `touchstone init` there, or name the project's folder", .0.display())]
+    #[error("no touchstone.yaml in {}: start a project with `touchstone init FOLDER`, or name the project's folder with `-C FOLDER`", .0.display())]
     NoProject(PathBuf),
     /// A file or folder could not be read.
     #[error("cannot read {}", .path.display())]

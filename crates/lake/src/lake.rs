@@ -106,9 +106,26 @@ impl Lake {
     pub(crate) fn attach_for_writing(&mut self) -> Result<(), LakeError> {
         let data = self.folder.join("data");
         std::fs::create_dir_all(&data).map_err(|error| LakeError::io(&data, error))?;
-        self.attach(&self.catalog_file(), "META_JOURNAL_MODE 'WAL'")?;
+        let file = self.catalog_file();
+        if !file.exists() {
+            self.create(&file)?;
+        }
+        self.attach(&file, "META_JOURNAL_MODE 'WAL'")?;
         self.tables = self.list_tables()?;
         Ok(())
+    }
+
+    /// Makes the catalog under another name first: whoever reads finds a whole one or none.
+    fn create(&self, file: &Path) -> Result<(), LakeError> {
+        let failed = |error| LakeError::io(file, error);
+        let partial = file.with_extension("partial");
+        if partial.exists() {
+            std::fs::remove_file(&partial).map_err(failed)?;
+        }
+        self.attach(&partial, "META_JOURNAL_MODE 'DELETE'")?;
+        self.engine
+            .execute(&format!("DETACH {LAKE}"), "cannot create the lake")?;
+        std::fs::rename(&partial, file).map_err(failed)
     }
 
     /// Starts the engine without the project's lake.

@@ -263,8 +263,7 @@ pub fn regression(
 mod tests {
     use super::*;
 
-    /// Four points, worked out by hand: y = 0.5 + 1.4 x with residuals 0.5, -0.9,
-    /// 0.3 ... of a line through x = 0, 1, 2, 3.
+    /// Four points and the line 0.7 + 1.2 x, worked out by hand.
     #[test]
     fn a_line_through_four_points() {
         let (x, y) = ([0.0, 1.0, 2.0, 3.0], [1.0, 1.0, 4.0, 4.0]);

@@ -1,4 +1,4 @@
-//! One root of a continuous function between two signs.
+//! Where a function of one variable changes its sign.
 
 /// A root of `f` in `[a, b]`, where `f(a)` and `f(b)` differ in sign (one of them
 /// may be zero or infinite), by Chandrupatla's method: bisection that takes
@@ -51,6 +51,97 @@ pub(crate) fn bracketed(f: impl Fn(f64) -> f64, a: f64, b: f64) -> f64 {
     x1
 }
 
+/// The last point from `from`, which is inside, towards `to` whose excess is not
+/// negative, to six digits of its distance; `to` itself when it is inside. The
+/// point returned is inside.
+///
+/// Steps from a guess until the points on either side differ, and narrows them by the
+/// method of I. F. D. Oliveira and R. H. C. Takahashi, "An enhancement of the
+/// bisection method average performance preserving minmax optimality", ACM
+/// Transactions on Mathematical Software 47 (2020): probabilities of counts are
+/// smooth between jumps, and interpolation alone would stall at a jump.
+pub(crate) fn boundary(
+    excess: impl Fn(f64) -> f64,
+    from: f64,
+    to: f64,
+    guess: f64,
+    step: f64,
+) -> f64 {
+    const DIGITS: f64 = 1e-6;
+    if from == to {
+        return to;
+    }
+    let mut step = step.copysign(to - from);
+    let mut near = (from, 0.0);
+    let mut far;
+    let at_guess = excess(guess);
+    if at_guess >= 0.0 {
+        near = (guess, at_guess);
+        loop {
+            if near.0 == to {
+                return to;
+            }
+            let ahead = near.0 + step;
+            let ahead = if (to - ahead) * step > 0.0 { ahead } else { to };
+            let at_ahead = excess(ahead);
+            if at_ahead < 0.0 {
+                far = (ahead, at_ahead);
+                break;
+            }
+            near = (ahead, at_ahead);
+            step *= 2.0;
+        }
+    } else {
+        far = (guess, at_guess);
+        loop {
+            let back = far.0 - step;
+            if (back - from) * step <= 0.0 {
+                near.1 = excess(from).max(0.0);
+                break;
+            }
+            let at_back = excess(back);
+            if at_back >= 0.0 {
+                near = (back, at_back);
+                break;
+            }
+            far = (back, at_back);
+            step *= 2.0;
+        }
+    }
+
+    let enough = DIGITS * (far.0 - from).abs();
+    let width = (far.0 - near.0).abs();
+    // Bisection would need this many steps; one more is allowed.
+    let mut most = enough * 2.0_f64.powf((width / enough).log2().ceil().max(0.0) + 1.0);
+    let truncation = 0.2 / width;
+    while (far.0 - near.0).abs() > enough {
+        let width = (far.0 - near.0).abs();
+        let middle = 0.5 * (near.0 + far.0);
+        let secant = (far.0 * near.1 - near.0 * far.1) / (near.1 - far.1);
+        let towards_middle = (middle - secant).signum();
+        let shift = truncation * width * width;
+        let truncated = if shift <= (middle - secant).abs() {
+            secant + towards_middle * shift
+        } else {
+            middle
+        };
+        let radius = 0.5 * (most - width);
+        let point = if (truncated - middle).abs() <= radius {
+            truncated
+        } else {
+            middle - towards_middle * radius
+        };
+        let at_point = excess(point);
+        if at_point >= 0.0 {
+            near = (point, at_point);
+        } else {
+            far = (point, at_point);
+        }
+        most *= 0.5;
+    }
+    near.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,5 +159,21 @@ mod tests {
         let root = bracketed(|x: f64| x.ln() + 30.0, 0.0, 1.0);
         assert!((root / (-30.0f64).exp() - 1.0).abs() < 1e-12);
         assert_eq!(bracketed(|x| x, 0.0, 1.0), 0.0);
+    }
+
+    #[test]
+    fn finds_boundaries_of_smooth_functions_and_jumps() {
+        let smooth = |x: f64| 2.0 - x * x;
+        let jump = |x: f64| if x <= 0.3 { 0.01 } else { -5.0 };
+        for (guess, step) in [(0.1, 0.1), (1.0, 0.001), (2.0, 0.3), (3.0, 10.0)] {
+            let x = boundary(smooth, 0.0, 3.0, guess, step);
+            assert!(smooth(x) >= 0.0 && smooth(x + 4e-6) < 0.0, "{x}");
+            let x = boundary(jump, 0.0, 3.0, guess, step);
+            assert!(x <= 0.3 && x > 0.3 - 4e-6, "{x}");
+            // Mirrored, and an end that is inside.
+            let x = boundary(|x| jump(-x), 0.0, -3.0, -guess, step);
+            assert!((-0.3..-0.3 + 4e-6).contains(&x), "{x}");
+            assert_eq!(boundary(|_| 1.0, 0.0, 3.0, guess, step), 3.0);
+        }
     }
 }

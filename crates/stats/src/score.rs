@@ -27,6 +27,7 @@ use crate::counts::Window;
 use crate::error::NotEstimable;
 use crate::lift::{Estimate, Lift, Method, Relative};
 use crate::pooled::{Region, TIE};
+use crate::root;
 use crate::share::Counts;
 use crate::tail::{self, TailProbability};
 
@@ -119,7 +120,7 @@ impl Limits<'_> {
             };
             let guess = self.normal_limit((from, to), estimate, null);
             let step = (0.1 * (guess - estimate).abs()).min(step);
-            boundary(excess, from, to, guess, step)
+            root::boundary(excess, from, to, guess, step)
         };
         (limit(ends.0), limit(ends.1))
     }
@@ -156,91 +157,6 @@ impl Limits<'_> {
 /// the level.
 const PRECISION: f64 = 1e-11;
 
-/// The last point from `from`, which is inside, towards `to` whose excess is not
-/// negative, to six digits of its distance; `to` itself when it is inside. The
-/// point returned is inside.
-///
-/// Steps from a guess until the points on either side differ, and narrows them by the
-/// method of I. F. D. Oliveira and R. H. C. Takahashi, "An enhancement of the
-/// bisection method average performance preserving minmax optimality", ACM
-/// Transactions on Mathematical Software 47 (2020): probabilities of counts are
-/// smooth between jumps, and interpolation alone would stall at a jump.
-fn boundary(excess: impl Fn(f64) -> f64, from: f64, to: f64, guess: f64, step: f64) -> f64 {
-    const DIGITS: f64 = 1e-6;
-    if from == to {
-        return to;
-    }
-    let mut step = step.copysign(to - from);
-    let mut near = (from, 0.0);
-    let mut far;
-    let at_guess = excess(guess);
-    if at_guess >= 0.0 {
-        near = (guess, at_guess);
-        loop {
-            if near.0 == to {
-                return to;
-            }
-            let ahead = near.0 + step;
-            let ahead = if (to - ahead) * step > 0.0 { ahead } else { to };
-            let at_ahead = excess(ahead);
-            if at_ahead < 0.0 {
-                far = (ahead, at_ahead);
-                break;
-            }
-            near = (ahead, at_ahead);
-            step *= 2.0;
-        }
-    } else {
-        far = (guess, at_guess);
-        loop {
-            let back = far.0 - step;
-            if (back - from) * step <= 0.0 {
-                near.1 = excess(from).max(0.0);
-                break;
-            }
-            let at_back = excess(back);
-            if at_back >= 0.0 {
-                near = (back, at_back);
-                break;
-            }
-            far = (back, at_back);
-            step *= 2.0;
-        }
-    }
-
-    let enough = DIGITS * (far.0 - from).abs();
-    let width = (far.0 - near.0).abs();
-    // Bisection would need this many steps; one more is allowed.
-    let mut most = enough * 2.0_f64.powf((width / enough).log2().ceil().max(0.0) + 1.0);
-    let truncation = 0.2 / width;
-    while (far.0 - near.0).abs() > enough {
-        let width = (far.0 - near.0).abs();
-        let middle = 0.5 * (near.0 + far.0);
-        let secant = (far.0 * near.1 - near.0 * far.1) / (near.1 - far.1);
-        let towards_middle = (middle - secant).signum();
-        let shift = truncation * width * width;
-        let truncated = if shift <= (middle - secant).abs() {
-            secant + towards_middle * shift
-        } else {
-            middle
-        };
-        let radius = 0.5 * (most - width);
-        let point = if (truncated - middle).abs() <= radius {
-            truncated
-        } else {
-            middle - towards_middle * radius
-        };
-        let at_point = excess(point);
-        if at_point >= 0.0 {
-            near = (point, at_point);
-        } else {
-            far = (point, at_point);
-        }
-        most *= 0.5;
-    }
-    near.0
-}
-
 /// A supposition about the two shares.
 #[derive(Clone, Copy)]
 enum Null {
@@ -261,7 +177,11 @@ impl ScoreTest {
     /// treated successes and falls with the control's.
     fn statistic(&self, x_t: u64, x_c: u64, null: Null) -> f64 {
         let (n_t, n_c) = (self.treated.n as f64, self.control.n as f64);
-        let (departure, factor) = self.departure(x_t, x_c, null);
+        let (observed_t, observed_c) = (x_t as f64 / n_t, x_c as f64 / n_c);
+        let (departure, factor) = match null {
+            Null::Difference(difference) => (observed_t - observed_c - difference, 1.0),
+            Null::Ratio(ratio) => (observed_t - ratio * observed_c, ratio),
+        };
         // A departure without any variance is infinitely unlikely; no departure is
         // none.
         if departure == 0.0 {
@@ -271,17 +191,6 @@ impl ScoreTest {
         let variance = p_t * (1.0 - p_t) / n_t + factor * factor * p_c * (1.0 - p_c) / n_c;
         let n = n_t + n_c;
         departure / (variance * n / (n - 1.0)).sqrt()
-    }
-
-    /// The departure of the observed shares from the supposition, and the factor of
-    /// the control's share in it.
-    fn departure(&self, x_t: u64, x_c: u64, null: Null) -> (f64, f64) {
-        let observed_t = x_t as f64 / self.treated.n as f64;
-        let observed_c = x_c as f64 / self.control.n as f64;
-        match null {
-            Null::Difference(difference) => (observed_t - observed_c - difference, 1.0),
-            Null::Ratio(ratio) => (observed_t - ratio * observed_c, ratio),
-        }
     }
 
     /// The most likely shares under the supposition, in Miettinen and Nurminen's
@@ -330,16 +239,10 @@ impl ScoreTest {
         let spread = |n: u64, p: f64| n as f64 * p * (1.0 - p);
         let treated = Window::new(n_t, p_t, least);
         let control = Window::new(n_c, p_c, least);
+        let above = |x_t: u64, x_c: u64| self.statistic(x_t, x_c, null) >= extreme;
+        let below = |x_t: u64, x_c: u64| self.statistic(x_t, x_c, null) <= -extreme;
         // Goes through the counts of the arm that varies less; in the other arm the
         // extreme counts are all those below one bound and above another.
-        // The sign of the departure is known without the likeliest shares.
-        let departure = |x_t: u64, x_c: u64| self.departure(x_t, x_c, null).0;
-        let above = |x_t: u64, x_c: u64| {
-            departure(x_t, x_c) > 0.0 && self.statistic(x_t, x_c, null) >= extreme
-        };
-        let below = |x_t: u64, x_c: u64| {
-            departure(x_t, x_c) < 0.0 && self.statistic(x_t, x_c, null) <= -extreme
-        };
         if spread(n_t, p_t) <= spread(n_c, p_c) {
             sum_of_extremes(&treated, &control, above, |x, y| !below(x, y))
         } else {

@@ -75,9 +75,10 @@ pub const FEWEST_FOR_WELCH: f64 = 10.0;
 /// the observed shares, for information. [`fisher`](crate::fisher), which is
 /// conditional and conservative, can be held beside it.
 ///
-/// Welch's test costs microseconds. The score test costs up to a millisecond with few
-/// successes or few failures, from arms of some ten to arms of millions; tens of
-/// milliseconds when one arm is tiny and the other has a million of both.
+/// Welch's test costs microseconds. The score test costs half a millisecond, at most
+/// one and a half, with few successes or few failures, from arms of some ten to arms
+/// of millions; tens of milliseconds when one arm is tiny and the other has millions
+/// of either.
 ///
 /// # Errors
 ///

@@ -145,7 +145,6 @@ const PUBLISHED: [Published; 6] = [
 ];
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn published_effects_are_reproduced() {
     let Some(customers) = customers() else {
         eprintln!("skipped: TOUCHSTONE_TEST_DATA names no folder with hillstrom.csv");

@@ -1,18 +1,20 @@
 //! What an arm's lift comes to in money, over all the customers and rounds that count.
 
 use catalog::{Catalog, Initiative, Metric, Unit};
-use measure::audience::{Comparison, LiftFinding};
+use measure::audience::{ArmFinding, Comparison, LiftFinding};
 use measure::{Reason, Refusal};
 
+use stats::tail::student_t_critical;
+
 use crate::finding::{Estimate, Grade, Increment, Money, Round};
+use crate::ledger::CONFIDENCE;
 
 const DAYS_A_YEAR: f64 = 365.2425;
 const SECONDS_A_DAY: f64 = 86_400.0;
 
 /// An increment with what the sums over several need.
-pub(crate) struct Measured<'a> {
+pub(crate) struct Measured {
     pub(crate) increment: Increment,
-    pub(crate) lift: &'a LiftFinding,
     /// Degrees of freedom; infinite for a normal reference.
     pub(crate) df: f64,
     /// Money for a unit of lift: margin times customers, over all rounds, discounted.
@@ -21,33 +23,35 @@ pub(crate) struct Measured<'a> {
     pub(crate) against_se: f64,
 }
 
-/// The increments of an initiative, one for each arm that shows it.
-pub(crate) fn increments<'a>(
-    catalog: &Catalog,
-    initiative: &Initiative,
-    lifts: &'a [LiftFinding],
-) -> Result<Vec<Measured<'a>>, Refusal> {
-    let mut measured = Vec::new();
-    for lift in lifts {
-        for arm in lift.arms.iter().filter(|arm| arm.initiative.as_ref() == Some(&initiative.name)) {
-            measured.push(increment(catalog, initiative, lift, &arm.name)?);
-        }
-    }
-    if measured.is_empty() {
-        return Err(Refusal::new(
-            Reason::Undeclared,
-            "not measured: no arm of an experiment names this initiative".to_owned(),
-        ));
-    }
-    Ok(measured)
+/// An arm that shows an initiative.
+#[derive(Clone, Copy)]
+pub(crate) struct Shown<'a> {
+    pub(crate) lift: &'a LiftFinding,
+    pub(crate) arm: &'a ArmFinding,
 }
 
-fn increment<'a>(
+/// The arms that show an initiative.
+pub(crate) fn shown<'a>(initiative: &Initiative, lifts: &'a [LiftFinding]) -> Vec<Shown<'a>> {
+    let arms = lifts.iter().flat_map(|lift| lift.arms.iter().map(move |arm| Shown { lift, arm }));
+    arms.filter(|shown| shown.arm.initiative.as_ref() == Some(&initiative.name)).collect()
+}
+
+/// The increments of an initiative, one for each arm that shows it.
+pub(crate) fn increments(
     catalog: &Catalog,
     initiative: &Initiative,
-    lift: &'a LiftFinding,
-    arm: &str,
-) -> Result<Measured<'a>, Refusal> {
+    shown: &[Shown<'_>],
+) -> Result<Vec<Measured>, Refusal> {
+    if shown.is_empty() {
+        return Err(Refusal::new(
+            Reason::Undeclared,
+            "not measured: no arm of an experiment names this initiative",
+        ));
+    }
+    shown.iter().map(|shown| increment(catalog, initiative, shown.lift, &shown.arm.name)).collect()
+}
+
+fn increment(catalog: &Catalog, initiative: &Initiative, lift: &LiftFinding, arm: &str) -> Result<Measured, Refusal> {
     if let Some(refusal) = &lift.refusal {
         let message = format!("experiment `{}`: {}", lift.experiment, refusal.message);
         return Err(Refusal::new(refusal.reason, message));
@@ -67,29 +71,31 @@ fn increment<'a>(
     let weight: f64 =
         margin * rounds.iter().map(|round| round.customers as f64 * round.retained * round.discount).sum::<f64>();
     let amount = Money(rounds.iter().map(|round| round.amount.0).sum());
+    let df = effect.df.unwrap_or(f64::INFINITY);
+    // The ledger's intervals have one level, whatever that of the experiment.
+    let reach = student_t_critical(1.0 - CONFIDENCE, df) * effect.se;
     let increment = Increment {
         experiment: lift.experiment.clone(),
         arm: arm.to_owned(),
         metric: metric.name.clone(),
         lift: Estimate {
             estimate: effect.estimate,
-            low: effect.low,
-            high: effect.high,
+            low: effect.estimate - reach,
+            high: effect.estimate + reach,
         },
         adjusted: comparison.adjusted.is_some(),
         customers,
         margin,
         amount,
-        low: Money::from_f64(effect.low * weight).ok_or_else(too_large)?,
-        high: Money::from_f64(effect.high * weight).ok_or_else(too_large)?,
+        low: Money::from_f64(amount.to_f64() - reach * weight).ok_or_else(too_large)?,
+        high: Money::from_f64(amount.to_f64() + reach * weight).ok_or_else(too_large)?,
         se: effect.se * weight,
         grade: rounds.iter().map(|round| round.grade).max().unwrap_or(Grade::A),
         rounds,
     };
     Ok(Measured {
         increment,
-        lift,
-        df: effect.df.unwrap_or(f64::INFINITY),
+        df,
         weight,
         against_se: outcome.against_se.unwrap_or(0.0),
     })
@@ -104,8 +110,8 @@ fn money_metric<'c, 'l>(
     let of_arm = lift.metrics.iter().filter(|comparison| comparison.arm == arm);
     let money = of_arm.filter(|comparison| comparison.unit == Unit::Money);
     money
-        .filter_map(|comparison| Some((comparison, catalog.metric(&comparison.metric)?)))
-        .find(|(_, metric)| metric.numerator.is_none())
+        .filter(|comparison| !comparison.ratio)
+        .find_map(|comparison| Some((comparison, catalog.metric(&comparison.metric)?)))
         .ok_or_else(|| {
             let message = format!(
                 "experiment `{}` has no metric per customer with `unit: money`, so its lift is not money",
@@ -115,11 +121,32 @@ fn money_metric<'c, 'l>(
         })
 }
 
-/// The measured round and, where the catalog says so, those that recur.
-///
-/// Round k (from 0) has `customers * retained^k` effective customers, and its money is worth
-/// `(1 + discount_rate)^-(k * every in years)` today.
+/// The measured round and, where the catalog says so, those that recur, with the margin that they bring.
 fn rounds(catalog: &Catalog, initiative: &Initiative, customers: u64, margin_per_customer: f64) -> Option<Vec<Round>> {
+    let schedule = schedule(catalog, initiative, customers);
+    let round = |(k, scheduled): (usize, Scheduled)| {
+        let Scheduled { customers, retained, discount } = scheduled;
+        Some(Round {
+            customers,
+            retained,
+            discount,
+            amount: Money::from_f64(margin_per_customer * customers as f64 * retained * discount)?,
+            grade: if k == 0 { Grade::A } else { Grade::B },
+        })
+    };
+    schedule.into_iter().enumerate().map(round).collect()
+}
+
+/// A round of an initiative: whom it reaches, what is left of the effect, what its money is worth today.
+pub(crate) struct Scheduled {
+    pub(crate) customers: u64,
+    pub(crate) retained: f64,
+    pub(crate) discount: f64,
+}
+
+/// The measured round and those that recur. Of round k (from 0) `retained^k` of the effect is left, and its money is
+/// worth `(1 + discount_rate)^-(k * every in years)` today.
+pub(crate) fn schedule(catalog: &Catalog, initiative: &Initiative, customers: u64) -> Vec<Scheduled> {
     let times = initiative.recurs.as_ref().map_or(1, |recurs| recurs.times.max(1));
     let round = |k: u32| {
         let (customers, retained, years) = match initiative.recurs.as_ref().filter(|_| k > 0) {
@@ -131,13 +158,7 @@ fn rounds(catalog: &Catalog, initiative: &Initiative, customers: u64, margin_per
             ),
         };
         let discount = (1.0 + catalog.project().discount_rate).powf(-years);
-        Some(Round {
-            customers,
-            retained,
-            discount,
-            amount: Money::from_f64(margin_per_customer * customers as f64 * retained * discount)?,
-            grade: if k == 0 { Grade::A } else { Grade::B },
-        })
+        Scheduled { customers, retained, discount }
     };
     (0..times).map(round).collect()
 }

@@ -11,15 +11,15 @@ use stats::tail::student_t_critical;
 
 use crate::costs::costs;
 use crate::finding::{Estimate, Grade, InitiativeValue, LedgerFinding, Money, Payback, Total};
-use crate::increment::{Measured, increments};
+use crate::increment::{Measured, increments, shown};
 
 /// The level of the ledger's intervals.
-const CONFIDENCE: f64 = 0.95;
+pub(crate) const CONFIDENCE: f64 = 0.95;
 
 /// Values a project's initiatives by what their experiments measured.
 ///
 /// For each initiative `increment = lift x customers x margin`, `net = increment - cost`, `ROI = net / cost`. Costs
-/// are amounts paid, without error, so that the interval of ROI is that of the increment, moved and scaled. Amounts
+/// are amounts paid, without error (those of a month, of the whole time without discount), so that the interval of ROI is that of the increment, moved and scaled. Amounts
 /// are decimals to the cent, and every sum is the sum of the rows shown. An effect counts once, as measured, unless
 /// the catalog says that it recurs. The estimand is the margin that the treated customers brought in because of the
 /// initiative; `probability_positive` is that of a flat prior, the one-sided confidence that the increment exceeds
@@ -29,7 +29,7 @@ const CONFIDENCE: f64 = 0.95;
 /// reference arm, and their covariance `w_i w_j Var(reference mean)` is in its standard error.
 pub fn ledger(catalog: &Catalog, lifts: &[LiftFinding], provenance: Provenance) -> LedgerFinding {
     let mut rows = Vec::new();
-    let mut counted: Vec<Measured<'_>> = Vec::new();
+    let mut counted: Vec<Measured> = Vec::new();
     for initiative in catalog.initiatives() {
         let (row, measured) = value_of(catalog, initiative, lifts);
         if row.net.is_some() {
@@ -51,11 +51,11 @@ pub fn ledger(catalog: &Catalog, lifts: &[LiftFinding], provenance: Provenance) 
     }
 }
 
-fn value_of<'a>(
+fn value_of(
     catalog: &Catalog,
     initiative: &Initiative,
-    lifts: &'a [LiftFinding],
-) -> (InitiativeValue, Vec<Measured<'a>>) {
+    lifts: &[LiftFinding],
+) -> (InitiativeValue, Vec<Measured>) {
     let mut row = InitiativeValue {
         name: initiative.name.clone(),
         team: initiative.team.clone(),
@@ -86,14 +86,24 @@ fn value_of<'a>(
     (row, measured)
 }
 
-fn fill<'a>(
+/// Fills the row as far as the data support it; costs are counted even where the increment is refused.
+fn fill(
     row: &mut InitiativeValue,
     catalog: &Catalog,
     initiative: &Initiative,
-    lifts: &'a [LiftFinding],
-) -> Result<Vec<Measured<'a>>, Refusal> {
-    let measured = increments(catalog, initiative, lifts)?;
-    row.customers = measured.iter().map(|measured| measured.increment.customers).sum();
+    lifts: &[LiftFinding],
+) -> Result<Vec<Measured>, Refusal> {
+    let shown = shown(initiative, lifts);
+    row.customers = shown.iter().map(|shown| shown.arm.customers).sum();
+    let mut uncounted = None;
+    for cost in costs(catalog, initiative, &shown) {
+        match cost {
+            Ok(line) => row.costs.push(line),
+            Err(refusal) => uncounted = uncounted.or(Some(refusal)),
+        }
+    }
+    row.cost = Money(row.costs.iter().map(|line| line.amount.0).sum());
+    let measured = increments(catalog, initiative, &shown)?;
     row.increments = measured.iter().map(|measured| measured.increment.clone()).collect();
     let sum = Sum::of(&measured);
     row.increment = Some(sum.amount);
@@ -101,14 +111,16 @@ fn fill<'a>(
     row.increment_high = Money::from_f64(sum.high());
     row.increment_se = Some(sum.se);
     row.grade = row.increments.iter().map(|increment| increment.grade).max();
-    row.costs = costs(catalog, initiative, &measured)?;
-    row.cost = Money(row.costs.iter().map(|line| line.amount.0).sum());
+    if let Some(refusal) = uncounted {
+        return Err(refusal);
+    }
     row.net = Some(Money(sum.amount.0 - row.cost.0));
     row.roi = sum.roi(row.cost);
     row.probability_positive = Some(sum.probability_above(row.cost));
-    if let [only] = measured.as_slice() {
+    if let ([only], [shown]) = (measured.as_slice(), shown.as_slice()) {
         row.break_even_lift = (only.weight > 0.0).then(|| row.cost.to_f64() / only.weight);
-        row.payback = payback(initiative, only, row.cost.to_f64());
+        let days = shown.lift.period.map(|period| f64::from(period.days));
+        row.payback = days.map(|days| payback(initiative, only, days, row.cost.to_f64()));
     }
     Ok(measured)
 }
@@ -121,7 +133,7 @@ struct Sum {
 }
 
 impl Sum {
-    fn of(measured: &[Measured<'_>]) -> Self {
+    fn of(measured: &[Measured]) -> Self {
         let mut variance: f64 = measured.iter().map(|measured| measured.increment.se.powi(2)).sum();
         for (i, a) in measured.iter().enumerate() {
             for b in &measured[i + 1..] {
@@ -172,8 +184,7 @@ impl Sum {
 /// Counts the days until the margin added has paid for a cost that is spent on the first day.
 ///
 /// Within a round the margin comes evenly over the round's days.
-fn payback(initiative: &Initiative, measured: &Measured<'_>, cost: f64) -> Option<Payback> {
-    let first_days = f64::from(measured.lift.period?.days);
+fn payback(initiative: &Initiative, measured: &Measured, first_days: f64, cost: f64) -> Payback {
     let later_days =
         initiative.recurs.as_ref().map_or(0.0, |recurs| recurs.every.nominal_seconds() as f64 / 86_400.0);
     let rounds = &measured.increment.rounds;
@@ -193,15 +204,15 @@ fn payback(initiative: &Initiative, measured: &Measured<'_>, cost: f64) -> Optio
         None
     };
     let lift = measured.increment.lift;
-    Some(Payback {
+    Payback {
         days: days_at(lift.estimate),
         earliest_days: days_at(lift.high),
         latest_days: days_at(lift.low),
         of_days: first_days + later_days * (rounds.len() as f64 - 1.0),
-    })
+    }
 }
 
-fn total(rows: &[InitiativeValue], counted: &[Measured<'_>]) -> Option<Total> {
+fn total(rows: &[InitiativeValue], counted: &[Measured]) -> Option<Total> {
     if counted.is_empty() {
         return None;
     }
@@ -222,7 +233,7 @@ fn total(rows: &[InitiativeValue], counted: &[Measured<'_>]) -> Option<Total> {
 }
 
 /// How much of the money, gains and losses alike, rests on which grade.
-fn by_grade(counted: &[Measured<'_>]) -> Vec<(Grade, f64)> {
+fn by_grade(counted: &[Measured]) -> Vec<(Grade, f64)> {
     let mut amounts: BTreeMap<Grade, Decimal> = BTreeMap::new();
     for round in counted.iter().flat_map(|measured| &measured.increment.rounds) {
         *amounts.entry(round.grade).or_default() += round.amount.0.abs();
@@ -234,7 +245,7 @@ fn by_grade(counted: &[Measured<'_>]) -> Vec<(Grade, f64)> {
     amounts.into_iter().filter_map(|(grade, amount)| Some((grade, (amount / all).to_f64()?))).collect()
 }
 
-fn caveats(rows: &[InitiativeValue], counted: &[Measured<'_>], refused: u64) -> Vec<String> {
+fn caveats(rows: &[InitiativeValue], counted: &[Measured], refused: u64) -> Vec<String> {
     let mut caveats = Vec::new();
     if refused > 0 {
         caveats.push(format!("{refused} of {} initiatives have no number and are not in the total", rows.len()));

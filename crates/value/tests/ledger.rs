@@ -67,6 +67,7 @@ fn finding(arms: &[(&str, f64, f64, u64)]) -> LiftFinding {
         against: "none".to_owned(),
         primary: true,
         unit: Unit::Money,
+        ratio: false,
         better: Better::Increase,
         n: Pair { arm: customers, against: 1000 },
         missing: Pair { arm: 0, against: 0 },
@@ -194,6 +195,8 @@ fn what_cannot_be_supported_is_refused_and_left_out_of_the_total() {
     let found = ledger(&catalog, &[lift.clone()], provenance());
     assert_eq!(found.initiatives[0].refusal.as_ref().unwrap().message, "one customer");
     assert_eq!((found.initiatives[0].net, found.refused), (None, 1));
+    // What it costs is known all the same.
+    assert_eq!(found.initiatives[0].cost, money("520.00"));
     assert_eq!(found.total.unwrap().increment, found.initiatives[1].increment.unwrap());
 
     lift.refusal = Some(Refusal::new(Reason::SampleRatioMismatch, "sizes"));

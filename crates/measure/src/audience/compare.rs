@@ -1,8 +1,8 @@
 //! From moments of two arms to a comparison of a metric.
 
-use catalog::{Better, Metric, Unit};
+use catalog::{Better, Unit};
 use stats::moments::Moments;
-use stats::{AdjustedLift, ArmMoments, Counts, Lift, RatioSample, Sample, Unestimable};
+use stats::{AdjustedLift, ArmMoments, Counts, Lift, RatioMoments, RatioSample, Sample, Unestimable};
 
 use super::finding::{Adjusted, Comparison, Covariate, Estimate, Outcome, Pair, Relative, Verdict};
 use super::plan::{Compared, MadeOf, Plan};
@@ -33,11 +33,9 @@ pub(crate) fn compare(
     };
     let effect = effect(compared, moments, alpha);
     let may_adjust = layout.filter(|_| !plan.covariates.is_empty());
-    let adjusted = match (&effect, compared.made_of, may_adjust) {
+    let adjusted = match (&effect, may_adjust) {
         // A small count is left to its exact test.
-        (Ok(lift), MadeOf::Value(place), Some(layout)) if lift.method == stats::Method::Welch => {
-            adjust(plan, layout, metric, place, moments)
-        }
+        (Ok(lift), Some(layout)) if lift.method != stats::Method::Score => adjust(plan, layout, compared, moments),
         _ => None,
     };
     let outcome = match effect {
@@ -51,6 +49,7 @@ pub(crate) fn compare(
         against: arms[plan.reference].name.clone(),
         primary: metric.name == plan.experiment.metrics.primary,
         unit: metric.unit,
+        ratio: matches!(compared.made_of, MadeOf::Ratio { .. }),
         better: metric.better,
         n: Pair {
             arm: moments.arm.rows(),
@@ -79,14 +78,7 @@ fn effect(compared: &Compared<'_>, moments: Pair<&Moments>, alpha: f64) -> Resul
         }
         MadeOf::Value(place) => stats::lift_of_means(&sample(moments.arm, place), &sample(moments.against, place), alpha),
         MadeOf::Ratio { numerator, denominator } => {
-            let ratio = |moments: &Moments| RatioSample {
-                n: moments.rows(),
-                numerator_mean: moments.mean(numerator),
-                denominator_mean: moments.mean(denominator),
-                numerator_variance: moments.variance(numerator),
-                denominator_variance: moments.variance(denominator),
-                covariance: moments.covariance(numerator, denominator).unwrap_or(f64::NAN),
-            };
+            let ratio = |moments| ratio_sample(moments, numerator, denominator);
             stats::lift_of_ratios(&ratio(moments.arm), &ratio(moments.against), alpha)
         }
     };
@@ -102,6 +94,17 @@ fn sample(moments: &Moments, place: usize) -> Sample {
         n: moments.rows(),
         mean: moments.mean(place),
         variance: moments.variance(place),
+    }
+}
+
+fn ratio_sample(moments: &Moments, numerator: usize, denominator: usize) -> RatioSample {
+    RatioSample {
+        n: moments.rows(),
+        numerator_mean: moments.mean(numerator),
+        denominator_mean: moments.mean(denominator),
+        numerator_variance: moments.variance(numerator),
+        denominator_variance: moments.variance(denominator),
+        covariance: moments.covariance(numerator, denominator).unwrap_or(f64::NAN),
     }
 }
 
@@ -164,13 +167,8 @@ fn cut(plan: &Plan<'_>, layout: &Layout, made_of: MadeOf, moments: Pair<&Moments
 /// The effect with covariates taken into account; none where none of them can be used.
 ///
 /// A missing covariate counts as zero beside a column that says so, which is the same as any other filling.
-fn adjust(
-    plan: &Plan<'_>,
-    layout: &Layout,
-    metric: &Metric,
-    place: usize,
-    moments: Pair<&Moments>,
-) -> Option<Adjusted> {
+fn adjust(plan: &Plan<'_>, layout: &Layout, compared: &Compared<'_>, moments: Pair<&Moments>) -> Option<Adjusted> {
+    let metric = compared.metric;
     let known: Vec<usize> =
         (0..plan.covariates.len()).filter(|&covariate| plan.covariates[covariate].is_for(metric)).collect();
     let is_missing = |covariate: &&usize| {
@@ -179,11 +177,17 @@ fn adjust(
     };
     let mut columns: Vec<usize> = known.iter().map(|&covariate| layout.covariate(covariate)).collect();
     columns.extend(known.iter().filter(is_missing).map(|&covariate| layout.covariate_missing(covariate)));
-    let lift = stats::adjusted_lift(
-        &arm_moments(moments.arm, place, &columns)?,
-        &arm_moments(moments.against, place, &columns)?,
-        plan.experiment.alpha,
-    )
+    let alpha = plan.experiment.alpha;
+    let lift = match compared.made_of {
+        MadeOf::Value(place) => {
+            let of = |moments| arm_moments(moments, place, &columns);
+            stats::adjusted_lift(&of(moments.arm)?, &of(moments.against)?, alpha)
+        }
+        MadeOf::Ratio { numerator, denominator } => {
+            let of = |moments| ratio_moments(moments, numerator, denominator, &columns);
+            stats::adjusted_ratio_lift(&of(moments.arm)?, &of(moments.against)?, alpha)
+        }
+    }
     .ok()
     .filter(|lift| !lift.kept.is_empty())?;
     let covariates = known.iter().enumerate().map(|(number, &covariate)| Covariate {
@@ -208,21 +212,33 @@ fn adjusted(lift: &AdjustedLift, covariates: Vec<Covariate>) -> Adjusted {
 }
 
 fn arm_moments(moments: &Moments, place: usize, columns: &[usize]) -> Option<ArmMoments> {
-    let outcome_covariances: Option<Vec<f64>> =
-        columns.iter().map(|&column| moments.covariance(place, column)).collect();
-    let covariate_covariances: Option<Vec<f64>> = columns
-        .iter()
-        .flat_map(|&i| columns.iter().map(move |&j| (i, j)))
-        .map(|(i, j)| moments.covariance(i, j))
-        .collect();
     Some(ArmMoments {
         n: moments.rows(),
         mean: moments.mean(place),
         variance: moments.variance(place),
         covariate_means: columns.iter().map(|&column| moments.mean(column)).collect(),
-        outcome_covariances: outcome_covariances?,
-        covariate_covariances: covariate_covariances?,
+        outcome_covariances: covariances(moments, place, columns)?,
+        covariate_covariances: among(moments, columns)?,
     })
+}
+
+fn ratio_moments(moments: &Moments, numerator: usize, denominator: usize, columns: &[usize]) -> Option<RatioMoments> {
+    Some(RatioMoments {
+        ratio: ratio_sample(moments, numerator, denominator),
+        covariate_means: columns.iter().map(|&column| moments.mean(column)).collect(),
+        numerator_covariances: covariances(moments, numerator, columns)?,
+        denominator_covariances: covariances(moments, denominator, columns)?,
+        covariate_covariances: among(moments, columns)?,
+    })
+}
+
+fn covariances(moments: &Moments, place: usize, columns: &[usize]) -> Option<Vec<f64>> {
+    columns.iter().map(|&column| moments.covariance(place, column)).collect()
+}
+
+/// The covariance matrix of some columns, row after row.
+fn among(moments: &Moments, columns: &[usize]) -> Option<Vec<f64>> {
+    columns.iter().map(|&column| covariances(moments, column, columns)).collect::<Option<Vec<_>>>().map(|rows| rows.concat())
 }
 
 fn mean_se(made_of: MadeOf, moments: &Moments) -> Option<f64> {

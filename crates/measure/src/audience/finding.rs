@@ -115,6 +115,8 @@ pub struct Comparison {
     pub against: String,
     pub primary: bool,
     pub unit: Unit,
+    /// Whether it is a ratio of two sums over customers, rather than a mean per customer.
+    pub ratio: bool,
     /// Which direction is good.
     pub better: Better,
     /// Customers with a value.
@@ -134,6 +136,16 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// Takes back what it says of an effect, and says why. What was counted stays.
+    pub(crate) fn refuse(&mut self, refusal: &Refusal) {
+        self.outcome = Outcome {
+            refusal: Some(refusal.clone()),
+            ..Outcome::default()
+        };
+        self.adjusted = None;
+        self.verdict = None;
+    }
+
     /// The absolute effect that decides: the adjusted one where there is one.
     pub fn decisive(&self) -> Option<&Outcome> {
         match &self.adjusted {

@@ -47,11 +47,16 @@ pub fn lift(catalog: &Catalog, lake: &mut Lake, experiment: &Experiment) -> Resu
     let weights = expected_shares(experiment);
     let arms = arms(&plan, &tally, &weights).map_err(summary_failed)?;
     let customers = customers(&plan, &tally, lake)?;
-    let metrics = overall(&plan, &layout, &tally).map_err(summary_failed)?;
-    let segments = segments(&plan, &tally).map_err(summary_failed)?;
+    let mut metrics = overall(&plan, &layout, &tally).map_err(summary_failed)?;
+    let mut segments = segments(&plan, &tally).map_err(summary_failed)?;
     let counts: Vec<u64> = arms.iter().map(|arm| arm.customers).collect();
     let ratio = sample_ratio(&counts, &weights).ok();
     let checks = checks(&plan, ratio.as_ref(), &customers, &arms, &metrics);
+    let refusal = refusal(ratio.as_ref());
+    if let Some(refusal) = &refusal {
+        let by_segment = segments.iter_mut().flat_map(|segment| &mut segment.values).flat_map(|value| &mut value.metrics);
+        metrics.iter_mut().chain(by_segment).for_each(|comparison| comparison.refuse(refusal));
+    }
     Ok(LiftFinding {
         format: LiftFinding::FORMAT.to_owned(),
         experiment: experiment.name.clone(),
@@ -65,7 +70,7 @@ pub fn lift(catalog: &Catalog, lake: &mut Lake, experiment: &Experiment) -> Resu
         metrics,
         segments,
         checks,
-        refusal: refusal(ratio.as_ref()),
+        refusal,
         provenance: Provenance::of(catalog, lake)?,
     })
 }

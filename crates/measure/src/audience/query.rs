@@ -355,8 +355,8 @@ impl<'a> Writer<'_, 'a> {
         let taken: String = attributes.iter().map(|name| format!(", head.{name} AS {name}")).collect();
         let (arm, started, no_time) = if self.timed() {
             (
-                format!("CAST({first} % 256 AS UTINYINT)"),
-                format!(", make_timestamp({first} // 256) AS started"),
+                format!("CAST({} AS UTINYINT)", low_byte(&first)),
+                format!(", make_timestamp(({first} - {}) // 256) AS started", low_byte(&first)),
                 format!(" WHEN {first} IS NULL THEN {}", status::NO_TIME),
             )
         } else {
@@ -493,6 +493,11 @@ impl<'a> Writer<'_, 'a> {
         }
         name.to_owned()
     }
+}
+
+/// The last 8 bits of an integer, of a negative one too.
+fn low_byte(number: &str) -> String {
+    format!("(({number} % 256 + 256) % 256)")
 }
 
 fn require_column(columns: &[Column], place: String, table: &str, column: &str) -> Result<(), MeasureError> {

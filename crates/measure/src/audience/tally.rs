@@ -51,7 +51,7 @@ impl Layout {
         let covariate = |i: usize| i.checked_sub(first_covariate).map(|i| i % covariates);
         let adjusts = |covariate: usize, value: usize| {
             plan.metrics.iter().any(|compared| {
-                compared.made_of == MadeOf::Value(value) && plan.covariates[covariate].is_for(compared.metric)
+                compared.made_of.bits() & 1 << value != 0 && plan.covariates[covariate].is_for(compared.metric)
             })
         };
         let meet = |a: usize, b: usize| (0..values).any(|value| adjusts(a, value) && adjusts(b, value));
