@@ -113,7 +113,10 @@ impl<'s> Walker<'s> {
             return self.choice(&sets.concat(), node, title);
         }
         // Of several mappings, the one that knows most of the keys is meant; the first of equals.
-        let fitting = branches.iter().rev().filter(|branch| type_fits(branch, node));
+        let fitting = branches
+            .iter()
+            .rev()
+            .filter(|branch| type_fits(branch, node));
         let Some(branch) = fitting.max_by_key(|branch| known_keys(branch, node)) else {
             self.wrong_type(branches, node, title);
             return Json::Null;

@@ -18,8 +18,10 @@ mod source;
 mod spill;
 pub mod sql;
 mod typing;
+mod visit;
 
 pub use engine::{Engine, EngineOptions};
+pub use visit::{Chunk, Fixed, Nulls, Texts, WrongColumn};
 pub use error::LakeError;
 pub use import::{Imported, ImportedFile, Outcome, import};
 pub use lake::{Column, Lake, Snapshot, SourceContent, SourceVersion};

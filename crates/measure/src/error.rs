@@ -1,4 +1,4 @@
-use lake::LakeError;
+use lake::{LakeError, WrongColumn};
 use stats::moments::MomentsError;
 
 /// Why a measurement could not be made at all.
@@ -33,10 +33,20 @@ pub enum MeasureError {
 }
 
 fn suggestion(meant: &Option<String>) -> String {
-    meant.as_ref().map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default()
+    meant
+        .as_ref()
+        .map(|meant| format!("; did you mean `{meant}`?"))
+        .unwrap_or_default()
 }
 
 impl MeasureError {
+    pub(crate) fn summary_of_columns(experiment: &str, error: &WrongColumn) -> Self {
+        Self::Unusable {
+            place: format!("experiment `{experiment}`"),
+            message: error.to_string(),
+        }
+    }
+
     pub(crate) fn summary(experiment: &str, columns: &[String], error: &MomentsError) -> Self {
         let column = match error {
             MomentsError::NotFinite { column } => columns.get(*column).cloned().unwrap_or_default(),

@@ -48,29 +48,45 @@ fn comparison<'f>(finding: &'f LiftFinding, metric: &str) -> &'f Comparison {
 }
 
 fn assert_close(found: f64, expected: f64, tolerance: f64) {
-    assert!((found - expected).abs() <= tolerance * expected.abs().max(1.0), "{found} is not {expected}");
+    assert!(
+        (found - expected).abs() <= tolerance * expected.abs().max(1.0),
+        "{found} is not {expected}"
+    );
 }
 
 /// Customers of one arm in a table `id,arm,spend`.
 fn rows(arm: &str, first: usize, spends: &[f64]) -> String {
-    spends.iter().enumerate().map(|(i, spend)| format!("{},{arm},{spend}\n", first + i)).collect()
+    spends
+        .iter()
+        .enumerate()
+        .map(|(i, spend)| format!("{},{arm},{spend}\n", first + i))
+        .collect()
 }
 
 #[test]
 fn one_table_gives_the_welch_test_of_its_columns() {
     let a = rows("a", 0, &[0.0, 10.0, 0.0, 30.0, 5.0, 0.0, 12.0, 0.0]);
     let b = rows("b", 100, &[20.0, 0.0, 40.0, 15.0, 0.0, 33.0]);
-    let finding =
-        Project::new().file("customers.csv", &format!("id,arm,spend\n{a}{b}")).measure(ONE_TABLE).unwrap();
+    let finding = Project::new()
+        .file("customers.csv", &format!("id,arm,spend\n{a}{b}"))
+        .measure(ONE_TABLE)
+        .unwrap();
     let spend = comparison(&finding, "spend");
     assert_eq!((spend.n.arm, spend.n.against), (6, 8));
     let effect = spend.outcome.absolute.unwrap();
     // scipy.stats.ttest_ind(b, a, equal_var=False)
     assert_close(effect.estimate, 18.0 - 7.125, 1e-14);
-    assert_close(spend.outcome.p_value.unwrap(), 0.195_893_732_166_321_4, 1e-10);
+    assert_close(
+        spend.outcome.p_value.unwrap(),
+        0.195_893_732_166_321_4,
+        1e-10,
+    );
     let bought = comparison(&finding, "bought");
     assert_eq!(bought.mean.map(|mean| mean.arm), Some(4.0 / 6.0));
-    assert_eq!(bought.outcome.method.as_deref(), Some("unconditional score test of two shares"));
+    assert_eq!(
+        bought.outcome.method.as_deref(),
+        Some("unconditional score test of two shares")
+    );
 }
 
 #[test]
@@ -94,7 +110,9 @@ fn a_window_counts_from_the_first_assignment() {
 5,2024-01-07 23:59:59,7.5
 9,2024-01-02 00:00:00,1000
 ";
-    let project = Project::new().file("assignments.csv", assignments).file("orders.csv", orders);
+    let project = Project::new()
+        .file("assignments.csv", assignments)
+        .file("orders.csv", orders);
     let finding = project.measure(TWO_TABLES).unwrap();
     let revenue = comparison(&finding, "revenue").mean.unwrap();
     assert_close(revenue.against, 14.0 / 3.0, 1e-15);
@@ -118,18 +136,34 @@ fn customers_in_several_arms_count_in_their_first() {
     // 0 and 2 come to the other arm later, 4 is on record twice.
     assignments.push_str("0,b,2024-01-05\n2,b,2024-01-05\n4,a,2024-01-01\n");
     let orders = "who,at,amount\n0,2024-01-06,100\n1,2024-01-02,10\n";
-    let project = Project::new().file("assignments.csv", &assignments).file("orders.csv", orders);
+    let project = Project::new()
+        .file("assignments.csv", &assignments)
+        .file("orders.csv", orders);
     let first = project.measure(TWO_TABLES).unwrap();
     assert_eq!(first.customers.counted, 50);
     assert_eq!(first.customers.several_arms, 2);
     assert_eq!(first.customers.repeated_rows, 3);
-    assert_close(comparison(&first, "revenue").mean.unwrap().against, 4.0, 1e-15);
+    assert_close(
+        comparison(&first, "revenue").mean.unwrap().against,
+        4.0,
+        1e-15,
+    );
 
-    let excluded = project.measure(&format!("{TWO_TABLES}several_arms: exclude\n")).unwrap();
+    let excluded = project
+        .measure(&format!("{TWO_TABLES}several_arms: exclude\n"))
+        .unwrap();
     assert_eq!(excluded.customers.counted, 48);
     assert_eq!(excluded.customers.not_counted[0].number, 2);
-    assert_close(comparison(&excluded, "revenue").mean.unwrap().against, 0.0, 1e-15);
-    let check = excluded.checks.iter().find(|check| check.check == CheckKind::SeveralArms).unwrap();
+    assert_close(
+        comparison(&excluded, "revenue").mean.unwrap().against,
+        0.0,
+        1e-15,
+    );
+    let check = excluded
+        .checks
+        .iter()
+        .find(|check| check.check == CheckKind::SeveralArms)
+        .unwrap();
     assert_eq!(check.severity, Severity::Warning);
 }
 
@@ -141,13 +175,20 @@ fn exclusion_from_uneven_arms_is_called_a_bias() {
         assignments.push_str(&format!("{id},{arm},2024-01-01\n"));
     }
     assignments.push_str("0,b,2024-01-05\n");
-    let documents = TWO_TABLES.replace("role: generic", "role: generic, share: 0.1").replace(
-        "role: personalized",
-        "role: personalized, share: 0.9",
-    );
-    let project = Project::new().file("assignments.csv", &assignments).file("orders.csv", "who,at,amount\n1,2024-01-02,3\n");
-    let finding = project.measure(&format!("{documents}several_arms: exclude\n")).unwrap();
-    let check = finding.checks.iter().find(|check| check.check == CheckKind::SeveralArms).unwrap();
+    let documents = TWO_TABLES
+        .replace("role: generic", "role: generic, share: 0.1")
+        .replace("role: personalized", "role: personalized, share: 0.9");
+    let project = Project::new()
+        .file("assignments.csv", &assignments)
+        .file("orders.csv", "who,at,amount\n1,2024-01-02,3\n");
+    let finding = project
+        .measure(&format!("{documents}several_arms: exclude\n"))
+        .unwrap();
+    let check = finding
+        .checks
+        .iter()
+        .find(|check| check.check == CheckKind::SeveralArms)
+        .unwrap();
     assert!(check.message.contains("bias"), "{}", check.message);
 }
 
@@ -156,7 +197,8 @@ fn only_exposed_customers_count_where_exposure_is_declared() {
     let assignments = "id,arm,at\n1,a,2024-01-01\n2,a,2024-01-01\n3,b,2024-01-01\n4,b,2024-01-01\n5,b,2024-01-01\n6,a,2024-01-01\n";
     // 6 was exposed only before its assignment.
     let exposures = "who,at\n1,2024-01-03\n2,2024-01-04\n3,2024-01-05\n3,2024-01-20\n4,2024-01-05\n6,2023-12-31\n";
-    let orders = "who,at,amount\n1,2024-01-02,50\n1,2024-01-03,8\n3,2024-01-11,6\n5,2024-01-02,70\n";
+    let orders =
+        "who,at,amount\n1,2024-01-02,50\n1,2024-01-03,8\n3,2024-01-11,6\n5,2024-01-02,70\n";
     let documents = TWO_TABLES.replace(
         "arms: [",
         "exposure: { source: exposures, customer: who, time: at }\narms: [",
@@ -177,8 +219,15 @@ fn only_exposed_customers_count_where_exposure_is_declared() {
 #[test]
 fn an_experiment_whose_arms_have_the_wrong_sizes_is_refused() {
     let many: Vec<f64> = (0..600).map(|i| f64::from(i % 7)).collect();
-    let data = format!("id,arm,spend\n{}{}", rows("a", 0, &many[..300]), rows("b", 1000, &many[..450]));
-    let finding = Project::new().file("customers.csv", &data).measure(ONE_TABLE).unwrap();
+    let data = format!(
+        "id,arm,spend\n{}{}",
+        rows("a", 0, &many[..300]),
+        rows("b", 1000, &many[..450])
+    );
+    let finding = Project::new()
+        .file("customers.csv", &data)
+        .measure(ONE_TABLE)
+        .unwrap();
     assert_eq!(finding.refusal.unwrap().reason, Reason::SampleRatioMismatch);
     assert_eq!(finding.checks[0].severity, Severity::Stop);
     assert!(finding.checks[0].p_value.unwrap() < 1e-6);
@@ -190,13 +239,27 @@ fn missing_values_are_left_out_counted_and_tested() {
     for id in 0..400 {
         let arm = if id % 2 == 0 { "a" } else { "b" };
         // Arm b misses every fourth value, arm a none.
-        let spend = if id % 8 == 1 { String::new() } else { format!("{}", id % 10) };
+        let spend = if id % 8 == 1 {
+            String::new()
+        } else {
+            format!("{}", id % 10)
+        };
         data.push_str(&format!("{id},{arm},{spend}\n"));
     }
-    let finding = Project::new().file("customers.csv", &data).measure(ONE_TABLE).unwrap();
+    let finding = Project::new()
+        .file("customers.csv", &data)
+        .measure(ONE_TABLE)
+        .unwrap();
     let spend = comparison(&finding, "spend");
-    assert_eq!((spend.n.arm, spend.missing.arm, spend.missing.against), (150, 50, 0));
-    let check = finding.checks.iter().find(|check| check.check == CheckKind::MissingValues).unwrap();
+    assert_eq!(
+        (spend.n.arm, spend.missing.arm, spend.missing.against),
+        (150, 50, 0)
+    );
+    let check = finding
+        .checks
+        .iter()
+        .find(|check| check.check == CheckKind::MissingValues)
+        .unwrap();
     assert_eq!(check.severity, Severity::Warning);
     assert!(check.p_value.unwrap() < 1e-9);
 }
@@ -206,12 +269,19 @@ fn a_covariate_may_be_for_some_metrics_only() {
     let mut data = "id,arm,before,spend\n".to_owned();
     for id in 0..200 {
         let (arm, before) = (["a", "b"][id % 2], (id * 7 % 23) as f64);
-        let spend = if id % 3 == 0 { 0.0 } else { before + (id * 5 % 11) as f64 };
+        let spend = if id % 3 == 0 {
+            0.0
+        } else {
+            before + (id * 5 % 11) as f64
+        };
         data.push_str(&format!("{id},{arm},{before},{spend}\n"));
     }
     let measure = |covariates: &str| {
         let documents = format!("{ONE_TABLE}covariates: [{covariates}]\n");
-        Project::new().file("customers.csv", &data).measure(&documents).unwrap()
+        Project::new()
+            .file("customers.csv", &data)
+            .measure(&documents)
+            .unwrap()
     };
     let of_all = measure("before");
     let of_one = measure("{ column: before, metrics: [spend] }");
@@ -222,8 +292,15 @@ fn a_covariate_may_be_for_some_metrics_only() {
 
 #[test]
 fn values_in_no_declared_arm_are_counted_and_named() {
-    let data = format!("id,arm,spend\n{}{}7,c,5\n8,,5\n", rows("a", 10, &[1.0, 2.0, 3.0]), rows("b", 20, &[1.0, 2.0, 4.0]));
-    let finding = Project::new().file("customers.csv", &data).measure(ONE_TABLE).unwrap();
+    let data = format!(
+        "id,arm,spend\n{}{}7,c,5\n8,,5\n",
+        rows("a", 10, &[1.0, 2.0, 3.0]),
+        rows("b", 20, &[1.0, 2.0, 4.0])
+    );
+    let finding = Project::new()
+        .file("customers.csv", &data)
+        .measure(ONE_TABLE)
+        .unwrap();
     assert_eq!(finding.customers.counted, 6);
     let left = &finding.customers.not_counted[0];
     assert_eq!(left.number, 2);
@@ -232,11 +309,21 @@ fn values_in_no_declared_arm_are_counted_and_named() {
 
 #[test]
 fn small_and_constant_arms_are_refused_with_a_reason() {
-    let data = format!("id,arm,spend\n{}{}", rows("a", 0, &[1.0, 2.0, 3.0]), rows("b", 9, &[4.0]));
-    let finding = Project::new().file("customers.csv", &data).measure(ONE_TABLE).unwrap();
+    let data = format!(
+        "id,arm,spend\n{}{}",
+        rows("a", 0, &[1.0, 2.0, 3.0]),
+        rows("b", 9, &[4.0])
+    );
+    let finding = Project::new()
+        .file("customers.csv", &data)
+        .measure(ONE_TABLE)
+        .unwrap();
     let spend = comparison(&finding, "spend");
     assert!(spend.outcome.absolute.is_none());
-    assert_eq!(spend.outcome.refusal.as_ref().unwrap().reason, Reason::TooLittleData);
+    assert_eq!(
+        spend.outcome.refusal.as_ref().unwrap().reason,
+        Reason::TooLittleData
+    );
     // A share of one customer still has an answer.
     assert!(comparison(&finding, "bought").outcome.absolute.is_some());
 }
@@ -244,25 +331,57 @@ fn small_and_constant_arms_are_refused_with_a_reason() {
 #[test]
 fn a_share_with_other_values_is_refused() {
     let documents = ONE_TABLE.replace("value: spend > 0", "value: spend");
-    let data = format!("id,arm,spend\n{}{}", rows("a", 0, &[1.0, 2.0, 0.0]), rows("b", 9, &[0.0, 1.0, 1.0]));
-    let finding = Project::new().file("customers.csv", &data).measure(&documents).unwrap();
-    assert_eq!(comparison(&finding, "bought").outcome.refusal.as_ref().unwrap().reason, Reason::UnfitData);
+    let data = format!(
+        "id,arm,spend\n{}{}",
+        rows("a", 0, &[1.0, 2.0, 0.0]),
+        rows("b", 9, &[0.0, 1.0, 1.0])
+    );
+    let finding = Project::new()
+        .file("customers.csv", &data)
+        .measure(&documents)
+        .unwrap();
+    assert_eq!(
+        comparison(&finding, "bought")
+            .outcome
+            .refusal
+            .as_ref()
+            .unwrap()
+            .reason,
+        Reason::UnfitData
+    );
 }
 
 #[test]
 fn a_relative_lift_over_nothing_is_not_estimable() {
-    let data = format!("id,arm,spend\n{}{}", rows("a", 0, &[0.0, 0.0, 0.0, 0.0]), rows("b", 9, &[4.0, 0.0, 6.0, 5.0]));
-    let finding = Project::new().file("customers.csv", &data).measure(ONE_TABLE).unwrap();
+    let data = format!(
+        "id,arm,spend\n{}{}",
+        rows("a", 0, &[0.0, 0.0, 0.0, 0.0]),
+        rows("b", 9, &[4.0, 0.0, 6.0, 5.0])
+    );
+    let finding = Project::new()
+        .file("customers.csv", &data)
+        .measure(ONE_TABLE)
+        .unwrap();
     let spend = comparison(&finding, "spend");
     assert_close(spend.outcome.absolute.unwrap().estimate, 3.75, 1e-15);
-    assert!(matches!(spend.outcome.relative, Some(Relative::NotEstimable { .. })));
+    assert!(matches!(
+        spend.outcome.relative,
+        Some(Relative::NotEstimable { .. })
+    ));
 }
 
 #[test]
 fn caps_bound_values_and_show_what_they_cut() {
     let documents = ONE_TABLE.replace("unit: money }", "unit: money, cap: { upper: 10 } }");
-    let data = format!("id,arm,spend\n{}{}", rows("a", 0, &[0.0, 25.0, 5.0]), rows("b", 9, &[4.0, 11.5, 6.0]));
-    let finding = Project::new().file("customers.csv", &data).measure(&documents).unwrap();
+    let data = format!(
+        "id,arm,spend\n{}{}",
+        rows("a", 0, &[0.0, 25.0, 5.0]),
+        rows("b", 9, &[4.0, 11.5, 6.0])
+    );
+    let finding = Project::new()
+        .file("customers.csv", &data)
+        .measure(&documents)
+        .unwrap();
     let spend = comparison(&finding, "spend");
     assert_close(spend.mean.unwrap().against, 5.0, 1e-15);
     let cut = spend.cut.unwrap();
@@ -271,14 +390,26 @@ fn caps_bound_values_and_show_what_they_cut() {
 
 #[test]
 fn wrong_columns_and_types_name_their_place() {
-    let data = format!("id,arm,spend\n{}{}", rows("a", 0, &[1.0, 2.0]), rows("b", 9, &[4.0, 3.0]));
+    let data = format!(
+        "id,arm,spend\n{}{}",
+        rows("a", 0, &[1.0, 2.0]),
+        rows("b", 9, &[4.0, 3.0])
+    );
     let project = Project::new().file("customers.csv", &data);
-    let error = project.measure(&ONE_TABLE.replace("arm: arm", "arm: amr")).unwrap_err();
-    let MeasureError::UnknownColumn { column, meant, .. } = &error else { panic!("{error}") };
+    let error = project
+        .measure(&ONE_TABLE.replace("arm: arm", "arm: amr"))
+        .unwrap_err();
+    let MeasureError::UnknownColumn { column, meant, .. } = &error else {
+        panic!("{error}")
+    };
     assert_eq!((column.as_str(), meant.as_deref()), ("amr", Some("arm")));
-    let error = project.measure(&ONE_TABLE.replace("value: spend, ", "value: arm, ")).unwrap_err();
+    let error = project
+        .measure(&ONE_TABLE.replace("value: spend, ", "value: arm, "))
+        .unwrap_err();
     assert!(error.to_string().contains("metric `spend`"), "{error}");
-    let error = project.measure(&ONE_TABLE.replace("value: spend, ", "value: spent, ")).unwrap_err();
+    let error = project
+        .measure(&ONE_TABLE.replace("value: spend, ", "value: spent, "))
+        .unwrap_err();
     assert!(error.to_string().contains("spent"), "{error}");
 }
 
@@ -286,19 +417,36 @@ fn wrong_columns_and_types_name_their_place() {
 #[test]
 fn threads_and_shapes_change_nothing() {
     let mut wide = "id,arm,at,segment,before,spend\n".to_owned();
-    let (mut assignments, mut orders) = ("id,arm,at,segment,before\n".to_owned(), "who,at,amount\n".to_owned());
+    let (mut assignments, mut orders) = (
+        "id,arm,at,segment,before\n".to_owned(),
+        "who,at,amount\n".to_owned(),
+    );
     let mut state = 7_u64;
     let mut random = move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         state >> 33
     };
     for id in 0..20_000 {
         let arm = if random() % 2 == 0 { "a" } else { "b" };
         let segment = ["north", "south", ""][(random() % 3) as usize];
-        let before = if random() % 20 == 0 { String::new() } else { format!("{:.2}", random() as f64 / 1e8) };
-        let amounts: Vec<f64> = (0..random() % 4).map(|_| (random() % 100_000) as f64 / 100.0).collect();
-        let total: i64 = amounts.iter().map(|amount| (amount * 100.0).round() as i64).sum();
-        wide.push_str(&format!("{id},{arm},2024-01-01,{segment},{before},{}\n", total as f64 / 100.0));
+        let before = if random() % 20 == 0 {
+            String::new()
+        } else {
+            format!("{:.2}", random() as f64 / 1e8)
+        };
+        let amounts: Vec<f64> = (0..random() % 4)
+            .map(|_| (random() % 100_000) as f64 / 100.0)
+            .collect();
+        let total: i64 = amounts
+            .iter()
+            .map(|amount| (amount * 100.0).round() as i64)
+            .sum();
+        wide.push_str(&format!(
+            "{id},{arm},2024-01-01,{segment},{before},{}\n",
+            total as f64 / 100.0
+        ));
         assignments.push_str(&format!("{id},{arm},2024-01-01,{segment},{before}\n"));
         for amount in amounts {
             orders.push_str(&format!("{id},2024-01-02,{amount}\n"));
@@ -316,15 +464,26 @@ fn threads_and_shapes_change_nothing() {
     let one_table = format!("{ONE_TABLE}{with_known}");
     let two_tables = format!(
         "{}{with_known}",
-        TWO_TABLES.replace("primary: revenue, secondary: [orders, basket]", "primary: revenue, secondary: [orders]")
+        TWO_TABLES.replace(
+            "primary: revenue, secondary: [orders, basket]",
+            "primary: revenue, secondary: [orders]"
+        )
     );
     let once = measure(1, one_table.clone());
     assert_eq!(once, measure(2, one_table));
     let joined = measure(1, two_tables.clone());
     assert_eq!(joined, measure(2, two_tables));
-    assert_eq!(once["metrics"][0]["absolute"], joined["metrics"][0]["absolute"]);
-    assert_eq!(once["metrics"][0]["adjusted"]["absolute"], joined["metrics"][0]["adjusted"]["absolute"]);
+    assert_eq!(
+        once["metrics"][0]["absolute"],
+        joined["metrics"][0]["absolute"]
+    );
+    assert_eq!(
+        once["metrics"][0]["adjusted"]["absolute"],
+        joined["metrics"][0]["adjusted"]["absolute"]
+    );
     assert!(once["metrics"][0]["adjusted"]["covariates"][0]["dropped"].is_null());
-    let of_segment = |finding: &serde_json::Value| finding["segments"][0]["values"][1]["metrics"][0]["absolute"].clone();
+    let of_segment = |finding: &serde_json::Value| {
+        finding["segments"][0]["values"][1]["metrics"][0]["absolute"].clone()
+    };
     assert_eq!(of_segment(&once), of_segment(&joined));
 }

@@ -119,6 +119,12 @@ impl Format {
         grouped(&number.to_string())
     }
 
+    /// A number of things with their name: `1 line`, `1,204 lines`.
+    pub fn counted(self, number: u64, one: &str, many: &str) -> String {
+        let name = if number == 1 { one } else { many };
+        format!("{}{}{name}", self.count(number), self.space)
+    }
+
     /// A quantity, with places only where it has a fraction.
     pub fn quantity(self, number: f64) -> String {
         self.fixed(number, if number.fract() == 0.0 { 0 } else { 2 })
@@ -299,6 +305,9 @@ mod tests {
         assert_eq!(PLAIN.count(0), "0");
         assert_eq!(PLAIN.count(999), "999");
         assert_eq!(PLAIN.count(1_234_567), "1,234,567");
+        assert_eq!(PLAIN.counted(1, "line", "lines"), "1 line");
+        assert_eq!(PLAIN.counted(0, "line", "lines"), "0 lines");
+        assert_eq!(PLAIN.counted(1_204, "line", "lines"), "1,204 lines");
         assert_eq!(PLAIN.fixed(-1234.5, 2), "-1,234.50");
         assert_eq!(PLAIN.fixed(-123_456.0, 0), "-123,456");
         assert_eq!(Format::TYPESET.fixed(-5.0, 0), "\u{2212}5");

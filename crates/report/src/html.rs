@@ -16,6 +16,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use value::LedgerFinding;
 
+use crate::format::{Format, Interval, Shown};
+
 /// What goes into a page.
 #[derive(Debug, Clone, Copy)]
 pub struct Report<'a> {
@@ -48,6 +50,23 @@ impl TruthRow {
     /// Whether the interval holds the truth.
     pub fn covered(&self) -> bool {
         self.low <= self.truth && self.truth <= self.high
+    }
+
+    /// The estimate with its interval, and the truth to the places of the estimate.
+    pub(crate) fn shown(&self, format: Format) -> (Shown, String) {
+        let show = |estimate| {
+            let numbers = Interval {
+                estimate,
+                low: self.low,
+                high: self.high,
+            };
+            match self.scale {
+                Scale::Absolute(unit) => format.absolute(unit, numbers),
+                Scale::Relative => format.relative(numbers),
+                Scale::Amount => format.whole(numbers),
+            }
+        };
+        (show(self.estimate), show(self.truth).estimate)
     }
 }
 

@@ -150,15 +150,12 @@ pub(crate) fn verdict(verdict: Verdict) -> &'static str {
 
 /// Who was compared: `64,000 customers, 2008-03-20 to 2008-03-20 (15 days with the longest window)`.
 pub(crate) fn scope(format: Format, finding: &LiftFinding) -> String {
-    let customers = format.count(finding.customers.counted);
+    let customers = format.counted(finding.customers.counted, "customer", "customers");
     let period = finding
         .period
         .map(|period| format!(", {}", stretch(format, period)))
         .unwrap_or_default();
-    format!(
-        "{customers} customers{period}, compared with `{}`",
-        finding.against
-    )
+    format!("{customers}{period}, compared with `{}`", finding.against)
 }
 
 fn stretch(format: Format, period: Period) -> String {

@@ -17,7 +17,13 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
     /// The project's folder, the one with touchstone.yaml
-    #[arg(short = 'C', long, global = true, default_value = ".", value_name = "FOLDER")]
+    #[arg(
+        short = 'C',
+        long,
+        global = true,
+        default_value = ".",
+        value_name = "FOLDER"
+    )]
     pub(crate) project: PathBuf,
     /// A table for people, or JSON for programs
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]

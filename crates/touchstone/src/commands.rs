@@ -11,7 +11,7 @@ use measure::audience::{self, LiftFinding};
 use report::html::TruthRow;
 use report::terminal;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::cli::{Cli, Command, Global, Measure};
 use crate::failure::{Failure, eprint, pretty};
@@ -27,10 +27,20 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Init { folder } => init::init(&folder),
         Command::Check => check(global),
         Command::Schema { of } => schema::schema(of),
-        Command::Import { sources, rejects } => import::import(global, &sources, rejects.as_deref()),
+        Command::Import { sources, rejects } => {
+            import::import(global, &sources, rejects.as_deref())
+        }
         Command::Snapshots => snapshots(global),
-        Command::Measure { what: Measure::Audience { name: Some(name), at } } => measure_one(global, &name, at.at),
-        Command::Measure { what: Measure::Audience { name: None, at } } => measure_all(global, at.at),
+        Command::Measure {
+            what:
+                Measure::Audience {
+                    name: Some(name),
+                    at,
+                },
+        } => measure_one(global, &name, at.at),
+        Command::Measure {
+            what: Measure::Audience { name: None, at },
+        } => measure_all(global, at.at),
         Command::Roi(at) => roi(global, at.at),
         Command::Report { output, at } => html(global, &output, at.at),
         Command::Simulate { folder, company } => demo::simulate(global, &folder, company),
@@ -40,6 +50,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
 /// What `check` says of a project without mistakes.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Checked {
+    /// The name and version of this format.
+    format: &'static str,
     project: String,
     documents: usize,
     experiments: usize,
@@ -47,13 +59,21 @@ struct Checked {
     definitions: String,
 }
 
+impl Checked {
+    const FORMAT: &'static str = "touchstone.check/1";
+}
+
 fn check(global: &Global) -> Result<(), Failure> {
     let catalog = project::load(global)?;
     for warning in catalog.warnings() {
-        let file = catalog.files().iter().find(|file| file.path == warning.place.file);
+        let file = catalog
+            .files()
+            .iter()
+            .find(|file| file.path == warning.place.file);
         eprint(&format!("{}\n", pretty(warning, file)));
     }
     let checked = Checked {
+        format: Checked::FORMAT,
         project: catalog.project().name.clone(),
         documents: catalog.documents().len(),
         experiments: catalog.experiments().count(),
@@ -61,17 +81,39 @@ fn check(global: &Global) -> Result<(), Failure> {
         definitions: catalog.definitions_hash(),
     };
     show(global.format, &checked, |checked, _| {
+        let counted =
+            |number, one, many| report::format::Format::PLAIN.counted(number as u64, one, many);
         format!(
-            "{}: {} documents, {} experiments, no mistakes\n",
-            checked.project, checked.documents, checked.experiments
+            "{}: {}, {}, no mistakes\n",
+            checked.project,
+            counted(checked.documents, "document", "documents"),
+            counted(checked.experiments, "experiment", "experiments"),
         )
     })
 }
 
+/// The states of the lake that can be gone back to.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Snapshots {
+    /// The name and version of this format.
+    format: &'static str,
+    /// The oldest first.
+    snapshots: Vec<Snapshot>,
+}
+
+impl Snapshots {
+    const FORMAT: &'static str = "touchstone.snapshots/1";
+}
+
 fn snapshots(global: &Global) -> Result<(), Failure> {
     let catalog = project::load(global)?;
-    let snapshots: Vec<Snapshot> = Lake::open(&catalog, None)?.snapshots()?;
-    show(global.format, &snapshots, |snapshots, screen| terminal::snapshots(snapshots, screen))
+    let found = Snapshots {
+        format: Snapshots::FORMAT,
+        snapshots: Lake::open(&catalog, None)?.snapshots()?,
+    };
+    show(global.format, &found, |found, screen| {
+        terminal::snapshots(&found.snapshots, screen)
+    })
 }
 
 fn measure_one(global: &Global, name: &str, at: Option<u64>) -> Result<(), Failure> {
@@ -85,22 +127,30 @@ fn measure_one(global: &Global, name: &str, at: Option<u64>) -> Result<(), Failu
 }
 
 /// The findings of several experiments.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Lifts {
+#[derive(Debug, Serialize, JsonSchema)]
+struct Lifts {
     /// The name and version of this format.
-    format: String,
+    format: &'static str,
     experiments: Vec<LiftFinding>,
+}
+
+impl Lifts {
+    const FORMAT: &'static str = "touchstone.lifts/1";
 }
 
 fn measure_all(global: &Global, at: Option<u64>) -> Result<(), Failure> {
     let catalog = project::load(global)?;
     let mut lake = Lake::open(&catalog, at)?;
     let lifts = Lifts {
-        format: "touchstone.lifts/1".to_owned(),
+        format: Lifts::FORMAT,
         experiments: measured(&catalog, &mut lake)?,
     };
     show(global.format, &lifts, |lifts, screen| {
-        let tables: Vec<String> = lifts.experiments.iter().map(|finding| terminal::lift(finding, screen)).collect();
+        let tables: Vec<String> = lifts
+            .experiments
+            .iter()
+            .map(|finding| terminal::lift(finding, screen))
+            .collect();
         tables.join("\n")
     })
 }

@@ -22,7 +22,11 @@ pub(crate) enum Failure {
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
     #[error("there is no {kind} `{name}`{}", .meant.as_ref().map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default())]
-    Unknown { kind: &'static str, name: String, meant: Option<String> },
+    Unknown {
+        kind: &'static str,
+        name: String,
+        meant: Option<String>,
+    },
     #[error("{0}")]
     Refused(String),
     #[error("{}: {error}", path.display())]
@@ -48,10 +52,13 @@ impl Failure {
     }
 }
 
-/// Shows mistakes with the lines that they are in, and how many there are.
+/// Shows errors with the lines that they are in, and how many there are. Warnings wait until the errors are mended.
 fn show_diagnostics(diagnostics: &Diagnostics) {
-    for diagnostic in &diagnostics.diagnostics {
-        eprint(&format!("{}\n", pretty(diagnostic, diagnostics.file(&diagnostic.place))));
+    for diagnostic in diagnostics.errors() {
+        eprint(&format!(
+            "{}\n",
+            pretty(diagnostic, diagnostics.file(&diagnostic.place))
+        ));
     }
     let errors = diagnostics.errors().count();
     let plural = if errors == 1 { "" } else { "s" };
@@ -66,7 +73,9 @@ pub(crate) fn pretty(diagnostic: &Diagnostic, file: Option<&SourceFile>) -> Stri
         Severity::Warning => miette::Severity::Warning,
     });
     let related = diagnostic.related.iter();
-    let mut help: Vec<String> = related.map(|(place, label)| format!("{place}: {label}")).collect();
+    let mut help: Vec<String> = related
+        .map(|(place, label)| format!("{place}: {label}"))
+        .collect();
     help.extend(diagnostic.help.clone());
     if !help.is_empty() {
         shown = shown.with_help(help.join("\n"));
@@ -75,11 +84,17 @@ pub(crate) fn pretty(diagnostic: &Diagnostic, file: Option<&SourceFile>) -> Stri
         return diagnostic.to_string();
     };
     let place = &diagnostic.place;
-    shown = shown.with_label(LabeledSpan::new_primary_with_span(None, (place.offset, place.length)));
+    shown = shown.with_label(LabeledSpan::new_primary_with_span(
+        None,
+        (place.offset, place.length),
+    ));
     let source = NamedSource::new(place.file.display().to_string(), file.text.clone());
     let report = Report::new(shown).with_source_code(source);
     let mut text = String::new();
-    match GraphicalReportHandler::new().with_context_lines(1).render_report(&mut text, report.as_ref()) {
+    match GraphicalReportHandler::new()
+        .with_context_lines(1)
+        .render_report(&mut text, report.as_ref())
+    {
         Ok(()) => text,
         Err(_) => diagnostic.to_string(),
     }

@@ -24,7 +24,10 @@ pub(crate) fn show<T: Serialize>(
 /// Prints a text as it is.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::Print)
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(Failure::Print)
 }
 
 /// The terminal's width, and colours where it has not been asked to do without. What is not a terminal gets lines that
@@ -34,7 +37,9 @@ fn screen() -> Screen {
     let is_terminal = io::stdout().is_terminal();
     let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     Screen {
-        width: stdout.size_checked().map_or(120, |(_, columns)| columns.max(60)),
+        width: stdout
+            .size_checked()
+            .map_or(120, |(_, columns)| columns.max(60)),
         color: is_terminal && !plain,
     }
 }

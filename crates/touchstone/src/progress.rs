@@ -33,7 +33,9 @@ impl Drop for Spinner {
 /// A bar for work whose size is known.
 pub(crate) fn bar(what: &str, size: u64) -> ProgressBar {
     let bar = ProgressBar::new(size);
-    if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {human_pos} of {human_len} {elapsed:>4}") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{msg} {bar:30} {human_pos} of {human_len} {elapsed:>4}")
+    {
         bar.set_style(style);
     }
     bar.set_message(what.to_owned());

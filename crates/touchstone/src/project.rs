@@ -22,7 +22,8 @@ pub(crate) fn experiment<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Exp
     catalog.experiment(name).ok_or_else(|| Failure::Unknown {
         kind: "experiment",
         name: name.to_owned(),
-        meant: did_you_mean(name, catalog.experiments().map(|known| known.name.as_str())).map(str::to_owned),
+        meant: did_you_mean(name, catalog.experiments().map(|known| known.name.as_str()))
+            .map(str::to_owned),
     })
 }
 
@@ -38,6 +39,14 @@ pub(crate) fn lifts(catalog: &Catalog, lake: &mut Lake) -> Result<Vec<LiftFindin
 }
 
 /// The ledger of a project whose experiments have been measured.
-pub(crate) fn ledger(catalog: &Catalog, lake: &Lake, lifts: &[LiftFinding]) -> Result<LedgerFinding, Failure> {
-    Ok(value::ledger(catalog, lifts, Provenance::of(catalog, lake)?))
+pub(crate) fn ledger(
+    catalog: &Catalog,
+    lake: &Lake,
+    lifts: &[LiftFinding],
+) -> Result<LedgerFinding, Failure> {
+    Ok(value::ledger(
+        catalog,
+        lifts,
+        Provenance::of(catalog, lake)?,
+    ))
 }

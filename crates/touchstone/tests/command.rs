@@ -8,7 +8,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 fn touchstone(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_touchstone")).args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_touchstone"))
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -18,7 +21,11 @@ fn text(bytes: &[u8]) -> String {
 /// What a successful command prints.
 fn printed(arguments: &[&str]) -> String {
     let output = touchstone(arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        text(&output.stderr)
+    );
     text(&output.stdout)
 }
 
@@ -31,7 +38,12 @@ fn json(arguments: &[&str]) -> Value {
 /// What a failing command says.
 fn complaint(arguments: &[&str]) -> String {
     let output = touchstone(arguments);
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output.stdout));
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "{arguments:?}: {}",
+        text(&output.stdout)
+    );
     assert!(output.stdout.is_empty(), "{}", text(&output.stdout));
     text(&output.stderr)
 }
@@ -51,15 +63,27 @@ fn a_started_project_is_measured_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let project = started(&folder);
     let at = ["-C", shown(&project)];
-    assert!(printed(&[at[0], at[1], "check"]).contains("no mistakes"));
+    assert!(printed(&[at[0], at[1], "check"]).contains("1 experiment, no mistakes"));
+    assert_eq!(
+        json(&[at[0], at[1], "check"])["format"],
+        "touchstone.check/1"
+    );
     let finding = json(&[at[0], at[1], "measure", "audience", "welcome-back-test"]);
     assert_eq!(finding["format"], "touchstone.lift/1");
     assert_eq!(finding["metrics"][0]["metric"], "revenue");
     assert!(finding["metrics"][0]["absolute"]["se"].as_f64().unwrap() > 0.0);
-    assert!(finding["metrics"][0]["adjusted"]["variance_reduction"].as_f64().unwrap() > 0.0);
+    assert!(
+        finding["metrics"][0]["adjusted"]["variance_reduction"]
+            .as_f64()
+            .unwrap()
+            > 0.0
+    );
     let ledger = json(&[at[0], at[1], "roi"]);
     let initiative = &ledger["initiatives"][0];
-    let (increment, cost) = (initiative["increment"].as_f64().unwrap(), initiative["cost"].as_f64().unwrap());
+    let (increment, cost) = (
+        initiative["increment"].as_f64().unwrap(),
+        initiative["cost"].as_f64().unwrap(),
+    );
     assert!((initiative["net"].as_f64().unwrap() - (increment - cost)).abs() < 1e-9);
     assert_eq!(initiative["grade"], "A");
     assert_eq!(ledger["total"]["net"], initiative["net"]);
@@ -75,10 +99,19 @@ fn the_report_is_one_file_without_references_outside() {
     printed(&["-C", shown(&project), "report", "--output", shown(&page)]);
     let html = fs::read_to_string(&page).unwrap();
     assert!(html.contains("welcome-back"));
-    for outside in ["src=\"http", "href=\"http", "url(http", "@import", "src=\"//"] {
+    for outside in [
+        "src=\"http",
+        "href=\"http",
+        "url(http",
+        "@import",
+        "src=\"//",
+    ] {
         assert!(!html.contains(outside), "{outside}");
     }
-    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     assert_eq!(left.len(), 2, "{left:?}");
 }
 
@@ -93,9 +126,14 @@ fn all_mistakes_are_reported_with_their_places() {
         .replace("initiative: welcome-back }", "initiative: welcome-bak }");
     fs::write(&catalog, broken).unwrap();
     let said = complaint(&["-C", shown(&project), "roi"]);
-    assert!(said.contains("example.yaml") && said.contains("sums") && said.contains("welcome-bak"), "{said}");
+    assert!(
+        said.contains("example.yaml") && said.contains("sums") && said.contains("welcome-bak"),
+        "{said}"
+    );
     assert!(said.contains("did you mean"), "{said}");
     assert!(said.contains("2 errors"), "{said}");
+    // The initiative without an experiment is only warned of, which waits until the errors are mended.
+    assert!(!said.contains('⚠'), "{said}");
 }
 
 #[test]
@@ -103,7 +141,13 @@ fn what_is_not_there_is_named_with_what_may_be_meant() {
     let folder = tempfile::tempdir().unwrap();
     assert!(complaint(&["-C", shown(folder.path()), "roi"]).contains("touchstone init"));
     let project = started(&folder);
-    let said = complaint(&["-C", shown(&project), "measure", "audience", "welcome-back-tset"]);
+    let said = complaint(&[
+        "-C",
+        shown(&project),
+        "measure",
+        "audience",
+        "welcome-back-tset",
+    ]);
     assert!(said.contains("did you mean `welcome-back-test`"), "{said}");
     fs::remove_file(project.join("data/customers.csv")).unwrap();
     assert!(complaint(&["-C", shown(&project), "roi"]).contains("customers"));
@@ -116,11 +160,12 @@ fn an_import_pins_a_state_that_can_be_gone_back_to() {
     let at = ["-C", shown(&project)];
     let in_place = json(&[at[0], at[1], "measure", "audience", "welcome-back-test"]);
     let imported = json(&[at[0], at[1], "import"]);
-    assert_eq!(imported[0]["files"][0]["outcome"], "added");
-    assert_eq!(imported[0]["files"][0]["rows"], 400);
-    let snapshot = imported[0]["snapshot"].as_u64().unwrap();
+    assert_eq!(imported["format"], "touchstone.imports/1");
+    assert_eq!(imported["imports"][0]["files"][0]["outcome"], "added");
+    assert_eq!(imported["imports"][0]["files"][0]["rows"], 400);
+    let snapshot = imported["imports"][0]["snapshot"].as_u64().unwrap();
     let again = json(&[at[0], at[1], "import", "customers"]);
-    assert_eq!(again[0]["files"][0]["outcome"], "unchanged");
+    assert_eq!(again["imports"][0]["files"][0]["outcome"], "unchanged");
 
     let from_lake = json(&[at[0], at[1], "measure", "audience", "welcome-back-test"]);
     assert_eq!(from_lake["metrics"], in_place["metrics"]);
@@ -129,14 +174,29 @@ fn an_import_pins_a_state_that_can_be_gone_back_to() {
     let data = project.join("data/customers.csv");
     let longer = fs::read_to_string(&data).unwrap() + "401,personalized,mobile,10,1000\n";
     fs::write(&data, longer).unwrap();
-    assert_eq!(json(&[at[0], at[1], "import"])[0]["files"][0]["outcome"], "replaced");
+    assert_eq!(
+        json(&[at[0], at[1], "import"])["imports"][0]["files"][0]["outcome"],
+        "replaced"
+    );
     let now = json(&[at[0], at[1], "measure", "audience", "welcome-back-test"]);
     assert_eq!(now["customers"]["counted"], 401);
     let old = snapshot.to_string();
-    let then = json(&[at[0], at[1], "measure", "audience", "welcome-back-test", "--at", &old]);
+    let then = json(&[
+        at[0],
+        at[1],
+        "measure",
+        "audience",
+        "welcome-back-test",
+        "--at",
+        &old,
+    ]);
     assert_eq!(then["metrics"], in_place["metrics"]);
     assert!(complaint(&[at[0], at[1], "roi", "--at", "999"]).contains("999"));
     assert!(printed(&[at[0], at[1], "snapshots"]).contains(&old));
+    let snapshots = json(&[at[0], at[1], "snapshots"]);
+    assert_eq!(snapshots["format"], "touchstone.snapshots/1");
+    let known = snapshots["snapshots"].as_array().unwrap();
+    assert!(known.iter().any(|known| known["id"] == snapshot));
 }
 
 #[test]
@@ -150,9 +210,16 @@ fn damaged_lines_are_refused_or_set_aside_and_counted() {
     let said = complaint(&[at[0], at[1], "import"]);
     assert!(said.contains("--rejects") && said.contains('2'), "{said}");
     let rejects = folder.path().join("rejects.csv");
-    let imported = json(&[at[0], at[1], "import", "customers", "--rejects", shown(&rejects)]);
-    assert_eq!(imported[0]["files"][0]["rows"], 400);
-    assert_eq!(imported[0]["files"][0]["rejected"], 2);
+    let imported = json(&[
+        at[0],
+        at[1],
+        "import",
+        "customers",
+        "--rejects",
+        shown(&rejects),
+    ]);
+    assert_eq!(imported["imports"][0]["files"][0]["rows"], 400);
+    assert_eq!(imported["imports"][0]["files"][0]["rejected"], 2);
     let kept = fs::read_to_string(rejects).unwrap();
     assert!(kept.contains("1,2,3") && kept.contains("402"), "{kept}");
 }
@@ -161,19 +228,53 @@ fn damaged_lines_are_refused_or_set_aside_and_counted() {
 fn threads_do_not_change_a_byte() {
     let folder = tempfile::tempdir().unwrap();
     let project = folder.path().join("retailer");
-    printed(&["simulate", shown(&project), "--customers", "3000", "--seed", "5"]);
+    printed(&[
+        "simulate",
+        shown(&project),
+        "--customers",
+        "3000",
+        "--seed",
+        "5",
+    ]);
     let measured = |threads: &str| {
-        let arguments = ["-C", shown(&project), "measure", "audience", "--format", "json", "--threads", threads];
+        let arguments = [
+            "-C",
+            shown(&project),
+            "measure",
+            "audience",
+            "--format",
+            "json",
+            "--threads",
+            threads,
+        ];
         printed(&arguments)
     };
     let once = measured("1");
     assert_eq!(once, measured("2"));
     assert_eq!(once, measured("2"));
-    let roi = |threads: &str| printed(&["-C", shown(&project), "roi", "--format", "json", "--threads", threads]);
+    let roi = |threads: &str| {
+        printed(&[
+            "-C",
+            shown(&project),
+            "roi",
+            "--format",
+            "json",
+            "--threads",
+            threads,
+        ])
+    };
     assert_eq!(roi("1"), roi("2"));
     let page = |name: &str, threads: &str| {
         let path = folder.path().join(name);
-        printed(&["-C", shown(&project), "report", "--output", shown(&path), "--threads", threads]);
+        printed(&[
+            "-C",
+            shown(&project),
+            "report",
+            "--output",
+            shown(&path),
+            "--threads",
+            threads,
+        ]);
         fs::read(path).unwrap()
     };
     assert!(page("one.html", "1") == page("two.html", "2"));
@@ -184,15 +285,22 @@ fn the_demo_shows_estimates_beside_the_truth() {
     let folder = tempfile::tempdir().unwrap();
     let demo = folder.path().join("demo");
     let said = printed(&["demo", shown(&demo), "--customers", "2000"]);
-    assert!(said.contains("truth") && said.contains("intervals hold the truth"), "{said}");
+    assert!(
+        said.contains("truth") && said.contains("intervals hold the truth"),
+        "{said}"
+    );
     let html = fs::read_to_string(demo.join("report.html")).unwrap();
     assert!(html.contains("one-to-one-journeys"));
-    let rows = json(&["demo", shown(&demo), "--customers", "2000"]);
-    assert!(rows.as_array().unwrap().len() > 15);
+    let beside = json(&["demo", shown(&demo), "--customers", "2000"]);
+    assert_eq!(beside["format"], "touchstone.demo/1");
+    assert!(beside["rows"].as_array().unwrap().len() > 15);
     let foreign = tempfile::tempdir().unwrap();
     fs::write(foreign.path().join("mine.txt"), "keep").unwrap();
     complaint(&["demo", shown(foreign.path())]);
-    assert_eq!(fs::read_to_string(foreign.path().join("mine.txt")).unwrap(), "keep");
+    assert_eq!(
+        fs::read_to_string(foreign.path().join("mine.txt")).unwrap(),
+        "keep"
+    );
 }
 
 #[test]
@@ -201,6 +309,14 @@ fn schemas_describe_what_is_written_and_printed() {
         let schema: Value = serde_json::from_str(&printed(&["schema", of])).unwrap();
         assert!(schema.is_object(), "{of}");
     }
+    let findings: Value = serde_json::from_str(&printed(&["schema", "findings"])).unwrap();
+    let formats = findings.as_object().unwrap().keys();
+    let known = "check demo imports ledger lift lifts snapshots".split(' ');
+    let mut known: Vec<_> = known.map(|name| format!("touchstone.{name}/1")).collect();
+    known.sort();
+    let mut formats: Vec<_> = formats.cloned().collect();
+    formats.sort();
+    assert_eq!(formats, known);
 }
 
 #[test]
@@ -213,8 +329,14 @@ fn hillstrom_gives_the_reference_numbers() {
     let finding = json(&["-C", shown(&example), "measure", "audience", "email-2008"]);
     let metrics = finding["metrics"].as_array().unwrap();
     let of = |metric: &str, arm: &str| {
-        let found = metrics.iter().find(|found| found["metric"] == metric && found["arm"] == arm).unwrap();
-        (found["absolute"]["estimate"].as_f64().unwrap(), found["absolute"]["se"].as_f64().unwrap())
+        let found = metrics
+            .iter()
+            .find(|found| found["metric"] == metric && found["arm"] == arm)
+            .unwrap();
+        (
+            found["absolute"]["estimate"].as_f64().unwrap(),
+            found["absolute"]["se"].as_f64().unwrap(),
+        )
     };
     let expected = [
         ("visit", "womens", 0.045233, 0.003234),
@@ -224,12 +346,20 @@ fn hillstrom_gives_the_reference_numbers() {
     ];
     for (metric, arm, estimate, se) in expected {
         let found = of(metric, arm);
-        assert!((found.0 - estimate).abs() < 1e-6 && (found.1 - se).abs() < 1e-6, "{metric} {arm}: {found:?}");
+        assert!(
+            (found.0 - estimate).abs() < 1e-6 && (found.1 - se).abs() < 1e-6,
+            "{metric} {arm}: {found:?}"
+        );
     }
     let ledger = json(&["-C", shown(&example), "roi"]);
     let total = &ledger["total"];
     let sum = |key: &str| -> f64 {
-        ledger["initiatives"].as_array().unwrap().iter().map(|row| row[key].as_f64().unwrap()).sum()
+        ledger["initiatives"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row[key].as_f64().unwrap())
+            .sum()
     };
     assert!((total["net"].as_f64().unwrap() - sum("net")).abs() < 0.005);
     assert_eq!(ledger["initiatives"][0]["cost"].as_f64().unwrap(), 927.74);

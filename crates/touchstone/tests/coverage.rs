@@ -49,27 +49,46 @@ struct Results {
 
 /// Simulates, measures and compares one retailer.
 fn run(seed: u64, folder: &Path, results: &Mutex<Results>) {
-    let settings = Settings { customers: CUSTOMERS, seed, threads: std::num::NonZeroUsize::MIN, ..Settings::default() };
+    let settings = Settings {
+        customers: CUSTOMERS,
+        seed,
+        threads: std::num::NonZeroUsize::MIN,
+        ..Settings::default()
+    };
     let truth = write_project(&settings, folder, &mut |_| {}).unwrap().truth;
     let mut catalog = Catalog::load(folder).unwrap();
     catalog.bound_engine(Some(1), None);
     let mut lake = Lake::open(&catalog, None).unwrap();
-    let lifts: Vec<LiftFinding> =
-        catalog.experiments().map(|experiment| lift(&catalog, &mut lake, experiment).unwrap()).collect();
+    let lifts: Vec<LiftFinding> = catalog
+        .experiments()
+        .map(|experiment| lift(&catalog, &mut lake, experiment).unwrap())
+        .collect();
     let ledger = value::ledger(&catalog, &lifts, Provenance::of(&catalog, &lake).unwrap());
 
     let mut results = results.lock().unwrap();
     for finding in &lifts {
         let known = truth.experiment(&finding.experiment).unwrap();
         for comparison in &finding.metrics {
-            let Some(effect) = known.effect(&comparison.arm, &comparison.metric) else { continue };
-            let Some(outcome) = comparison.decisive() else { continue };
+            let Some(effect) = known.effect(&comparison.arm, &comparison.metric) else {
+                continue;
+            };
+            let Some(outcome) = comparison.decisive() else {
+                continue;
+            };
             if let Some(absolute) = outcome.absolute {
-                results.lift.note(absolute.low, absolute.high, effect.effect);
-                results.by_metric.entry(comparison.metric.clone()).or_default().note(absolute.low, absolute.high, effect.effect);
+                results
+                    .lift
+                    .note(absolute.low, absolute.high, effect.effect);
+                results
+                    .by_metric
+                    .entry(comparison.metric.clone())
+                    .or_default()
+                    .note(absolute.low, absolute.high, effect.effect);
             }
-            if let (Some(measure::audience::Relative::Estimated { low, high, .. }), Some(relative)) =
-                (&outcome.relative, effect.relative)
+            if let (
+                Some(measure::audience::Relative::Estimated { low, high, .. }),
+                Some(relative),
+            ) = (&outcome.relative, effect.relative)
             {
                 results.relative.note(*low, *high, relative);
             }
@@ -105,13 +124,35 @@ fn intervals_cover_the_truth_and_tests_of_nothing_are_uniform() {
         }
     });
     let results = results.into_inner().unwrap();
-    println!("{results:#?}");
-    for (what, coverage) in [("lift", results.lift), ("relative lift", results.relative), ("ROI", results.roi)] {
-        assert!(coverage.intervals > 5 * RUNS, "too few intervals of {what}: {}", coverage.intervals);
+    for (what, coverage) in &results.by_metric {
+        println!(
+            "{what}: {:.4} of {} intervals of lift",
+            coverage.share(),
+            coverage.intervals
+        );
+    }
+    for (what, coverage) in [
+        ("lift", results.lift),
+        ("relative lift", results.relative),
+        ("ROI", results.roi),
+    ] {
+        assert!(
+            coverage.intervals > 5 * RUNS,
+            "too few intervals of {what}: {}",
+            coverage.intervals
+        );
         let share = coverage.share();
-        assert!((0.93..=0.97).contains(&share), "{what}: {:.4} of {} intervals", share, coverage.intervals);
+        assert!(
+            (0.93..=0.97).contains(&share),
+            "{what}: {:.4} of {} intervals",
+            share,
+            coverage.intervals
+        );
     }
     assert_eq!(results.placebo.len() as u64, RUNS);
     let uniform = uniform_probability(&results.placebo).unwrap();
-    assert!(uniform > 0.001, "p-values of nothing are not uniform: {uniform}");
+    assert!(
+        uniform > 0.001,
+        "p-values of nothing are not uniform: {uniform}"
+    );
 }

@@ -33,7 +33,10 @@ pub(crate) fn costs(
     initiative: &Initiative,
     shown: &[Shown<'_>],
 ) -> Vec<Result<CostLine, Refusal>> {
-    catalog.costs_of(&initiative.name).map(|cost| line(catalog, cost, initiative, shown)).collect()
+    catalog
+        .costs_of(&initiative.name)
+        .map(|cost| line(catalog, cost, initiative, shown))
+        .collect()
 }
 
 fn line(
@@ -42,26 +45,45 @@ fn line(
     initiative: &Initiative,
     shown: &[Shown<'_>],
 ) -> Result<CostLine, Refusal> {
-    let undeclared = |message: &str| Refusal::new(Reason::Undeclared, format!("cost `{}`: {message}", cost.name));
-    let over_rounds = |quantity: &dyn Fn(&Shown<'_>) -> Option<f64>| over_rounds(catalog, initiative, shown, quantity);
+    let undeclared = |message: &str| {
+        Refusal::new(
+            Reason::Undeclared,
+            format!("cost `{}`: {message}", cost.name),
+        )
+    };
+    let over_rounds = |quantity: &dyn Fn(&Shown<'_>) -> Option<f64>| {
+        over_rounds(catalog, initiative, shown, quantity)
+    };
     let (per, quantity) = match cost.per {
         Per::Once => ("once", Quantity::plain(1.0)),
         Per::Month => {
-            let months = months(cost, initiative, shown)
-                .ok_or_else(|| undeclared("the experiment has no times to count months by: add `months:`"))?;
+            let months = months(cost, initiative, shown).ok_or_else(|| {
+                undeclared("the experiment has no times to count months by: add `months:`")
+            })?;
             ("month", Quantity::plain(months))
         }
         Per::Customer => {
             let customers = over_rounds(&|shown| Some(shown.arm.customers as f64));
-            ("customer", customers.ok_or_else(|| undeclared("no customers were counted"))?)
+            (
+                "customer",
+                customers.ok_or_else(|| undeclared("no customers were counted"))?,
+            )
         }
         Per::Touch => {
             let touches = over_rounds(&|shown| touches(shown, cost.fact.as_deref()?));
-            ("touch", touches.ok_or_else(|| undeclared("its touches were not counted"))?)
+            (
+                "touch",
+                touches.ok_or_else(|| undeclared("its touches were not counted"))?,
+            )
         }
         Per::Revenue => {
             let revenue = over_rounds(&|shown| revenue(shown, cost.metric.as_deref()));
-            ("revenue", revenue.ok_or_else(|| undeclared("the experiment has no revenue to take a share of"))?)
+            (
+                "revenue",
+                revenue.ok_or_else(|| {
+                    undeclared("the experiment has no revenue to take a share of")
+                })?,
+            )
         }
     };
     let amount = Decimal::from_f64(quantity.discounted)
@@ -72,7 +94,9 @@ fn line(
         per: per.to_owned(),
         price: cost.amount,
         quantity: quantity.all,
-        amount: Money(amount.round_dp_with_strategy(2, rust_decimal::RoundingStrategy::MidpointAwayFromZero)),
+        amount: Money(
+            amount.round_dp_with_strategy(2, rust_decimal::RoundingStrategy::MidpointAwayFromZero),
+        ),
     })
 }
 
@@ -88,8 +112,11 @@ fn over_rounds(
         let in_first = quantity(shown)?;
         let customers = shown.arm.customers;
         for (k, round) in schedule(catalog, initiative, customers).iter().enumerate() {
-            let in_round =
-                if k == 0 { in_first } else { in_first * (round.customers as f64 / customers.max(1) as f64) };
+            let in_round = if k == 0 {
+                in_first
+            } else {
+                in_first * (round.customers as f64 / customers.max(1) as f64)
+            };
             sum.all += in_round;
             sum.discounted += in_round * round.discount;
         }
@@ -98,15 +125,24 @@ fn over_rounds(
 }
 
 fn touches(shown: &Shown<'_>, fact: &str) -> Option<f64> {
-    let touches = shown.arm.touches.iter().find(|touches| touches.fact == fact)?;
+    let touches = shown
+        .arm
+        .touches
+        .iter()
+        .find(|touches| touches.fact == fact)?;
     Some(touches.number as f64)
 }
 
 /// The arm's money in a metric: the named one, else the first that is a sum.
 fn revenue(shown: &Shown<'_>, metric: Option<&str>) -> Option<f64> {
-    let of_arm = shown.lift.metrics.iter().filter(|comparison| comparison.arm == shown.arm.name && !comparison.ratio);
+    let of_arm = shown
+        .lift
+        .metrics
+        .iter()
+        .filter(|comparison| comparison.arm == shown.arm.name && !comparison.ratio);
     let mut money = of_arm.filter(|comparison| comparison.unit == Unit::Money);
-    let comparison = money.find(|comparison| metric.is_none_or(|metric| comparison.metric == metric))?;
+    let comparison =
+        money.find(|comparison| metric.is_none_or(|metric| comparison.metric == metric))?;
     Some(comparison.mean?.arm * comparison.n.arm as f64)
 }
 
@@ -115,7 +151,11 @@ fn months(cost: &Cost, initiative: &Initiative, shown: &[Shown<'_>]) -> Option<f
     if let Some(months) = cost.months {
         return Some(f64::from(months));
     }
-    let days = shown.iter().filter_map(|shown| shown.lift.period).map(|period| period.days).max()?;
+    let days = shown
+        .iter()
+        .filter_map(|shown| shown.lift.period)
+        .map(|period| period.days)
+        .max()?;
     let later = initiative.recurs.as_ref().map_or(0.0, |recurs| {
         f64::from(recurs.times.saturating_sub(1)) * recurs.every.nominal_seconds() as f64 / 86_400.0
     });

@@ -15,7 +15,10 @@ impl Money {
     /// The nearest cent, halves away from zero; `None` where the number is not finite or too large.
     pub fn from_f64(amount: f64) -> Option<Self> {
         let exact = Decimal::from_f64_retain(amount)?;
-        Some(Self(exact.round_dp_with_strategy(2, rust_decimal::RoundingStrategy::MidpointAwayFromZero)))
+        Some(Self(exact.round_dp_with_strategy(
+            2,
+            rust_decimal::RoundingStrategy::MidpointAwayFromZero,
+        )))
     }
 
     /// As a floating-point number, for ratios and pictures.
@@ -35,7 +38,9 @@ impl schemars::JsonSchema for Money {
 }
 
 /// How good the evidence behind an increment is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 pub enum Grade {
     /// Measured by randomization, on the customers and in the time that it counts.
     A,

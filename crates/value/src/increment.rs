@@ -32,8 +32,11 @@ pub(crate) struct Shown<'a> {
 
 /// The arms that show an initiative.
 pub(crate) fn shown<'a>(initiative: &Initiative, lifts: &'a [LiftFinding]) -> Vec<Shown<'a>> {
-    let arms = lifts.iter().flat_map(|lift| lift.arms.iter().map(move |arm| Shown { lift, arm }));
-    arms.filter(|shown| shown.arm.initiative.as_ref() == Some(&initiative.name)).collect()
+    let arms = lifts
+        .iter()
+        .flat_map(|lift| lift.arms.iter().map(move |arm| Shown { lift, arm }));
+    arms.filter(|shown| shown.arm.initiative.as_ref() == Some(&initiative.name))
+        .collect()
 }
 
 /// The increments of an initiative, one for each arm that shows it.
@@ -48,28 +51,52 @@ pub(crate) fn increments(
             "not measured: no arm of an experiment names this initiative",
         ));
     }
-    shown.iter().map(|shown| increment(catalog, initiative, shown.lift, &shown.arm.name)).collect()
+    shown
+        .iter()
+        .map(|shown| increment(catalog, initiative, shown.lift, &shown.arm.name))
+        .collect()
 }
 
-fn increment(catalog: &Catalog, initiative: &Initiative, lift: &LiftFinding, arm: &str) -> Result<Measured, Refusal> {
+fn increment(
+    catalog: &Catalog,
+    initiative: &Initiative,
+    lift: &LiftFinding,
+    arm: &str,
+) -> Result<Measured, Refusal> {
     if let Some(refusal) = &lift.refusal {
         let message = format!("experiment `{}`: {}", lift.experiment, refusal.message);
         return Err(Refusal::new(refusal.reason, message));
     }
     let (comparison, metric) = money_metric(catalog, lift, arm)?;
     let margin = catalog.margin_of(metric).ok_or_else(|| {
-        let message = format!("no margin for `{}`: add `margin:` to the metric or to touchstone.yaml", metric.name);
+        let message = format!(
+            "no margin for `{}`: add `margin:` to the metric or to touchstone.yaml",
+            metric.name
+        );
         Refusal::new(Reason::Undeclared, message)
     })?;
-    let Some((outcome, effect)) = comparison.decisive().and_then(|outcome| Some((outcome, outcome.absolute?))) else {
+    let Some((outcome, effect)) = comparison
+        .decisive()
+        .and_then(|outcome| Some((outcome, outcome.absolute?)))
+    else {
         let reason = comparison.outcome.refusal.clone();
-        return Err(reason.unwrap_or_else(|| Refusal::new(Reason::TooLittleData, "no effect can be estimated")));
+        return Err(reason
+            .unwrap_or_else(|| Refusal::new(Reason::TooLittleData, "no effect can be estimated")));
     };
     let customers = lift.arm(arm).map_or(0, |arm| arm.customers);
-    let too_large = || Refusal::new(Reason::UnfitData, "the amount is too large for money to the cent");
-    let rounds = rounds(catalog, initiative, customers, effect.estimate * margin).ok_or_else(too_large)?;
-    let weight: f64 =
-        margin * rounds.iter().map(|round| round.customers as f64 * round.retained * round.discount).sum::<f64>();
+    let too_large = || {
+        Refusal::new(
+            Reason::UnfitData,
+            "the amount is too large for money to the cent",
+        )
+    };
+    let rounds =
+        rounds(catalog, initiative, customers, effect.estimate * margin).ok_or_else(too_large)?;
+    let weight: f64 = margin
+        * rounds
+            .iter()
+            .map(|round| round.customers as f64 * round.retained * round.discount)
+            .sum::<f64>();
     let amount = Money(rounds.iter().map(|round| round.amount.0).sum());
     let df = effect.df.unwrap_or(f64::INFINITY);
     // The ledger's intervals have one level, whatever that of the experiment.
@@ -90,7 +117,11 @@ fn increment(catalog: &Catalog, initiative: &Initiative, lift: &LiftFinding, arm
         low: Money::from_f64(amount.to_f64() - reach * weight).ok_or_else(too_large)?,
         high: Money::from_f64(amount.to_f64() + reach * weight).ok_or_else(too_large)?,
         se: effect.se * weight,
-        grade: rounds.iter().map(|round| round.grade).max().unwrap_or(Grade::A),
+        grade: rounds
+            .iter()
+            .map(|round| round.grade)
+            .max()
+            .unwrap_or(Grade::A),
         rounds,
     };
     Ok(Measured {
@@ -107,7 +138,10 @@ fn money_metric<'c, 'l>(
     lift: &'l LiftFinding,
     arm: &str,
 ) -> Result<(&'l Comparison, &'c Metric), Refusal> {
-    let of_arm = lift.metrics.iter().filter(|comparison| comparison.arm == arm);
+    let of_arm = lift
+        .metrics
+        .iter()
+        .filter(|comparison| comparison.arm == arm);
     let money = of_arm.filter(|comparison| comparison.unit == Unit::Money);
     money
         .filter(|comparison| !comparison.ratio)
@@ -122,10 +156,19 @@ fn money_metric<'c, 'l>(
 }
 
 /// The measured round and, where the catalog says so, those that recur, with the margin that they bring.
-fn rounds(catalog: &Catalog, initiative: &Initiative, customers: u64, margin_per_customer: f64) -> Option<Vec<Round>> {
+fn rounds(
+    catalog: &Catalog,
+    initiative: &Initiative,
+    customers: u64,
+    margin_per_customer: f64,
+) -> Option<Vec<Round>> {
     let schedule = schedule(catalog, initiative, customers);
     let round = |(k, scheduled): (usize, Scheduled)| {
-        let Scheduled { customers, retained, discount } = scheduled;
+        let Scheduled {
+            customers,
+            retained,
+            discount,
+        } = scheduled;
         Some(Round {
             customers,
             retained,
@@ -146,8 +189,15 @@ pub(crate) struct Scheduled {
 
 /// The measured round and those that recur. Of round k (from 0) `retained^k` of the effect is left, and its money is
 /// worth `(1 + discount_rate)^-(k * every in years)` today.
-pub(crate) fn schedule(catalog: &Catalog, initiative: &Initiative, customers: u64) -> Vec<Scheduled> {
-    let times = initiative.recurs.as_ref().map_or(1, |recurs| recurs.times.max(1));
+pub(crate) fn schedule(
+    catalog: &Catalog,
+    initiative: &Initiative,
+    customers: u64,
+) -> Vec<Scheduled> {
+    let times = initiative
+        .recurs
+        .as_ref()
+        .map_or(1, |recurs| recurs.times.max(1));
     let round = |k: u32| {
         let (customers, retained, years) = match initiative.recurs.as_ref().filter(|_| k > 0) {
             None => (customers, 1.0, 0.0),
@@ -158,7 +208,11 @@ pub(crate) fn schedule(catalog: &Catalog, initiative: &Initiative, customers: u6
             ),
         };
         let discount = (1.0 + catalog.project().discount_rate).powf(-years);
-        Scheduled { customers, retained, discount }
+        Scheduled {
+            customers,
+            retained,
+            discount,
+        }
     };
     (0..times).map(round).collect()
 }

@@ -104,7 +104,10 @@ fn fill(
     }
     row.cost = Money(row.costs.iter().map(|line| line.amount.0).sum());
     let measured = increments(catalog, initiative, &shown)?;
-    row.increments = measured.iter().map(|measured| measured.increment.clone()).collect();
+    row.increments = measured
+        .iter()
+        .map(|measured| measured.increment.clone())
+        .collect();
     let sum = Sum::of(&measured);
     row.increment = Some(sum.amount);
     row.increment_low = Money::from_f64(sum.low());
@@ -134,21 +137,32 @@ struct Sum {
 
 impl Sum {
     fn of(measured: &[Measured]) -> Self {
-        let mut variance: f64 = measured.iter().map(|measured| measured.increment.se.powi(2)).sum();
+        let mut variance: f64 = measured
+            .iter()
+            .map(|measured| measured.increment.se.powi(2))
+            .sum();
         for (i, a) in measured.iter().enumerate() {
             for b in &measured[i + 1..] {
-                let shares_reference =
-                    a.increment.experiment == b.increment.experiment && a.increment.metric == b.increment.metric;
+                let shares_reference = a.increment.experiment == b.increment.experiment
+                    && a.increment.metric == b.increment.metric;
                 if shares_reference {
                     variance += 2.0 * a.weight * b.weight * a.against_se * b.against_se;
                 }
             }
         }
         Self {
-            amount: Money(measured.iter().map(|measured| measured.increment.amount.0).sum()),
+            amount: Money(
+                measured
+                    .iter()
+                    .map(|measured| measured.increment.amount.0)
+                    .sum(),
+            ),
             se: variance.sqrt(),
             // The fewest degrees of freedom among the parts: no narrower than any exact treatment of the sum.
-            df: measured.iter().map(|measured| measured.df).fold(f64::INFINITY, f64::min),
+            df: measured
+                .iter()
+                .map(|measured| measured.df)
+                .fold(f64::INFINITY, f64::min),
         }
     }
 
@@ -185,8 +199,9 @@ impl Sum {
 ///
 /// Within a round the margin comes evenly over the round's days.
 fn payback(initiative: &Initiative, measured: &Measured, first_days: f64, cost: f64) -> Payback {
-    let later_days =
-        initiative.recurs.as_ref().map_or(0.0, |recurs| recurs.every.nominal_seconds() as f64 / 86_400.0);
+    let later_days = initiative.recurs.as_ref().map_or(0.0, |recurs| {
+        recurs.every.nominal_seconds() as f64 / 86_400.0
+    });
     let rounds = &measured.increment.rounds;
     let margin = measured.increment.margin;
     let days_at = |lift: f64| {
@@ -217,7 +232,12 @@ fn total(rows: &[InitiativeValue], counted: &[Measured]) -> Option<Total> {
         return None;
     }
     let sum = Sum::of(counted);
-    let cost = Money(rows.iter().filter(|row| row.net.is_some()).map(|row| row.cost.0).sum());
+    let cost = Money(
+        rows.iter()
+            .filter(|row| row.net.is_some())
+            .map(|row| row.cost.0)
+            .sum(),
+    );
     Some(Total {
         increment: sum.amount,
         increment_low: Money::from_f64(sum.low())?,
@@ -227,7 +247,10 @@ fn total(rows: &[InitiativeValue], counted: &[Measured]) -> Option<Total> {
         net: Money(sum.amount.0 - cost.0),
         roi: sum.roi(cost),
         probability_positive: sum.probability_above(cost),
-        grade: counted.iter().map(|measured| measured.increment.grade).max()?,
+        grade: counted
+            .iter()
+            .map(|measured| measured.increment.grade)
+            .max()?,
         by_grade: by_grade(counted),
     })
 }
@@ -235,22 +258,44 @@ fn total(rows: &[InitiativeValue], counted: &[Measured]) -> Option<Total> {
 /// How much of the money, gains and losses alike, rests on which grade.
 fn by_grade(counted: &[Measured]) -> Vec<(Grade, f64)> {
     let mut amounts: BTreeMap<Grade, Decimal> = BTreeMap::new();
-    for round in counted.iter().flat_map(|measured| &measured.increment.rounds) {
+    for round in counted
+        .iter()
+        .flat_map(|measured| &measured.increment.rounds)
+    {
         *amounts.entry(round.grade).or_default() += round.amount.0.abs();
     }
     let all: Decimal = amounts.values().sum();
     if all.is_zero() {
         return Vec::new();
     }
-    amounts.into_iter().filter_map(|(grade, amount)| Some((grade, (amount / all).to_f64()?))).collect()
+    amounts
+        .into_iter()
+        .filter_map(|(grade, amount)| Some((grade, (amount / all).to_f64()?)))
+        .collect()
 }
 
 fn caveats(rows: &[InitiativeValue], counted: &[Measured], refused: u64) -> Vec<String> {
     let mut caveats = Vec::new();
     if refused > 0 {
-        caveats.push(format!("{refused} of {} initiatives have no number and are not in the total", rows.len()));
+        let all = rows.len();
+        let initiatives = if all == 1 {
+            "initiative"
+        } else {
+            "initiatives"
+        };
+        let (have, are) = if refused == 1 {
+            ("has", "is")
+        } else {
+            ("have", "are")
+        };
+        caveats.push(format!(
+            "{refused} of {all} {initiatives} {have} no number and {are} not in the total"
+        ));
     }
-    let mut experiments: Vec<&str> = counted.iter().map(|measured| measured.increment.experiment.as_str()).collect();
+    let mut experiments: Vec<&str> = counted
+        .iter()
+        .map(|measured| measured.increment.experiment.as_str())
+        .collect();
     experiments.sort_unstable();
     experiments.dedup();
     if experiments.len() > 1 {
@@ -260,7 +305,10 @@ fn caveats(rows: &[InitiativeValue], counted: &[Measured], refused: u64) -> Vec<
                 .to_owned(),
         );
     }
-    if counted.iter().any(|measured| measured.increment.rounds.len() > 1) {
+    if counted
+        .iter()
+        .any(|measured| measured.increment.rounds.len() > 1)
+    {
         caveats.push(
             "rounds after the measured one are extrapolated (grade B): their interval holds only the error of the \
              measured lift"

@@ -6,6 +6,7 @@ mod increment;
 mod ledger;
 
 pub use finding::{
-    CostLine, Estimate, Grade, Increment, InitiativeValue, LedgerFinding, Money, Payback, Round, Total,
+    CostLine, Estimate, Grade, Increment, InitiativeValue, LedgerFinding, Money, Payback, Round,
+    Total,
 };
 pub use ledger::ledger;

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use catalog::{Better, Catalog, Role, Unit};
 use measure::audience::{
-    ArmFinding, Comparison, Customers, Estimate, LiftFinding, Outcome, Pair, Period, Touches, Verdict,
+    ArmFinding, Comparison, Customers, Estimate, LiftFinding, Outcome, Pair, Period, Touches,
+    Verdict,
 };
 use measure::{Provenance, Reason, Refusal};
 use proptest::prelude::*;
@@ -40,7 +41,10 @@ metrics: { primary: spend }
 
 fn catalog(documents: &str) -> Catalog {
     let files = [
-        (PathBuf::from("touchstone.yaml"), "name: Test\nmargin: 0.5\ndiscount_rate: 0.1\n".to_owned()),
+        (
+            PathBuf::from("touchstone.yaml"),
+            "name: Test\nmargin: 0.5\ndiscount_rate: 0.1\n".to_owned(),
+        ),
         (PathBuf::from("catalog/test.yaml"), documents.to_owned()),
     ];
     match Catalog::from_sources(Path::new("."), files, &|_| None) {
@@ -69,12 +73,24 @@ fn finding(arms: &[(&str, f64, f64, u64)]) -> LiftFinding {
         unit: Unit::Money,
         ratio: false,
         better: Better::Increase,
-        n: Pair { arm: customers, against: 1000 },
+        n: Pair {
+            arm: customers,
+            against: 1000,
+        },
         missing: Pair { arm: 0, against: 0 },
-        mean: Some(Pair { arm: 2.0 + estimate, against: 2.0 }),
+        mean: Some(Pair {
+            arm: 2.0 + estimate,
+            against: 2.0,
+        }),
         cut: None,
         outcome: Outcome {
-            absolute: Some(Estimate { estimate, se, low: estimate - 1.96 * se, high: estimate + 1.96 * se, df: None }),
+            absolute: Some(Estimate {
+                estimate,
+                se,
+                low: estimate - 1.96 * se,
+                high: estimate + 1.96 * se,
+                df: None,
+            }),
             against_se: Some(against_se),
             ..Outcome::default()
         },
@@ -87,12 +103,18 @@ fn finding(arms: &[(&str, f64, f64, u64)]) -> LiftFinding {
         initiative: initiative.map(str::to_owned),
         customers,
         expected_share: 0.5,
-        touches: vec![Touches { fact: "f".to_owned(), number: 3 * customers }],
+        touches: vec![Touches {
+            fact: "f".to_owned(),
+            number: 3 * customers,
+        }],
     };
     let initiatives = [("a", "one"), ("b", "two")];
     let mut all_arms = vec![arm("none", None, 1000)];
     for (name, _, _, customers) in arms {
-        let initiative = initiatives.iter().find(|(arm, _)| arm == name).map(|(_, initiative)| *initiative);
+        let initiative = initiatives
+            .iter()
+            .find(|(arm, _)| arm == name)
+            .map(|(_, initiative)| *initiative);
         all_arms.push(arm(name, initiative, *customers));
     }
     LiftFinding {
@@ -103,7 +125,11 @@ fn finding(arms: &[(&str, f64, f64, u64)]) -> LiftFinding {
         currency: "USD".to_owned(),
         against: "none".to_owned(),
         customers: Customers::default(),
-        period: Some(Period { first: 0, last: 0, days: 20 }),
+        period: Some(Period {
+            first: 0,
+            last: 0,
+            days: 20,
+        }),
         arms: all_arms,
         metrics: arms.iter().map(comparison).collect(),
         segments: Vec::new(),
@@ -123,7 +149,10 @@ fn money(text: &str) -> Money {
 
 #[test]
 fn an_initiative_is_lift_times_customers_times_margin_less_costs() {
-    let found = measured(CATALOG, &[("a", 0.424_412, 0.13, 21_387), ("b", 0.5, 0.1, 1000)]);
+    let found = measured(
+        CATALOG,
+        &[("a", 0.424_412, 0.13, 21_387), ("b", 0.5, 0.1, 1000)],
+    );
     let one = &found.initiatives[0];
     // 0.424412 x 21387 x 0.5 = 4538.449..., 0.02 x 21387 + 500 = 927.74
     assert_eq!(one.increment, Some(money("4538.45")));
@@ -179,9 +208,21 @@ fn every_kind_of_cost_is_counted_by_its_own_measure() {
 "
     );
     let found = measured(&documents, &[("a", 0.4, 0.1, 1000), ("b", 0.5, 0.1, 1000)]);
-    let amounts: Vec<Money> = found.initiatives[1].costs.iter().map(|line| line.amount).collect();
+    let amounts: Vec<Money> = found.initiatives[1]
+        .costs
+        .iter()
+        .map(|line| line.amount)
+        .collect();
     // 0.03 x 1000, one begun month, 0.001 x 3000 touches, 5 % of 2.5 x 1000
-    assert_eq!(amounts, [money("30.00"), money("10.00"), money("3.00"), money("125.00")]);
+    assert_eq!(
+        amounts,
+        [
+            money("30.00"),
+            money("10.00"),
+            money("3.00"),
+            money("125.00")
+        ]
+    );
 }
 
 #[test]
@@ -193,19 +234,31 @@ fn what_cannot_be_supported_is_refused_and_left_out_of_the_total() {
         ..Outcome::default()
     };
     let found = ledger(&catalog, &[lift.clone()], provenance());
-    assert_eq!(found.initiatives[0].refusal.as_ref().unwrap().message, "one customer");
+    assert_eq!(
+        found.initiatives[0].refusal.as_ref().unwrap().message,
+        "one customer"
+    );
     assert_eq!((found.initiatives[0].net, found.refused), (None, 1));
     // What it costs is known all the same.
     assert_eq!(found.initiatives[0].cost, money("520.00"));
-    assert_eq!(found.total.unwrap().increment, found.initiatives[1].increment.unwrap());
+    assert_eq!(
+        found.total.unwrap().increment,
+        found.initiatives[1].increment.unwrap()
+    );
 
     lift.refusal = Some(Refusal::new(Reason::SampleRatioMismatch, "sizes"));
     let found = ledger(&catalog, &[lift], provenance());
     assert!(found.total.is_none());
-    assert_eq!(found.initiatives[1].refusal.as_ref().unwrap().reason, Reason::SampleRatioMismatch);
+    assert_eq!(
+        found.initiatives[1].refusal.as_ref().unwrap().reason,
+        Reason::SampleRatioMismatch
+    );
 
     let found = ledger(&catalog, &[], provenance());
-    assert_eq!(found.initiatives[0].refusal.as_ref().unwrap().reason, Reason::Undeclared);
+    assert_eq!(
+        found.initiatives[0].refusal.as_ref().unwrap().reason,
+        Reason::Undeclared
+    );
 }
 
 proptest! {

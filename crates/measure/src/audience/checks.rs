@@ -50,14 +50,21 @@ fn sample_ratio(ratio: &SampleRatio, arms: &[ArmFinding]) -> Check {
         .collect();
     let p = ratio.probability.p;
     let (severity, verdict) = if p < SAMPLE_RATIO_ALARM {
-        (Severity::Stop, "the arms' sizes cannot be chance; something sorts customers into arms or out of the data")
+        (
+            Severity::Stop,
+            "the arms' sizes cannot be chance; something sorts customers into arms or out of the data",
+        )
     } else {
         (Severity::Fine, "the arms are as large as declared")
     };
     Check {
         p_value: Some(p),
         ln_p: Some(ratio.probability.ln_p),
-        ..check(CheckKind::SampleRatio, severity, format!("{verdict}: {}", sizes.join(", ")))
+        ..check(
+            CheckKind::SampleRatio,
+            severity,
+            format!("{verdict}: {}", sizes.join(", ")),
+        )
     }
 }
 
@@ -66,14 +73,27 @@ fn several_arms(plan: &Plan<'_>, customers: &Customers, arms: &[ArmFinding]) -> 
         return None;
     }
     let experiment = plan.experiment;
-    let total = customers.counted + customers.not_counted.iter().map(|left| left.number).sum::<u64>();
+    let total = customers.counted
+        + customers
+            .not_counted
+            .iter()
+            .map(|left| left.number)
+            .sum::<u64>();
     let share = customers.several_arms as f64 / total.max(1) as f64;
-    let handled = match (experiment.assignment.time.is_some(), experiment.several_arms) {
-        (false, _) => "they are left out, because the assignment has no time to tell which arm came first",
-        (true, SeveralArms::First) => "they count in the arm that they were first assigned to (intention to treat)",
+    let handled = match (
+        experiment.assignment.time.is_some(),
+        experiment.several_arms,
+    ) {
+        (false, _) => {
+            "they are left out, because the assignment has no time to tell which arm came first"
+        }
+        (true, SeveralArms::First) => {
+            "they count in the arm that they were first assigned to (intention to treat)"
+        }
         (true, SeveralArms::Exclude) => "they are left out, as the catalog says",
     };
-    let left_out = experiment.assignment.time.is_none() || experiment.several_arms == SeveralArms::Exclude;
+    let left_out =
+        experiment.assignment.time.is_none() || experiment.several_arms == SeveralArms::Exclude;
     let shares: Vec<f64> = arms.iter().map(|arm| arm.expected_share).collect();
     let uneven = shares.iter().any(|share| (share - shares[0]).abs() > 1e-9);
     let bias = if left_out && uneven {
@@ -81,23 +101,37 @@ fn several_arms(plan: &Plan<'_>, customers: &Customers, arms: &[ArmFinding]) -> 
     } else {
         ""
     };
-    let severity = if left_out && uneven || share > MANY_IN_SEVERAL_ARMS { Severity::Warning } else { Severity::Notice };
+    let severity = if left_out && uneven || share > MANY_IN_SEVERAL_ARMS {
+        Severity::Warning
+    } else {
+        Severity::Notice
+    };
     Some(check(
         CheckKind::SeveralArms,
         severity,
-        format!("{} customers ({:.2} %) are in several arms; {handled}{bias}", customers.several_arms, 100.0 * share),
+        format!(
+            "{} customers ({:.2} %) are in several arms; {handled}{bias}",
+            customers.several_arms,
+            100.0 * share
+        ),
     ))
 }
 
 fn assignment(customers: &Customers) -> Option<Check> {
-    let left_out: Vec<String> =
-        customers.not_counted.iter().map(|left| format!("{} {}", left.number, left.reason)).collect();
+    let left_out: Vec<String> = customers
+        .not_counted
+        .iter()
+        .map(|left| format!("{} {}", left.number, left.reason))
+        .collect();
     if left_out.is_empty() && customers.repeated_rows == 0 {
         return None;
     }
     let mut message = format!("{} customers are counted", customers.counted);
     if customers.repeated_rows > 0 {
-        message.push_str(&format!("; {} rows of the assignment repeat a customer", customers.repeated_rows));
+        message.push_str(&format!(
+            "; {} rows of the assignment repeat a customer",
+            customers.repeated_rows
+        ));
     }
     if !left_out.is_empty() {
         message.push_str(&format!("; not counted: {}", left_out.join(", ")));
@@ -115,17 +149,29 @@ fn missing(comparison: &Comparison) -> Option<Check> {
         successes: missing,
         n: missing + n,
     };
-    let difference =
-        stats::lift_of_shares(counts(arm, comparison.n.arm), counts(against, comparison.n.against), MISSING_ALARM).ok()?;
+    let difference = stats::lift_of_shares(
+        counts(arm, comparison.n.arm),
+        counts(against, comparison.n.against),
+        MISSING_ALARM,
+    )
+    .ok()?;
     let differs = difference.probability.p < MISSING_ALARM;
     let what = format!(
         "`{}` is missing for {arm} customers of {} and {against} of {}",
         comparison.metric, comparison.arm, comparison.against
     );
     let (severity, message) = if differs {
-        (Severity::Warning, format!("{what}: not by chance, so those who have it are not alike and the effect is biased"))
+        (
+            Severity::Warning,
+            format!(
+                "{what}: not by chance, so those who have it are not alike and the effect is biased"
+            ),
+        )
     } else {
-        (Severity::Notice, format!("{what}; they are left out of this metric"))
+        (
+            Severity::Notice,
+            format!("{what}; they are left out of this metric"),
+        )
     };
     Some(Check {
         p_value: Some(difference.probability.p),
@@ -138,23 +184,43 @@ fn missing(comparison: &Comparison) -> Option<Check> {
 fn balance(metrics: &[Comparison]) -> Vec<Check> {
     let mut checks = Vec::new();
     for comparison in metrics.iter().filter(|comparison| comparison.primary) {
-        let Some(adjusted) = &comparison.adjusted else { continue };
+        let Some(adjusted) = &comparison.adjusted else {
+            continue;
+        };
         let spread = (1.0 / comparison.n.arm as f64 + 1.0 / comparison.n.against as f64).sqrt();
-        let used: Vec<_> = adjusted.covariates.iter().filter(|covariate| covariate.dropped.is_none()).collect();
+        let used: Vec<_> = adjusted
+            .covariates
+            .iter()
+            .filter(|covariate| covariate.dropped.is_none())
+            .collect();
         let alarm = IMBALANCE_ALARM / used.len().max(1) as f64;
         let unbalanced: Vec<String> = used
             .iter()
-            .filter(|covariate| stats::tail::normal_two_sided(covariate.imbalance / spread).p < alarm)
-            .map(|covariate| format!("`{}` ({:+.3} standard deviations)", covariate.name, covariate.imbalance))
+            .filter(|covariate| {
+                stats::tail::normal_two_sided(covariate.imbalance / spread).p < alarm
+            })
+            .map(|covariate| {
+                format!(
+                    "`{}` ({:+.3} standard deviations)",
+                    covariate.name, covariate.imbalance
+                )
+            })
             .collect();
         let arms = format!("{} and {}", comparison.arm, comparison.against);
         checks.push(if unbalanced.is_empty() {
-            check(CheckKind::Balance, Severity::Fine, format!("{arms} were alike before"))
+            check(
+                CheckKind::Balance,
+                Severity::Fine,
+                format!("{arms} were alike before"),
+            )
         } else {
             check(
                 CheckKind::Balance,
                 Severity::Warning,
-                format!("{arms} differed before in {}: look for a fault in the randomization", unbalanced.join(", ")),
+                format!(
+                    "{arms} differed before in {}: look for a fault in the randomization",
+                    unbalanced.join(", ")
+                ),
             )
         });
     }
@@ -162,7 +228,9 @@ fn balance(metrics: &[Comparison]) -> Vec<Check> {
 }
 
 fn caps(comparison: &Comparison) -> Option<Check> {
-    let cut = comparison.cut.filter(|cut| cut.arm != 0.0 || cut.against != 0.0)?;
+    let cut = comparison
+        .cut
+        .filter(|cut| cut.arm != 0.0 || cut.against != 0.0)?;
     Some(check(
         CheckKind::Caps,
         Severity::Notice,

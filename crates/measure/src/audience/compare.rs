@@ -2,7 +2,9 @@
 
 use catalog::{Better, Unit};
 use stats::moments::Moments;
-use stats::{AdjustedLift, ArmMoments, Counts, Lift, RatioMoments, RatioSample, Sample, Unestimable};
+use stats::{
+    AdjustedLift, ArmMoments, Counts, Lift, RatioMoments, RatioSample, Sample, Unestimable,
+};
 
 use super::finding::{Adjusted, Comparison, Covariate, Estimate, Outcome, Pair, Relative, Verdict};
 use super::plan::{Compared, MadeOf, Plan};
@@ -35,7 +37,9 @@ pub(crate) fn compare(
     let may_adjust = layout.filter(|_| !plan.covariates.is_empty());
     let adjusted = match (&effect, may_adjust) {
         // A small count is left to its exact test.
-        (Ok(lift), Some(layout)) if lift.method != stats::Method::Score => adjust(plan, layout, compared, moments),
+        (Ok(lift), Some(layout)) if lift.method != stats::Method::Score => {
+            adjust(plan, layout, compared, moments)
+        }
         _ => None,
     };
     let outcome = match effect {
@@ -65,19 +69,31 @@ pub(crate) fn compare(
         adjusted,
         verdict: None,
     };
-    comparison.verdict =
-        comparison.decisive().and_then(|outcome| outcome.absolute).map(|effect| verdict(effect, metric.better));
+    comparison.verdict = comparison
+        .decisive()
+        .and_then(|outcome| outcome.absolute)
+        .map(|effect| verdict(effect, metric.better));
     comparison
 }
 
 fn effect(compared: &Compared<'_>, moments: Pair<&Moments>, alpha: f64) -> Result<Lift, Refusal> {
     let lift = match compared.made_of {
         MadeOf::Value(place) if compared.metric.unit == Unit::Share => {
-            let counts = |moments| counts(moments, place).ok_or_else(|| not_a_share(&compared.metric.name, moments, place));
+            let counts = |moments| {
+                counts(moments, place)
+                    .ok_or_else(|| not_a_share(&compared.metric.name, moments, place))
+            };
             stats::lift_of_shares(counts(moments.arm)?, counts(moments.against)?, alpha)
         }
-        MadeOf::Value(place) => stats::lift_of_means(&sample(moments.arm, place), &sample(moments.against, place), alpha),
-        MadeOf::Ratio { numerator, denominator } => {
+        MadeOf::Value(place) => stats::lift_of_means(
+            &sample(moments.arm, place),
+            &sample(moments.against, place),
+            alpha,
+        ),
+        MadeOf::Ratio {
+            numerator,
+            denominator,
+        } => {
             let ratio = |moments| ratio_sample(moments, numerator, denominator);
             stats::lift_of_ratios(&ratio(moments.arm), &ratio(moments.against), alpha)
         }
@@ -104,7 +120,9 @@ fn ratio_sample(moments: &Moments, numerator: usize, denominator: usize) -> Rati
         denominator_mean: moments.mean(denominator),
         numerator_variance: moments.variance(numerator),
         denominator_variance: moments.variance(denominator),
-        covariance: moments.covariance(numerator, denominator).unwrap_or(f64::NAN),
+        covariance: moments
+            .covariance(numerator, denominator)
+            .unwrap_or(f64::NAN),
     }
 }
 
@@ -141,7 +159,10 @@ fn not_a_share(metric: &str, moments: &Moments, place: usize) -> Refusal {
 fn means(made_of: MadeOf, moments: Pair<&Moments>) -> Option<Pair<f64>> {
     let mean = |moments: &Moments| match made_of {
         MadeOf::Value(place) => moments.mean(place),
-        MadeOf::Ratio { numerator, denominator } => moments.sum(numerator) / moments.sum(denominator),
+        MadeOf::Ratio {
+            numerator,
+            denominator,
+        } => moments.sum(numerator) / moments.sum(denominator),
     };
     let pair = Pair {
         arm: mean(moments.arm),
@@ -150,13 +171,24 @@ fn means(made_of: MadeOf, moments: Pair<&Moments>) -> Option<Pair<f64>> {
     (pair.arm.is_finite() && pair.against.is_finite()).then_some(pair)
 }
 
-fn cut(plan: &Plan<'_>, layout: &Layout, made_of: MadeOf, moments: Pair<&Moments>) -> Option<Pair<f64>> {
-    let MadeOf::Value(place) = made_of else { return None };
-    let has_cap = |value: &super::plan::Value<'_>| value.metric.is_some_and(|metric| metric.cap.is_some());
+fn cut(
+    plan: &Plan<'_>,
+    layout: &Layout,
+    made_of: MadeOf,
+    moments: Pair<&Moments>,
+) -> Option<Pair<f64>> {
+    let MadeOf::Value(place) = made_of else {
+        return None;
+    };
+    let has_cap =
+        |value: &super::plan::Value<'_>| value.metric.is_some_and(|metric| metric.cap.is_some());
     if !has_cap(&plan.values[place]) {
         return None;
     }
-    let among_cuts = plan.values[..place].iter().filter(|value| has_cap(value)).count();
+    let among_cuts = plan.values[..place]
+        .iter()
+        .filter(|value| has_cap(value))
+        .count();
     let column = layout.cut(among_cuts);
     Some(Pair {
         arm: moments.arm.sum(column),
@@ -167,34 +199,58 @@ fn cut(plan: &Plan<'_>, layout: &Layout, made_of: MadeOf, moments: Pair<&Moments
 /// The effect with covariates taken into account; none where none of them can be used.
 ///
 /// A missing covariate counts as zero beside a column that says so, which is the same as any other filling.
-fn adjust(plan: &Plan<'_>, layout: &Layout, compared: &Compared<'_>, moments: Pair<&Moments>) -> Option<Adjusted> {
+fn adjust(
+    plan: &Plan<'_>,
+    layout: &Layout,
+    compared: &Compared<'_>,
+    moments: Pair<&Moments>,
+) -> Option<Adjusted> {
     let metric = compared.metric;
-    let known: Vec<usize> =
-        (0..plan.covariates.len()).filter(|&covariate| plan.covariates[covariate].is_for(metric)).collect();
+    let known: Vec<usize> = (0..plan.covariates.len())
+        .filter(|&covariate| plan.covariates[covariate].is_for(metric))
+        .collect();
     let is_missing = |covariate: &&usize| {
         let column = layout.covariate_missing(**covariate);
         moments.arm.sum(column) + moments.against.sum(column) > 0.0
     };
-    let mut columns: Vec<usize> = known.iter().map(|&covariate| layout.covariate(covariate)).collect();
-    columns.extend(known.iter().filter(is_missing).map(|&covariate| layout.covariate_missing(covariate)));
+    let mut columns: Vec<usize> = known
+        .iter()
+        .map(|&covariate| layout.covariate(covariate))
+        .collect();
+    columns.extend(
+        known
+            .iter()
+            .filter(is_missing)
+            .map(|&covariate| layout.covariate_missing(covariate)),
+    );
     let alpha = plan.experiment.alpha;
     let lift = match compared.made_of {
         MadeOf::Value(place) => {
             let of = |moments| arm_moments(moments, place, &columns);
             stats::adjusted_lift(&of(moments.arm)?, &of(moments.against)?, alpha)
         }
-        MadeOf::Ratio { numerator, denominator } => {
+        MadeOf::Ratio {
+            numerator,
+            denominator,
+        } => {
             let of = |moments| ratio_moments(moments, numerator, denominator, &columns);
             stats::adjusted_ratio_lift(&of(moments.arm)?, &of(moments.against)?, alpha)
         }
     }
     .ok()
     .filter(|lift| !lift.kept.is_empty())?;
-    let covariates = known.iter().enumerate().map(|(number, &covariate)| Covariate {
-        name: plan.covariates[covariate].name.clone(),
-        imbalance: lift.imbalance[number],
-        dropped: lift.dropped.iter().find(|dropped| dropped.covariate == number).map(|dropped| dropped.reason.to_string()),
-    });
+    let covariates = known
+        .iter()
+        .enumerate()
+        .map(|(number, &covariate)| Covariate {
+            name: plan.covariates[covariate].name.clone(),
+            imbalance: lift.imbalance[number],
+            dropped: lift
+                .dropped
+                .iter()
+                .find(|dropped| dropped.covariate == number)
+                .map(|dropped| dropped.reason.to_string()),
+        });
     Some(adjusted(&lift, covariates.collect()))
 }
 
@@ -222,7 +278,12 @@ fn arm_moments(moments: &Moments, place: usize, columns: &[usize]) -> Option<Arm
     })
 }
 
-fn ratio_moments(moments: &Moments, numerator: usize, denominator: usize, columns: &[usize]) -> Option<RatioMoments> {
+fn ratio_moments(
+    moments: &Moments,
+    numerator: usize,
+    denominator: usize,
+    columns: &[usize],
+) -> Option<RatioMoments> {
     Some(RatioMoments {
         ratio: ratio_sample(moments, numerator, denominator),
         covariate_means: columns.iter().map(|&column| moments.mean(column)).collect(),
@@ -233,17 +294,25 @@ fn ratio_moments(moments: &Moments, numerator: usize, denominator: usize, column
 }
 
 fn covariances(moments: &Moments, place: usize, columns: &[usize]) -> Option<Vec<f64>> {
-    columns.iter().map(|&column| moments.covariance(place, column)).collect()
+    columns
+        .iter()
+        .map(|&column| moments.covariance(place, column))
+        .collect()
 }
 
 /// The covariance matrix of some columns, row after row.
 fn among(moments: &Moments, columns: &[usize]) -> Option<Vec<f64>> {
-    columns.iter().map(|&column| covariances(moments, column, columns)).collect::<Option<Vec<_>>>().map(|rows| rows.concat())
+    columns
+        .iter()
+        .map(|&column| covariances(moments, column, columns))
+        .collect::<Option<Vec<_>>>()
+        .map(|rows| rows.concat())
 }
 
 fn mean_se(made_of: MadeOf, moments: &Moments) -> Option<f64> {
     match made_of {
-        MadeOf::Value(place) => Some((moments.variance(place) / moments.rows() as f64).sqrt()).filter(|se| se.is_finite()),
+        MadeOf::Value(place) => Some((moments.variance(place) / moments.rows() as f64).sqrt())
+            .filter(|se| se.is_finite()),
         MadeOf::Ratio { .. } => None,
     }
 }

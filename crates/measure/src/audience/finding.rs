@@ -39,7 +39,9 @@ impl LiftFinding {
 
     /// The comparison of one metric for one arm.
     pub fn comparison(&self, metric: &str, arm: &str) -> Option<&Comparison> {
-        self.metrics.iter().find(|comparison| comparison.metric == metric && comparison.arm == arm)
+        self.metrics
+            .iter()
+            .find(|comparison| comparison.metric == metric && comparison.arm == arm)
     }
 
     /// The arm of this name.
@@ -281,7 +283,9 @@ pub enum CheckKind {
 }
 
 /// How bad what was found is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     Fine,

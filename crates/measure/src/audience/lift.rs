@@ -8,12 +8,12 @@ use stats::{SampleRatio, sample_ratio};
 use super::checks::checks;
 use super::compare::{ArmSummary, compare};
 use super::finding::{
-    ArmFinding, Comparison, Customers, LiftFinding, NotCounted, Pair, Period as Observed, SegmentFinding, SegmentValue,
-    Touches,
+    ArmFinding, Comparison, Customers, LiftFinding, NotCounted, Pair, Period as Observed,
+    SegmentFinding, SegmentValue, Touches,
 };
 use super::plan::{Period, Plan};
 use super::query::{self, Query, status};
-use super::tally::{Layout, MOST_SEGMENT_VALUES, Tally};
+use super::tally::{Layout, MOST_SEGMENT_VALUES, Tally, TallyError};
 use crate::error::MeasureError;
 use crate::{Provenance, Reason, Refusal};
 
@@ -36,13 +36,18 @@ const MICROSECONDS_A_DAY: f64 = 86_400e6;
 ///
 /// [`MeasureError`] where the lake or the catalog do not allow the measurement at all. What the data do not support
 /// is a refusal inside the finding.
-pub fn lift(catalog: &Catalog, lake: &mut Lake, experiment: &Experiment) -> Result<LiftFinding, MeasureError> {
+pub fn lift(
+    catalog: &Catalog,
+    lake: &mut Lake,
+    experiment: &Experiment,
+) -> Result<LiftFinding, MeasureError> {
     let plan = Plan::new(catalog, experiment)?;
     let query = query::write(&plan, catalog, lake)?;
     let layout = Layout::new(&plan, &query);
     let tally = sum_up(&plan, &query, &layout, lake)?;
     lake.check_unchanged()?;
-    let summary_failed = |error: MomentsError| MeasureError::summary(&experiment.name, &column_names(&plan), &error);
+    let summary_failed =
+        |error: MomentsError| MeasureError::summary(&experiment.name, &column_names(&plan), &error);
 
     let weights = expected_shares(experiment);
     let arms = arms(&plan, &tally, &weights).map_err(summary_failed)?;
@@ -54,8 +59,14 @@ pub fn lift(catalog: &Catalog, lake: &mut Lake, experiment: &Experiment) -> Resu
     let checks = checks(&plan, ratio.as_ref(), &customers, &arms, &metrics);
     let refusal = refusal(ratio.as_ref());
     if let Some(refusal) = &refusal {
-        let by_segment = segments.iter_mut().flat_map(|segment| &mut segment.values).flat_map(|value| &mut value.metrics);
-        metrics.iter_mut().chain(by_segment).for_each(|comparison| comparison.refuse(refusal));
+        let by_segment = segments
+            .iter_mut()
+            .flat_map(|segment| &mut segment.values)
+            .flat_map(|value| &mut value.metrics);
+        metrics
+            .iter_mut()
+            .chain(by_segment)
+            .for_each(|comparison| comparison.refuse(refusal));
     }
     Ok(LiftFinding {
         format: LiftFinding::FORMAT.to_owned(),
@@ -76,19 +87,27 @@ pub fn lift(catalog: &Catalog, lake: &mut Lake, experiment: &Experiment) -> Resu
 }
 
 fn sum_up(plan: &Plan<'_>, query: &Query, layout: &Layout, lake: &Lake) -> Result<Tally, MeasureError> {
-    let name = &plan.experiment.name;
+    let name = plan.experiment.name.clone();
+    let columns = column_names(plan);
     let context = format!("cannot measure experiment `{name}`");
+    let (of_state, of_step) = (layout.clone(), layout.clone());
     let tallies = lake.engine().fold(
         &query.sql,
+        layout.query_columns(),
         &context,
-        || Tally::new(layout),
-        |tally, batch| {
-            tally.add(layout, batch).map_err(|error| MeasureError::summary(name, &column_names(plan), &error))
+        move || Tally::new(&of_state),
+        move |tally, chunk| {
+            tally.add(&of_step, chunk).map_err(|error| match error {
+                TallyError::Moments(error) => MeasureError::summary(&name, &columns, &error),
+                TallyError::Column(error) => MeasureError::summary_of_columns(&name, &error),
+            })
         },
     )?;
     let mut total = Tally::new(layout);
     for tally in tallies {
-        total.merge(tally).map_err(|error| MeasureError::summary(name, &column_names(plan), &error))?;
+        total
+            .merge(tally)
+            .map_err(|error| MeasureError::summary(&plan.experiment.name, &column_names(plan), &error))?;
     }
     Ok(total)
 }
@@ -96,15 +115,25 @@ fn sum_up(plan: &Plan<'_>, query: &Query, layout: &Layout, lake: &Lake) -> Resul
 /// The names of the numbers, in the order of the co-moments' columns.
 fn column_names(plan: &Plan<'_>) -> Vec<String> {
     let values = plan.values.iter().map(|value| value.name.clone());
-    let capped = plan.values.iter().filter(|value| value.metric.is_some_and(|metric| metric.cap.is_some()));
+    let capped = plan
+        .values
+        .iter()
+        .filter(|value| value.metric.is_some_and(|metric| metric.cap.is_some()));
     let cuts = capped.map(|value| format!("cut of {}", value.name));
-    values.chain(cuts).chain(plan.covariates.iter().map(|known| known.name.clone())).collect()
+    values
+        .chain(cuts)
+        .chain(plan.covariates.iter().map(|known| known.name.clone()))
+        .collect()
 }
 
 /// Declared shares, else equal ones.
 fn expected_shares(experiment: &Experiment) -> Vec<f64> {
     let equal = 1.0 / experiment.arms.len() as f64;
-    experiment.arms.iter().map(|arm| arm.share.unwrap_or(equal)).collect()
+    experiment
+        .arms
+        .iter()
+        .map(|arm| arm.share.unwrap_or(equal))
+        .collect()
 }
 
 fn arms(plan: &Plan<'_>, tally: &Tally, weights: &[f64]) -> Result<Vec<ArmFinding>, MomentsError> {
@@ -129,7 +158,11 @@ fn arms(plan: &Plan<'_>, tally: &Tally, weights: &[f64]) -> Result<Vec<ArmFindin
 
 fn customers(plan: &Plan<'_>, tally: &Tally, lake: &Lake) -> Result<Customers, MeasureError> {
     let other_arm = tally.with_status(status::OTHER_ARM);
-    let other = if other_arm == 0 { String::new() } else { format!(" ({})", undeclared_arms(plan, lake)?) };
+    let other = if other_arm == 0 {
+        String::new()
+    } else {
+        format!(" ({})", undeclared_arms(plan, lake)?)
+    };
     let reasons = [
         (status::SEVERAL_ARMS, "in several arms".to_owned()),
         (status::NOT_EXPOSED, "never exposed".to_owned()),
@@ -162,20 +195,42 @@ fn customers(plan: &Plan<'_>, tally: &Tally, lake: &Lake) -> Result<Customers, M
 /// The most frequent values of the arm column that no arm declares.
 fn undeclared_arms(plan: &Plan<'_>, lake: &Lake) -> Result<String, MeasureError> {
     let assignment = &plan.experiment.assignment;
-    let declared: Vec<String> = plan.experiment.arms.iter().map(|arm| sql::text(&Plan::arm_text(arm))).collect();
+    let declared: Vec<String> = plan
+        .experiment
+        .arms
+        .iter()
+        .map(|arm| sql::text(&Plan::arm_text(arm)))
+        .collect();
     let column = format!("CAST({} AS VARCHAR)", sql::identifier(&assignment.arm));
-    let filter = assignment.filter.as_ref().map(|filter| format!(" AND ({filter})")).unwrap_or_default();
+    let filter = assignment
+        .filter
+        .as_ref()
+        .map(|filter| format!(" AND ({filter})"))
+        .unwrap_or_default();
     let query = format!(
         "SELECT coalesce({column}, '(none)') FROM source.{} WHERE ({column} IS NULL OR {column} NOT IN ({})){filter} \
          GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 5",
         sql::identifier(&plan.source.name),
         declared.join(", "),
     );
-    let names: Vec<String> = lake.engine().rows(&query, "cannot list undeclared arms", |row| row.get(0))?;
-    Ok(format!("such as {}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")))
+    let names: Vec<String> = lake
+        .engine()
+        .rows(&query, "cannot list undeclared arms", |row| row.get(0))?;
+    Ok(format!(
+        "such as {}",
+        names
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    ))
 }
 
-fn overall(plan: &Plan<'_>, layout: &Layout, tally: &Tally) -> Result<Vec<Comparison>, MomentsError> {
+fn overall(
+    plan: &Plan<'_>,
+    layout: &Layout,
+    tally: &Tally,
+) -> Result<Vec<Comparison>, MomentsError> {
     comparisons(plan, Some(layout), |arm, needed| {
         let moments = tally.moments(arm, needed)?;
         let missing = tally.customers(arm) - moments.rows();
@@ -186,7 +241,9 @@ fn overall(plan: &Plan<'_>, layout: &Layout, tally: &Tally) -> Result<Vec<Compar
 fn segments(plan: &Plan<'_>, tally: &Tally) -> Result<Vec<SegmentFinding>, MomentsError> {
     let segment = |(number, name): (usize, &String)| {
         let Some(cells) = tally.segment(number) else {
-            let message = format!("`{name}` has more than {MOST_SEGMENT_VALUES} different values: it is no segment");
+            let message = format!(
+                "`{name}` has more than {MOST_SEGMENT_VALUES} different values: it is no segment"
+            );
             return Ok(SegmentFinding {
                 segment: name.clone(),
                 values: Vec::new(),
@@ -202,7 +259,9 @@ fn segments(plan: &Plan<'_>, tally: &Tally) -> Result<Vec<SegmentFinding>, Momen
             })?;
             values.push(SegmentValue {
                 value: value.to_owned(),
-                customers: (0..plan.experiment.arms.len()).map(|arm| cells.customers(arm)).sum(),
+                customers: (0..plan.experiment.arms.len())
+                    .map(|arm| cells.customers(arm))
+                    .sum(),
                 metrics,
             });
         }
@@ -212,7 +271,12 @@ fn segments(plan: &Plan<'_>, tally: &Tally) -> Result<Vec<SegmentFinding>, Momen
             refusal: None,
         })
     };
-    plan.experiment.segments.iter().enumerate().map(segment).collect()
+    plan.experiment
+        .segments
+        .iter()
+        .enumerate()
+        .map(segment)
+        .collect()
 }
 
 /// Every metric for every arm but the reference; `summary` gives an arm's customers who have certain values.

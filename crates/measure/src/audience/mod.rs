@@ -9,7 +9,8 @@ mod query;
 mod tally;
 
 pub use finding::{
-    Adjusted, ArmFinding, Check, CheckKind, Comparison, Covariate, Customers, Estimate, LiftFinding, NotCounted,
-    Outcome, Pair, Period, Relative, SegmentFinding, SegmentValue, Severity, Touches, Verdict,
+    Adjusted, ArmFinding, Check, CheckKind, Comparison, Covariate, Customers, Estimate,
+    LiftFinding, NotCounted, Outcome, Pair, Period, Relative, SegmentFinding, SegmentValue,
+    Severity, Touches, Verdict,
 };
 pub use lift::{SAMPLE_RATIO_ALARM, lift};

@@ -1,6 +1,8 @@
 //! What an experiment needs: which numbers per customer, from which facts, in which columns.
 
-use catalog::{Aggregate, Arm, Catalog, Covariate, Experiment, Fact, Metric, Per, Role, Scalar, Source, Span};
+use catalog::{
+    Aggregate, Arm, Catalog, Covariate, Experiment, Fact, Metric, Per, Role, Scalar, Source, Span,
+};
 
 use crate::error::MeasureError;
 
@@ -36,7 +38,10 @@ pub(crate) struct Value<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Period {
     /// From exposure on, between two times after it.
-    After { from: Option<Span>, to: Option<Span> },
+    After {
+        from: Option<Span>,
+        to: Option<Span>,
+    },
     /// This long before exposure.
     Before(Span),
 }
@@ -51,7 +56,10 @@ pub(crate) struct Compared<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MadeOf {
     Value(usize),
-    Ratio { numerator: usize, denominator: usize },
+    Ratio {
+        numerator: usize,
+        denominator: usize,
+    },
 }
 
 impl MadeOf {
@@ -59,7 +67,10 @@ impl MadeOf {
     pub(crate) fn bits(self) -> u64 {
         match self {
             Self::Value(place) => 1 << place,
-            Self::Ratio { numerator, denominator } => 1 << numerator | 1 << denominator,
+            Self::Ratio {
+                numerator,
+                denominator,
+            } => 1 << numerator | 1 << denominator,
         }
     }
 }
@@ -87,7 +98,10 @@ pub(crate) enum KnownFrom<'a> {
 }
 
 impl<'a> Plan<'a> {
-    pub(crate) fn new(catalog: &'a Catalog, experiment: &'a Experiment) -> Result<Self, MeasureError> {
+    pub(crate) fn new(
+        catalog: &'a Catalog,
+        experiment: &'a Experiment,
+    ) -> Result<Self, MeasureError> {
         let source = catalog
             .source(&experiment.assignment.source)
             .ok_or_else(|| undeclared(experiment, "source", &experiment.assignment.source))?;
@@ -100,8 +114,13 @@ impl<'a> Plan<'a> {
             covariates: Vec::new(),
             touches: Vec::new(),
         };
-        for name in [&experiment.metrics.primary].into_iter().chain(&experiment.metrics.secondary) {
-            let metric = catalog.metric(name).ok_or_else(|| undeclared(experiment, "metric", name))?;
+        for name in [&experiment.metrics.primary]
+            .into_iter()
+            .chain(&experiment.metrics.secondary)
+        {
+            let metric = catalog
+                .metric(name)
+                .ok_or_else(|| undeclared(experiment, "metric", name))?;
             let made_of = match (metric.aggregate, &metric.numerator, &metric.denominator) {
                 (Aggregate::Ratio, Some(numerator), Some(denominator)) => MadeOf::Ratio {
                     numerator: plan.value_of(catalog, numerator)?,
@@ -118,7 +137,10 @@ impl<'a> Plan<'a> {
         if plan.values.len() > MOST_VALUES {
             return Err(MeasureError::Limit {
                 place: format!("experiment `{}`", experiment.name),
-                message: format!("its metrics need {} numbers per customer, at most {MOST_VALUES} are possible", plan.values.len()),
+                message: format!(
+                    "its metrics need {} numbers per customer, at most {MOST_VALUES} are possible",
+                    plan.values.len()
+                ),
             });
         }
         Ok(plan)
@@ -126,36 +148,52 @@ impl<'a> Plan<'a> {
 
     /// The place of a metric's value, which is added where it is not there yet.
     fn value_of(&mut self, catalog: &'a Catalog, name: &str) -> Result<usize, MeasureError> {
-        if let Some(place) = self.values.iter().position(|value| value.metric.is_some() && value.name == name) {
+        if let Some(place) = self
+            .values
+            .iter()
+            .position(|value| value.metric.is_some() && value.name == name)
+        {
             return Ok(place);
         }
-        let metric = catalog.metric(name).ok_or_else(|| undeclared(self.experiment, "metric", name))?;
+        let metric = catalog
+            .metric(name)
+            .ok_or_else(|| undeclared(self.experiment, "metric", name))?;
         let window = metric.window.as_ref();
         let period = Period::After {
             from: window.and_then(|window| window.from),
             to: window.and_then(|window| window.to),
         };
-        self.values.push(value(catalog, self.experiment, metric, period)?);
+        self.values
+            .push(value(catalog, self.experiment, metric, period)?);
         Ok(self.values.len() - 1)
     }
 
     /// Costs that are paid per touch need the number of touches in each arm.
     fn count_touches(&mut self, catalog: &'a Catalog) -> Result<(), MeasureError> {
         let arms = self.experiment.arms.iter();
-        let costs = arms.filter_map(|arm| arm.initiative.as_deref()).flat_map(|initiative| catalog.costs_of(initiative));
-        let mut facts: Vec<&str> =
-            costs.filter(|cost| cost.per == Per::Touch).filter_map(|cost| cost.fact.as_deref()).collect();
+        let costs = arms
+            .filter_map(|arm| arm.initiative.as_deref())
+            .flat_map(|initiative| catalog.costs_of(initiative));
+        let mut facts: Vec<&str> = costs
+            .filter(|cost| cost.per == Per::Touch)
+            .filter_map(|cost| cost.fact.as_deref())
+            .collect();
         facts.sort_unstable();
         facts.dedup();
         for name in facts {
-            let fact = catalog.fact(name).ok_or_else(|| undeclared(self.experiment, "fact", name))?;
+            let fact = catalog
+                .fact(name)
+                .ok_or_else(|| undeclared(self.experiment, "fact", name))?;
             self.touches.push((fact, self.values.len()));
             self.values.push(Value {
                 name: format!("touches of {name}"),
                 fact,
                 aggregate: Aggregate::Count,
                 metric: None,
-                period: Period::After { from: None, to: None },
+                period: Period::After {
+                    from: None,
+                    to: None,
+                },
             });
         }
         Ok(())
@@ -163,10 +201,13 @@ impl<'a> Plan<'a> {
 
     /// The values before and after exposure, in the order of their columns.
     pub(crate) fn all_values(&self) -> impl Iterator<Item = &Value<'a>> {
-        let before = self.covariates.iter().filter_map(|known| match &known.from {
-            KnownFrom::Value(value) => Some(value),
-            KnownFrom::Column(_) => None,
-        });
+        let before = self
+            .covariates
+            .iter()
+            .filter_map(|known| match &known.from {
+                KnownFrom::Value(value) => Some(value),
+                KnownFrom::Column(_) => None,
+            });
         self.values.iter().chain(before)
     }
 
@@ -185,7 +226,9 @@ impl<'a> Plan<'a> {
 /// The generic arm, else the holdout; the catalog has checked that there is one.
 fn reference(arms: &[Arm]) -> usize {
     let place = |role| arms.iter().position(|arm| arm.role == role);
-    place(Role::Generic).or_else(|| place(Role::Holdout)).unwrap_or(0)
+    place(Role::Generic)
+        .or_else(|| place(Role::Holdout))
+        .unwrap_or(0)
 }
 
 fn value<'a>(
@@ -195,7 +238,13 @@ fn value<'a>(
     period: Period,
 ) -> Result<Value<'a>, MeasureError> {
     let fact = metric.fact.as_deref().and_then(|name| catalog.fact(name));
-    let fact = fact.ok_or_else(|| undeclared(experiment, "fact", metric.fact.as_deref().unwrap_or_default()))?;
+    let fact = fact.ok_or_else(|| {
+        undeclared(
+            experiment,
+            "fact",
+            metric.fact.as_deref().unwrap_or_default(),
+        )
+    })?;
     Ok(Value {
         name: metric.name.clone(),
         fact,
@@ -222,11 +271,17 @@ fn known<'a>(
             metrics: &covariate.metrics,
         }),
         Covariate::Before(before) => {
-            let metric =
-                catalog.metric(&before.metric).ok_or_else(|| undeclared(experiment, "metric", &before.metric))?;
+            let metric = catalog
+                .metric(&before.metric)
+                .ok_or_else(|| undeclared(experiment, "metric", &before.metric))?;
             Ok(Known {
                 name: format!("{} in {} before", before.metric, before.before),
-                from: KnownFrom::Value(value(catalog, experiment, metric, Period::Before(before.before))?),
+                from: KnownFrom::Value(value(
+                    catalog,
+                    experiment,
+                    metric,
+                    Period::Before(before.before),
+                )?),
                 metrics: &before.metrics,
             })
         }

@@ -50,7 +50,11 @@ struct Writer<'p, 'a> {
 }
 
 /// Writes the query, and defines the sources that it reads.
-pub(crate) fn write(plan: &Plan<'_>, catalog: &Catalog, lake: &mut Lake) -> Result<Query, MeasureError> {
+pub(crate) fn write(
+    plan: &Plan<'_>,
+    catalog: &Catalog,
+    lake: &mut Lake,
+) -> Result<Query, MeasureError> {
     lake.define(catalog, plan.source)?;
     let exposure = plan.experiment.exposure.as_ref();
     if let Some(source) = exposure.and_then(|exposure| catalog.source(&exposure.source)) {
@@ -68,7 +72,11 @@ pub(crate) fn write(plan: &Plan<'_>, catalog: &Catalog, lake: &mut Lake) -> Resu
         }
     }
     let columns = lake.columns(&source_view(&plan.source.name))?;
-    let writer = Writer { plan, lake, columns };
+    let writer = Writer {
+        plan,
+        lake,
+        columns,
+    };
     writer.check_columns()?;
     writer.query()
 }
@@ -82,7 +90,14 @@ fn source_view(name: &str) -> String {
 fn fact_rows(fact: &Fact) -> String {
     match (&fact.source, &fact.sql) {
         (Some(source), _) => source_view(source),
-        (None, query) => format!("({})", query.as_deref().unwrap_or_default().trim().trim_end_matches(';')),
+        (None, query) => format!(
+            "({})",
+            query
+                .as_deref()
+                .unwrap_or_default()
+                .trim()
+                .trim_end_matches(';')
+        ),
     }
 }
 
@@ -99,13 +114,27 @@ impl<'a> Writer<'_, 'a> {
     /// Every column that the experiment names must be there.
     fn check_columns(&self) -> Result<(), MeasureError> {
         let assignment = &self.plan.experiment.assignment;
-        let mut named = vec![("assignment", assignment.customer.as_str()), ("assignment", assignment.arm.as_str())];
+        let mut named = vec![
+            ("assignment", assignment.customer.as_str()),
+            ("assignment", assignment.arm.as_str()),
+        ];
         named.extend(assignment.time.as_deref().map(|time| ("assignment", time)));
-        named.extend(self.plan.experiment.segments.iter().map(|segment| ("segments", segment.as_str())));
-        named.extend(self.plan.covariates.iter().filter_map(|known| match known.from {
-            KnownFrom::Column(column) => Some(("covariates", column)),
-            KnownFrom::Value(_) => None,
-        }));
+        named.extend(
+            self.plan
+                .experiment
+                .segments
+                .iter()
+                .map(|segment| ("segments", segment.as_str())),
+        );
+        named.extend(
+            self.plan
+                .covariates
+                .iter()
+                .filter_map(|known| match known.from {
+                    KnownFrom::Column(column) => Some(("covariates", column)),
+                    KnownFrom::Value(_) => None,
+                }),
+        );
         for (key, column) in named {
             let place = format!("{}, {key}", self.place());
             require_column(&self.columns, place, &self.plan.source.name, column)?;
@@ -113,7 +142,12 @@ impl<'a> Writer<'_, 'a> {
         if let Some(exposure) = &self.plan.experiment.exposure {
             let columns = self.lake.columns(&source_view(&exposure.source))?;
             for column in [&exposure.customer, &exposure.time] {
-                require_column(&columns, format!("{}, exposure", self.place()), &exposure.source, column)?;
+                require_column(
+                    &columns,
+                    format!("{}, exposure", self.place()),
+                    &exposure.source,
+                    column,
+                )?;
             }
         }
         for value in self.plan.all_values() {
@@ -121,7 +155,12 @@ impl<'a> Writer<'_, 'a> {
             let fact = value.fact;
             let named = [Some(&fact.customer), fact.time.as_ref()];
             for column in named.into_iter().flatten() {
-                require_column(&columns, format!("fact `{}`", fact.name), &fact.name, column)?;
+                require_column(
+                    &columns,
+                    format!("fact `{}`", fact.name),
+                    &fact.name,
+                    column,
+                )?;
             }
         }
         Ok(())
@@ -134,7 +173,8 @@ impl<'a> Writer<'_, 'a> {
         let unique = key == Some(&assignment.customer);
         let all_here = self.plan.experiment.exposure.is_none()
             && self.plan.all_values().all(|value| {
-                value.fact.source.as_ref() == Some(&source.name) && value.fact.customer == assignment.customer
+                value.fact.source.as_ref() == Some(&source.name)
+                    && value.fact.customer == assignment.customer
             });
         match (unique, all_here) {
             (true, true) => Shape::Wide,
@@ -159,21 +199,33 @@ impl<'a> Writer<'_, 'a> {
         let column = &self.plan.experiment.assignment.arm;
         let arms = &self.plan.experiment.arms;
         let texts: Vec<String> = arms.iter().map(Plan::arm_text).collect();
-        let is_integer = self.columns.iter().any(|known| known.name == *column && known.type_name.ends_with("INT"));
+        let is_integer = self
+            .columns
+            .iter()
+            .any(|known| known.name == *column && known.type_name.ends_with("INT"));
         // Comparing numbers spares the engine a text for each row.
         let as_numbers = is_integer && texts.iter().all(|text| text.parse::<i64>().is_ok());
         let (subject, literal): (String, fn(&str) -> String) = if as_numbers {
             (sql::identifier(column), str::to_owned)
         } else {
-            (format!("CAST({} AS VARCHAR)", sql::identifier(column)), sql::text)
+            (
+                format!("CAST({} AS VARCHAR)", sql::identifier(column)),
+                sql::text,
+            )
         };
-        let cases: Vec<String> =
-            texts.iter().enumerate().map(|(arm, text)| format!("WHEN {subject} = {} THEN {arm}", literal(text))).collect();
+        let cases: Vec<String> = texts
+            .iter()
+            .enumerate()
+            .map(|(arm, text)| format!("WHEN {subject} = {} THEN {arm}", literal(text)))
+            .collect();
         format!("CAST(CASE {} END AS UTINYINT)", cases.join(" "))
     }
 
     fn where_clause(filter: &Option<String>) -> String {
-        filter.as_ref().map(|filter| format!(" WHERE ({filter})")).unwrap_or_default()
+        filter
+            .as_ref()
+            .map(|filter| format!(" WHERE ({filter})"))
+            .unwrap_or_default()
     }
 
     /// One scan of one table.
@@ -182,36 +234,62 @@ impl<'a> Writer<'_, 'a> {
         let start = assignment.time.as_deref().map(timestamp);
         let mut select = vec![format!("{} AS arm", self.arm_number())];
         select.extend(start.iter().map(|start| format!("{start} AS started")));
-        select.extend(self.segment_columns().enumerate().map(|(i, segment)| format!("{segment} AS s{i}")));
+        select.extend(
+            self.segment_columns()
+                .enumerate()
+                .map(|(i, segment)| format!("{segment} AS s{i}")),
+        );
         for (i, value) in self.plan.all_values().enumerate() {
             let time = value.fact.time.as_deref().map(timestamp);
             let condition = conditions(value, time.as_deref(), start.as_deref());
             let one_row = match value.aggregate {
                 Aggregate::Count | Aggregate::Any => "1".to_owned(),
-                Aggregate::CountDistinct => format!("CAST(({}) IS NOT NULL AS INTEGER)", expression(value)),
+                Aggregate::CountDistinct => {
+                    format!("CAST(({}) IS NOT NULL AS INTEGER)", expression(value))
+                }
                 _ => format!("({})", expression(value)),
             };
             let number = match condition {
                 None => one_row,
-                Some(condition) => format!("CASE WHEN {condition} THEN {one_row} ELSE {} END", absent(value)),
+                Some(condition) => format!(
+                    "CASE WHEN {condition} THEN {one_row} ELSE {} END",
+                    absent(value)
+                ),
             };
             self.check_number(value, &number)?;
             select.push(format!("CAST({number} AS DOUBLE) AS v{i}"));
         }
-        select.extend(self.known_columns().enumerate().map(|(i, column)| {
-            format!("CAST({} AS DOUBLE) AS x{i}", sql::identifier(column))
-        }));
+        select.extend(
+            self.known_columns()
+                .enumerate()
+                .map(|(i, column)| format!("CAST({} AS DOUBLE) AS x{i}", sql::identifier(column))),
+        );
         let rows = format!(
             "SELECT {} FROM {}{}",
             select.join(", "),
             source_view(&self.plan.source.name),
             Self::where_clause(&assignment.filter)
         );
-        let no_time = if self.timed() { format!(" WHEN started IS NULL THEN {}", status::NO_TIME) } else { String::new() };
-        let status = format!("CASE WHEN arm IS NULL THEN {}{no_time} ELSE {} END", status::OTHER_ARM, status::COUNTED);
-        let exposure = if self.timed() { ", epoch_us(started)" } else { "" };
+        let no_time = if self.timed() {
+            format!(" WHEN started IS NULL THEN {}", status::NO_TIME)
+        } else {
+            String::new()
+        };
+        let status = format!(
+            "CASE WHEN arm IS NULL THEN {}{no_time} ELSE {} END",
+            status::OTHER_ARM,
+            status::COUNTED
+        );
+        let exposure = if self.timed() {
+            ", epoch_us(started)"
+        } else {
+            ""
+        };
         Ok(Query {
-            sql: format!("SELECT CAST({status} AS UTINYINT), arm{exposure}{} FROM ({rows})", self.output(|name| name.to_owned())),
+            sql: format!(
+                "SELECT CAST({status} AS UTINYINT), arm{exposure}{} FROM ({rows})",
+                self.output(|name| name.to_owned())
+            ),
             has_assignments: false,
             has_exposure: self.timed(),
         })
@@ -219,7 +297,14 @@ impl<'a> Writer<'_, 'a> {
 
     /// Assignments, exposures and facts, each reduced to a row a customer, joined.
     fn joined(&self, unique: bool) -> Result<Query, MeasureError> {
-        let mut tables = vec![self.rows(), if unique { self.units_of_unique() } else { self.units_of_repeated() }];
+        let mut tables = vec![
+            self.rows(),
+            if unique {
+                self.units_of_unique()
+            } else {
+                self.units_of_repeated()
+            },
+        ];
         let exposed = self.plan.experiment.exposure.as_ref().map(|exposure| {
             format!(
                 "exposed AS (SELECT units.customer, min(moment) AS started FROM (SELECT {} AS customer, {} AS moment FROM {}{}) e \
@@ -249,9 +334,15 @@ impl<'a> Writer<'_, 'a> {
         let mut from = starts.to_owned();
         for (i, table) in facts.iter().enumerate() {
             tables.push(table.clone());
-            from.push_str(&format!(" LEFT JOIN f{i} ON {starts}.customer = f{i}.customer"));
+            from.push_str(&format!(
+                " LEFT JOIN f{i} ON {starts}.customer = f{i}.customer"
+            ));
         }
-        let exposure = if has_exposure { ", epoch_us(started)" } else { "" };
+        let exposure = if has_exposure {
+            ", epoch_us(started)"
+        } else {
+            ""
+        };
         let number = |name: &str| self.joined_number(name);
         Ok(Query {
             sql: format!(
@@ -268,11 +359,22 @@ impl<'a> Writer<'_, 'a> {
     fn output(&self, number: impl Fn(&str) -> String) -> String {
         let segments = (0..self.plan.experiment.segments.len()).map(|i| format!("s{i}"));
         let before = self.plan.values.len();
-        let values = self.plan.values.iter().enumerate().map(|(i, value)| capped(value, &number(&format!("v{i}"))));
-        let cuts = self.plan.values.iter().enumerate().filter(|(_, value)| cap_of(value).is_some()).map(|(i, value)| {
-            let raw = number(&format!("v{i}"));
-            format!("{raw} - {}", capped(value, &raw))
-        });
+        let values = self
+            .plan
+            .values
+            .iter()
+            .enumerate()
+            .map(|(i, value)| capped(value, &number(&format!("v{i}"))));
+        let cuts = self
+            .plan
+            .values
+            .iter()
+            .enumerate()
+            .filter(|(_, value)| cap_of(value).is_some())
+            .map(|(i, value)| {
+                let raw = number(&format!("v{i}"));
+                format!("{raw} - {}", capped(value, &raw))
+            });
         let mut columns = 0;
         let mut values_before = before;
         let covariates = self.plan.covariates.iter().map(|known| match &known.from {
@@ -285,7 +387,12 @@ impl<'a> Writer<'_, 'a> {
                 capped(value, &number(&format!("v{}", values_before - 1)))
             }
         });
-        segments.chain(values).chain(cuts).chain(covariates).map(|column| format!(", {column}")).collect()
+        segments
+            .chain(values)
+            .chain(cuts)
+            .chain(covariates)
+            .map(|column| format!(", {column}"))
+            .collect()
     }
 
     fn segment_columns(&self) -> impl Iterator<Item = String> {
@@ -294,22 +401,38 @@ impl<'a> Writer<'_, 'a> {
     }
 
     fn known_columns(&self) -> impl Iterator<Item = &'a str> {
-        self.plan.covariates.iter().filter_map(|known| match known.from {
-            KnownFrom::Column(column) => Some(column),
-            KnownFrom::Value(_) => None,
-        })
+        self.plan
+            .covariates
+            .iter()
+            .filter_map(|known| match known.from {
+                KnownFrom::Column(column) => Some(column),
+                KnownFrom::Value(_) => None,
+            })
     }
 
     /// The assignment's rows with what is asked of them.
     fn rows(&self) -> String {
         let assignment = &self.plan.experiment.assignment;
-        let mut select =
-            vec![format!("{} AS customer", sql::identifier(&assignment.customer)), format!("{} AS arm", self.arm_number())];
-        select.extend(assignment.time.as_deref().map(|time| format!("{} AS moment", timestamp(time))));
-        select.extend(self.segment_columns().enumerate().map(|(i, segment)| format!("{segment} AS s{i}")));
-        select.extend(self.known_columns().enumerate().map(|(i, column)| {
-            format!("CAST({} AS DOUBLE) AS x{i}", sql::identifier(column))
-        }));
+        let mut select = vec![
+            format!("{} AS customer", sql::identifier(&assignment.customer)),
+            format!("{} AS arm", self.arm_number()),
+        ];
+        select.extend(
+            assignment
+                .time
+                .as_deref()
+                .map(|time| format!("{} AS moment", timestamp(time))),
+        );
+        select.extend(
+            self.segment_columns()
+                .enumerate()
+                .map(|(i, segment)| format!("{segment} AS s{i}")),
+        );
+        select.extend(
+            self.known_columns()
+                .enumerate()
+                .map(|(i, column)| format!("CAST({} AS DOUBLE) AS x{i}", sql::identifier(column))),
+        );
         format!(
             "rows AS (SELECT {} FROM {}{})",
             select.join(", "),
@@ -321,13 +444,27 @@ impl<'a> Writer<'_, 'a> {
     /// The names of what is taken along from a customer's first assignment.
     fn attributes(&self) -> Vec<String> {
         let segments = (0..self.plan.experiment.segments.len()).map(|i| format!("s{i}"));
-        segments.chain((0..self.known_columns().count()).map(|i| format!("x{i}"))).collect()
+        segments
+            .chain((0..self.known_columns().count()).map(|i| format!("x{i}")))
+            .collect()
     }
 
     fn units_of_unique(&self) -> String {
-        let no_time = if self.timed() { format!(" WHEN moment IS NULL THEN {}", status::NO_TIME) } else { String::new() };
-        let started = if self.timed() { ", moment AS started" } else { "" };
-        let attributes: String = self.attributes().iter().map(|name| format!(", {name}")).collect();
+        let no_time = if self.timed() {
+            format!(" WHEN moment IS NULL THEN {}", status::NO_TIME)
+        } else {
+            String::new()
+        };
+        let started = if self.timed() {
+            ", moment AS started"
+        } else {
+            ""
+        };
+        let attributes: String = self
+            .attributes()
+            .iter()
+            .map(|name| format!(", {name}"))
+            .collect();
         format!(
             "units AS (SELECT customer, arm{started}, 0::UBIGINT AS repeated, false AS several{attributes}, \
              CASE WHEN arm IS NULL THEN {}{no_time} ELSE {} END AS status FROM rows)",
@@ -339,32 +476,59 @@ impl<'a> Writer<'_, 'a> {
     /// A customer counts in the arm of the first assignment. Time and arm are one number, whose least is the first
     /// assignment; of two arms at one time the one declared first, so that the answer is the same every time.
     fn units_of_repeated(&self) -> String {
-        let first = if self.timed() { "epoch_us(moment) * 256 + arm" } else { "CAST(arm AS BIGINT)" };
+        let first = if self.timed() {
+            "epoch_us(moment) * 256 + arm"
+        } else {
+            "CAST(arm AS BIGINT)"
+        };
         let attributes = self.attributes();
         let taken_along = if attributes.is_empty() {
             format!("min({first}) AS first")
         } else {
-            let packed: Vec<String> = attributes.iter().map(|name| format!("{name} := {name}")).collect();
-            format!("min(struct_pack(first := {first}, {})) FILTER (WHERE {first} IS NOT NULL) AS head", packed.join(", "))
+            let packed: Vec<String> = attributes
+                .iter()
+                .map(|name| format!("{name} := {name}"))
+                .collect();
+            format!(
+                "min(struct_pack(first := {first}, {})) FILTER (WHERE {first} IS NOT NULL) AS head",
+                packed.join(", ")
+            )
         };
         let grouped = format!(
             "SELECT customer, count(*) AS assignments, min(arm) <> max(arm) AS several, \
              count(arm) > 0 AS declared, {taken_along} FROM rows GROUP BY customer"
         );
-        let first = if attributes.is_empty() { "first".to_owned() } else { "head.first".to_owned() };
-        let taken: String = attributes.iter().map(|name| format!(", head.{name} AS {name}")).collect();
+        let first = if attributes.is_empty() {
+            "first".to_owned()
+        } else {
+            "head.first".to_owned()
+        };
+        let taken: String = attributes
+            .iter()
+            .map(|name| format!(", head.{name} AS {name}"))
+            .collect();
         let (arm, started, no_time) = if self.timed() {
             (
                 format!("CAST({} AS UTINYINT)", low_byte(&first)),
-                format!(", make_timestamp(({first} - {}) // 256) AS started", low_byte(&first)),
+                format!(
+                    ", make_timestamp(({first} - {}) // 256) AS started",
+                    low_byte(&first)
+                ),
                 format!(" WHEN {first} IS NULL THEN {}", status::NO_TIME),
             )
         } else {
-            (format!("CAST({first} AS UTINYINT)"), String::new(), String::new())
+            (
+                format!("CAST({first} AS UTINYINT)"),
+                String::new(),
+                String::new(),
+            )
         };
         let leave_out = !self.timed() || self.plan.experiment.several_arms == SeveralArms::Exclude;
-        let several =
-            if leave_out { format!(" WHEN several THEN {}", status::SEVERAL_ARMS) } else { String::new() };
+        let several = if leave_out {
+            format!(" WHEN several THEN {}", status::SEVERAL_ARMS)
+        } else {
+            String::new()
+        };
         format!(
             "units AS (SELECT customer, {arm} AS arm{started}, \
              CAST(CASE WHEN customer IS NULL THEN assignments ELSE assignments - 1 END AS UBIGINT) AS repeated, \
@@ -392,9 +556,16 @@ impl<'a> Writer<'_, 'a> {
                 if let Some(filter) = value.metric.and_then(|metric| metric.filter.as_ref()) {
                     inner.push(format!("({filter}) AS w{place}"));
                 }
-                outer.push(format!("{} AS v{place}", self.aggregate(*place, value, time.is_some())?));
+                outer.push(format!(
+                    "{} AS v{place}",
+                    self.aggregate(*place, value, time.is_some())?
+                ));
             }
-            let bounds = if time.is_some() { bounds(values.iter().map(|(_, value)| *value)) } else { String::new() };
+            let bounds = if time.is_some() {
+                bounds(values.iter().map(|(_, value)| *value))
+            } else {
+                String::new()
+            };
             tables.push(format!(
                 "f{number} AS (SELECT {starts}.customer, {} FROM (SELECT {} FROM {}{}) f \
                  JOIN {starts} ON f.customer = {starts}.customer{bounds} WHERE {starts}.status = {} GROUP BY {starts}.customer)",
@@ -419,14 +590,35 @@ impl<'a> Writer<'_, 'a> {
             }
             group.push((place, value));
         }
-        order.into_iter().map(|fact| (fact, groups.remove(fact.name.as_str()).unwrap_or_default())).collect()
+        order
+            .into_iter()
+            .map(|fact| (fact, groups.remove(fact.name.as_str()).unwrap_or_default()))
+            .collect()
     }
 
     /// How a customer's rows of a fact become a value.
-    fn aggregate(&self, place: usize, value: &Value<'_>, timed: bool) -> Result<String, MeasureError> {
-        let filtered = value.metric.is_some_and(|metric| metric.filter.is_some()).then(|| format!("w{place}"));
-        let condition = both(filtered, if timed { period(value.period, "moment", "started") } else { None });
-        let filter = condition.as_ref().map(|condition| format!(" FILTER (WHERE {condition})")).unwrap_or_default();
+    fn aggregate(
+        &self,
+        place: usize,
+        value: &Value<'_>,
+        timed: bool,
+    ) -> Result<String, MeasureError> {
+        let filtered = value
+            .metric
+            .is_some_and(|metric| metric.filter.is_some())
+            .then(|| format!("w{place}"));
+        let condition = both(
+            filtered,
+            if timed {
+                period(value.period, "moment", "started")
+            } else {
+                None
+            },
+        );
+        let filter = condition
+            .as_ref()
+            .map(|condition| format!(" FILTER (WHERE {condition})"))
+            .unwrap_or_default();
         let column = format!("e{place}");
         let call = match value.aggregate {
             Aggregate::Sum => self.exact(value, format!("sum({column}){filter}"))?,
@@ -441,7 +633,9 @@ impl<'a> Writer<'_, 'a> {
         Ok(match (&condition, absent(value)) {
             (None, _) => format!("CAST({call} AS DOUBLE)"),
             (Some(_), otherwise) => {
-                format!("CAST(CASE WHEN count(*){filter} > 0 THEN {call} ELSE {otherwise} END AS DOUBLE)")
+                format!(
+                    "CAST(CASE WHEN count(*){filter} > 0 THEN {call} ELSE {otherwise} END AS DOUBLE)"
+                )
             }
         })
     }
@@ -451,7 +645,11 @@ impl<'a> Writer<'_, 'a> {
     fn exact(&self, value: &Value<'_>, call: String) -> Result<String, MeasureError> {
         let type_name = self.check_number(value, &expression(value))?;
         let is_floating = matches!(type_name.as_str(), "DOUBLE" | "FLOAT");
-        Ok(if is_floating || value.aggregate == Aggregate::Mean { format!("round({call}, 9)") } else { call })
+        Ok(if is_floating || value.aggregate == Aggregate::Mean {
+            format!("round({call}, 9)")
+        } else {
+            call
+        })
     }
 
     /// The type of an expression over a fact's rows, which must be a number or a truth value.
@@ -460,13 +658,24 @@ impl<'a> Writer<'_, 'a> {
             Some(metric) => format!("metric `{}`, value", metric.name),
             None => format!("fact `{}`", value.fact.name),
         };
-        let relation = format!("(SELECT {expression} AS value FROM {})", fact_rows(value.fact));
-        let columns = self.lake.columns(&relation).map_err(|error| MeasureError::Unusable {
-            place: place.clone(),
-            message: format!("`{}`: {error}", expression.trim_matches(['(', ')'])),
-        })?;
-        let type_name = columns.first().map(|column| column.type_name.clone()).unwrap_or_default();
-        let is_number = ["INT", "DECIMAL", "DOUBLE", "FLOAT", "BOOLEAN"].iter().any(|known| type_name.contains(known));
+        let relation = format!(
+            "(SELECT {expression} AS value FROM {})",
+            fact_rows(value.fact)
+        );
+        let columns = self
+            .lake
+            .columns(&relation)
+            .map_err(|error| MeasureError::Unusable {
+                place: place.clone(),
+                message: format!("`{}`: {error}", expression.trim_matches(['(', ')'])),
+            })?;
+        let type_name = columns
+            .first()
+            .map(|column| column.type_name.clone())
+            .unwrap_or_default();
+        let is_number = ["INT", "DECIMAL", "DOUBLE", "FLOAT", "BOOLEAN"]
+            .iter()
+            .any(|known| type_name.contains(known));
         if is_number {
             return Ok(type_name);
         }
@@ -487,7 +696,9 @@ impl<'a> Writer<'_, 'a> {
             if let Some((_, value)) = values.into_iter().find(|(known, _)| *known == place) {
                 return match absent(value) {
                     "NULL" => format!("f{table}.{name}"),
-                    otherwise => format!("CASE WHEN f{table}.customer IS NULL THEN {otherwise} ELSE f{table}.{name} END"),
+                    otherwise => format!(
+                        "CASE WHEN f{table}.customer IS NULL THEN {otherwise} ELSE f{table}.{name} END"
+                    ),
                 };
             }
         }
@@ -500,9 +711,17 @@ fn low_byte(number: &str) -> String {
     format!("(({number} % 256 + 256) % 256)")
 }
 
-fn require_column(columns: &[Column], place: String, table: &str, column: &str) -> Result<(), MeasureError> {
+fn require_column(
+    columns: &[Column],
+    place: String,
+    table: &str,
+    column: &str,
+) -> Result<(), MeasureError> {
     // SQL's identifiers do not depend on case.
-    if columns.iter().any(|known| known.name.eq_ignore_ascii_case(column)) {
+    if columns
+        .iter()
+        .any(|known| known.name.eq_ignore_ascii_case(column))
+    {
         return Ok(());
     }
     let meant = did_you_mean(column, columns.iter().map(|known| known.name.as_str()));
@@ -515,11 +734,17 @@ fn require_column(columns: &[Column], place: String, table: &str, column: &str) 
 }
 
 fn takes_value(aggregate: Aggregate) -> bool {
-    !matches!(aggregate, Aggregate::Count | Aggregate::Any | Aggregate::Ratio)
+    !matches!(
+        aggregate,
+        Aggregate::Count | Aggregate::Any | Aggregate::Ratio
+    )
 }
 
 fn expression(value: &Value<'_>) -> String {
-    let text = value.metric.and_then(|metric| metric.value.as_deref()).unwrap_or("1");
+    let text = value
+        .metric
+        .and_then(|metric| metric.value.as_deref())
+        .unwrap_or("1");
     format!("({text})")
 }
 
@@ -528,7 +753,9 @@ fn absent(value: &Value<'_>) -> &'static str {
     let declared = value.metric.and_then(|metric| metric.absent);
     let usual = match value.aggregate {
         Aggregate::Mean | Aggregate::Min | Aggregate::Max | Aggregate::Ratio => Absent::Missing,
-        Aggregate::Sum | Aggregate::Count | Aggregate::CountDistinct | Aggregate::Any => Absent::Zero,
+        Aggregate::Sum | Aggregate::Count | Aggregate::CountDistinct | Aggregate::Any => {
+            Absent::Zero
+        }
     };
     match declared.unwrap_or(usual) {
         Absent::Zero => "0",
@@ -544,8 +771,14 @@ fn capped(value: &Value<'_>, number: &str) -> String {
     let Some(cap) = cap_of(value) else {
         return number.to_owned();
     };
-    let lower = cap.lower.map(|lower| format!(" WHEN {number} < {lower:?} THEN {lower:?}")).unwrap_or_default();
-    let upper = cap.upper.map(|upper| format!(" WHEN {number} > {upper:?} THEN {upper:?}")).unwrap_or_default();
+    let lower = cap
+        .lower
+        .map(|lower| format!(" WHEN {number} < {lower:?} THEN {lower:?}"))
+        .unwrap_or_default();
+    let upper = cap
+        .upper
+        .map(|upper| format!(" WHEN {number} > {upper:?} THEN {upper:?}"))
+        .unwrap_or_default();
     format!("CASE{lower}{upper} ELSE {number} END")
 }
 
@@ -560,8 +793,13 @@ fn both(left: Option<String>, right: Option<String>) -> Option<String> {
 fn conditions(value: &Value<'_>, time: Option<&str>, start: Option<&str>) -> Option<String> {
     let in_parentheses = |filter: &String| format!("({filter})");
     let fact = value.fact.filter.as_ref().map(in_parentheses);
-    let metric = value.metric.and_then(|metric| metric.filter.as_ref()).map(in_parentheses);
-    let time = time.zip(start).and_then(|(time, start)| period(value.period, time, start));
+    let metric = value
+        .metric
+        .and_then(|metric| metric.filter.as_ref())
+        .map(in_parentheses);
+    let time = time
+        .zip(start)
+        .and_then(|(time, start)| period(value.period, time, start));
     both(both(fact, metric), time)
 }
 
@@ -569,13 +807,18 @@ fn conditions(value: &Value<'_>, time: Option<&str>, start: Option<&str>) -> Opt
 fn period(period: Period, time: &str, start: &str) -> Option<String> {
     Some(match period {
         Period::After { from, to } => {
-            let from = from.map_or(format!("{time} >= {start}"), |from| format!("{time} >= {start} + {}", sql::interval(from)));
+            let from = from.map_or(format!("{time} >= {start}"), |from| {
+                format!("{time} >= {start} + {}", sql::interval(from))
+            });
             match to {
                 Some(to) => format!("{from} AND {time} < {start} + {}", sql::interval(to)),
                 None => from,
             }
         }
-        Period::Before(before) => format!("{time} >= {start} - {} AND {time} < {start}", sql::interval(before)),
+        Period::Before(before) => format!(
+            "{time} >= {start} - {} AND {time} < {start}",
+            sql::interval(before)
+        ),
     })
 }
 
@@ -591,7 +834,9 @@ fn bounds<'v>(values: impl Iterator<Item = &'v Value<'v>> + Clone) -> String {
     });
     let from = before
         .max_by_key(|span| span.nominal_seconds())
-        .map_or("started".to_owned(), |span| format!("started - {}", sql::interval(span)));
+        .map_or("started".to_owned(), |span| {
+            format!("started - {}", sql::interval(span))
+        });
     // Without an upper end somewhere there is none for all; with values only from before, exposure is the end.
     let ends: Option<Vec<_>> = after.collect();
     let to = match ends.as_deref() {
@@ -600,7 +845,9 @@ fn bounds<'v>(values: impl Iterator<Item = &'v Value<'v>> + Clone) -> String {
         Some(ends) => ends
             .iter()
             .max_by_key(|span| span.nominal_seconds())
-            .map_or(String::new(), |span| format!(" AND f.moment < started + {}", sql::interval(*span))),
+            .map_or(String::new(), |span| {
+                format!(" AND f.moment < started + {}", sql::interval(*span))
+            }),
     };
     format!(" AND f.moment >= {from}{to}")
 }

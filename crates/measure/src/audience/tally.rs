@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{Float64Type, Int64Type, UInt8Type, UInt64Type};
-use arrow::record_batch::RecordBatch;
+use lake::{Chunk, Nulls, WrongColumn};
 use stats::moments::{CoMoments, Moments, MomentsError, Products};
 
 use super::plan::{MadeOf, Plan};
@@ -17,6 +15,7 @@ pub(crate) const MOST_SEGMENT_VALUES: usize = 1000;
 const NO_VALUE: &str = "(none)";
 
 /// Where the query's columns are and which products of them are wanted.
+#[derive(Debug, Clone)]
 pub(crate) struct Layout {
     has_assignments: bool,
     has_exposure: bool,
@@ -34,13 +33,20 @@ pub(crate) struct Layout {
 impl Layout {
     pub(crate) fn new(plan: &Plan<'_>, query: &Query) -> Self {
         let values = plan.values.len();
-        let cuts = plan.values.iter().filter(|value| value.metric.is_some_and(|metric| metric.cap.is_some())).count();
+        let cuts = plan
+            .values
+            .iter()
+            .filter(|value| value.metric.is_some_and(|metric| metric.cap.is_some()))
+            .count();
         let covariates = plan.covariates.len();
         let ratios: Vec<(usize, usize)> = plan
             .metrics
             .iter()
             .filter_map(|compared| match compared.made_of {
-                MadeOf::Ratio { numerator, denominator } => Some((numerator, denominator)),
+                MadeOf::Ratio {
+                    numerator,
+                    denominator,
+                } => Some((numerator, denominator)),
                 MadeOf::Value(_) => None,
             })
             .collect();
@@ -51,10 +57,12 @@ impl Layout {
         let covariate = |i: usize| i.checked_sub(first_covariate).map(|i| i % covariates);
         let adjusts = |covariate: usize, value: usize| {
             plan.metrics.iter().any(|compared| {
-                compared.made_of.bits() & 1 << value != 0 && plan.covariates[covariate].is_for(compared.metric)
+                compared.made_of.bits() & 1 << value != 0
+                    && plan.covariates[covariate].is_for(compared.metric)
             })
         };
-        let meet = |a: usize, b: usize| (0..values).any(|value| adjusts(a, value) && adjusts(b, value));
+        let meet =
+            |a: usize, b: usize| (0..values).any(|value| adjusts(a, value) && adjusts(b, value));
         Self {
             has_assignments: query.has_assignments,
             has_exposure: query.has_exposure,
@@ -70,6 +78,12 @@ impl Layout {
             }),
             by_segment: Products::new(values, is_ratio),
         }
+    }
+
+    /// The number of the query's columns.
+    pub(crate) fn query_columns(&self) -> usize {
+        let fixed = 2 + 2 * usize::from(self.has_assignments) + usize::from(self.has_exposure);
+        fixed + self.segments + self.values + self.cuts + self.covariates
     }
 
     /// The place of a value's cut among the co-moments' columns.
@@ -95,7 +109,7 @@ struct Group {
     missing: u64,
 }
 
-/// The rows of a batch by their groups. There are few groups, so that a list is searched faster than a table.
+/// The rows of a chunk by their groups. There are few groups, so that a list is searched faster than a table.
 #[derive(Debug, Default)]
 struct Members {
     groups: Vec<(Group, Vec<u32>)>,
@@ -126,7 +140,9 @@ impl Groups {
     }
 
     fn of(&mut self, group: Group) -> &mut CoMoments {
-        self.moments.entry(group).or_insert_with(|| CoMoments::new(&self.products))
+        self.moments
+            .entry(group)
+            .or_insert_with(|| CoMoments::new(&self.products))
     }
 
     fn merge(&mut self, other: Self) -> Result<(), MomentsError> {
@@ -148,7 +164,11 @@ impl Groups {
     }
 
     fn customers(&self, arm: usize) -> u64 {
-        self.moments.iter().filter(|(group, _)| usize::from(group.arm) == arm).map(|(_, moments)| moments.rows()).sum()
+        self.moments
+            .iter()
+            .filter(|(group, _)| usize::from(group.arm) == arm)
+            .map(|(_, moments)| moments.rows())
+            .sum()
     }
 }
 
@@ -183,81 +203,59 @@ impl Tally {
         }
     }
 
-    /// Adds a batch of the query's rows.
-    pub(crate) fn add(&mut self, layout: &Layout, batch: &RecordBatch) -> Result<(), MomentsError> {
-        let statuses = batch.column(0).as_primitive::<UInt8Type>().values();
-        let arms = batch.column(1).as_primitive::<UInt8Type>();
+    /// Adds a chunk of the query's rows.
+    pub(crate) fn add(&mut self, layout: &Layout, chunk: &Chunk<'_>) -> Result<(), TallyError> {
+        let statuses: &[u8] = chunk.values(0)?;
+        let arms: &[u8] = chunk.values(1)?;
+        let no_arm = chunk.nulls(1)?;
         let mut next = 2;
         if layout.has_assignments {
-            self.count_assignments(batch, next, statuses);
+            self.count_assignments(chunk.values(next)?, chunk.values(next + 1)?, statuses);
             next += 2;
         }
         if layout.has_exposure {
-            self.note_exposures(batch, next, statuses);
+            self.note_exposures(chunk.values(next)?, chunk.nulls(next)?, statuses);
             next += 1;
         }
         let segments = next..next + layout.segments;
-        let first_value = segments.end;
-        let missing = missing_values(layout, batch, first_value);
+        let columns = Columns::new(layout, chunk, segments.end)?;
+        let missing = columns.missing_values(layout.values);
         let mut members = Members::default();
-        for (row, &status) in statuses.iter().enumerate() {
-            let arm = if arms.is_null(row) { layout.arms } else { usize::from(arms.value(row)) };
-            self.statuses[arm][usize::from(status)] += 1;
+        for (row, (&status, &arm)) in statuses.iter().zip(arms).enumerate() {
+            let has_arm = no_arm.is_none_or(|no_arm| !no_arm.is_null(row));
+            self.statuses[if has_arm { usize::from(arm) } else { layout.arms }][usize::from(status)] += 1;
             if status == status::COUNTED {
                 let missing = missing.as_ref().map_or(0, |missing| missing[row]);
-                // A batch has some thousand rows, so that a row's number fits.
-                members.add(Group { arm: arms.value(row), missing }, row as u32);
+                // A chunk has some thousand rows, so that a row's number fits.
+                members.add(Group { arm, missing }, row as u32);
             }
         }
         for (group, rows) in &members.groups {
-            self.gather(layout, batch, first_value, rows);
-            let columns: Vec<&[f64]> = self.scratch.iter().map(Vec::as_slice).collect();
-            self.groups.of(*group).push(&columns)?;
+            columns.gather(rows, &mut self.scratch);
+            let numbers: Vec<&[f64]> = self.scratch.iter().map(Vec::as_slice).collect();
+            self.groups.of(*group).push(&numbers)?;
         }
         for (number, column) in segments.enumerate() {
-            self.add_segment(layout, batch, number, column, first_value, &members)?;
+            self.add_segment(layout, chunk, number, column, &columns, &members)?;
         }
         Ok(())
     }
 
-    fn count_assignments(&mut self, batch: &RecordBatch, first: usize, statuses: &[u8]) {
-        let repeated = batch.column(first).as_primitive::<UInt64Type>().values();
+    fn count_assignments(&mut self, repeated: &[u64], several: &[bool], statuses: &[u8]) {
         for (&repeated, &status) in repeated.iter().zip(statuses) {
             // The rows without a customer are one group of the query, which repeats nobody.
-            let counter = if status == status::NO_CUSTOMER { &mut self.rows_without_customer } else { &mut self.repeated_rows };
+            let counter =
+                if status == status::NO_CUSTOMER { &mut self.rows_without_customer } else { &mut self.repeated_rows };
             *counter += repeated;
         }
-        self.several_arms += batch.column(first + 1).as_boolean().true_count() as u64;
+        self.several_arms += several.iter().map(|&several| u64::from(several)).sum::<u64>();
     }
 
-    fn note_exposures(&mut self, batch: &RecordBatch, column: usize, statuses: &[u8]) {
-        let times = batch.column(column).as_primitive::<Int64Type>();
-        for (time, &status) in times.iter().zip(statuses) {
-            if let (Some(time), status::COUNTED) = (time, status) {
+    fn note_exposures(&mut self, times: &[i64], nulls: Option<Nulls<'_>>, statuses: &[u8]) {
+        for (row, (&time, &status)) in times.iter().zip(statuses).enumerate() {
+            if status == status::COUNTED && nulls.is_none_or(|nulls| !nulls.is_null(row)) {
                 let (first, last) = self.exposures.unwrap_or((time, time));
                 self.exposures = Some((first.min(time), last.max(time)));
-            }
-        }
-    }
-
-    /// Fills the scratch columns with some rows' numbers.
-    fn gather(&mut self, layout: &Layout, batch: &RecordBatch, first_value: usize, rows: &[u32]) {
-        let with_missing_as_zero = layout.values + layout.cuts + layout.covariates;
-        for (place, scratch) in self.scratch.iter_mut().enumerate() {
-            scratch.clear();
-            if place < with_missing_as_zero {
-                let column = batch.column(first_value + place).as_primitive::<Float64Type>();
-                let numbers = column.values();
-                match column.nulls() {
-                    None => scratch.extend(rows.iter().map(|&row| numbers[row as usize])),
-                    Some(nulls) => scratch.extend(rows.iter().map(|&row| {
-                        let row = row as usize;
-                        if nulls.is_null(row) { 0.0 } else { numbers[row] }
-                    })),
-                }
-            } else {
-                let column = batch.column(first_value + place - layout.covariates);
-                scratch.extend(rows.iter().map(|&row| f64::from(u8::from(column.is_null(row as usize)))));
             }
         }
     }
@@ -265,22 +263,21 @@ impl Tally {
     fn add_segment(
         &mut self,
         layout: &Layout,
-        batch: &RecordBatch,
+        chunk: &Chunk<'_>,
         number: usize,
         column: usize,
-        first_value: usize,
+        columns: &Columns<'_>,
         members: &Members,
-    ) -> Result<(), MomentsError> {
-        let texts = batch.column(column).as_string::<i32>();
+    ) -> Result<(), TallyError> {
+        let texts = chunk.texts(column)?;
         let mut cells: HashMap<(&str, Group), Vec<u32>> = HashMap::new();
         for (group, rows) in &members.groups {
             for &row in rows {
-                let text = if texts.is_null(row as usize) { NO_VALUE } else { texts.value(row as usize) };
+                let text = texts.get(row as usize).unwrap_or(NO_VALUE);
                 cells.entry((text, *group)).or_default().push(row);
             }
         }
         for ((text, group), rows) in cells {
-            self.gather_values(layout, batch, first_value, &rows);
             let Some(segment) = &mut self.segments[number] else { return Ok(()) };
             if !segment.contains_key(text) {
                 if segment.len() >= MOST_SEGMENT_VALUES {
@@ -290,19 +287,12 @@ impl Tally {
                 segment.insert(text.to_owned(), Groups::new(&layout.by_segment));
             }
             if let Some(groups) = segment.get_mut(text) {
-                let columns: Vec<&[f64]> = self.scratch[..layout.values].iter().map(Vec::as_slice).collect();
-                groups.of(group).push(&columns)?;
+                columns.gather(&rows, &mut self.scratch[..layout.values]);
+                let numbers: Vec<&[f64]> = self.scratch[..layout.values].iter().map(Vec::as_slice).collect();
+                groups.of(group).push(&numbers)?;
             }
         }
         Ok(())
-    }
-
-    fn gather_values(&mut self, layout: &Layout, batch: &RecordBatch, first_value: usize, rows: &[u32]) {
-        for (place, scratch) in self.scratch[..layout.values].iter_mut().enumerate() {
-            let column = batch.column(first_value + place).as_primitive::<Float64Type>();
-            scratch.clear();
-            scratch.extend(rows.iter().map(|&row| if column.is_null(row as usize) { 0.0 } else { column.value(row as usize) }));
-        }
     }
 
     /// Adds another tally of the same layout.
@@ -325,7 +315,12 @@ impl Tally {
                 *mine = None;
             }
         }
-        for (mine, theirs) in self.statuses.iter_mut().flatten().zip(other.statuses.iter().flatten()) {
+        for (mine, theirs) in self
+            .statuses
+            .iter_mut()
+            .flatten()
+            .zip(other.statuses.iter().flatten())
+        {
             *mine += theirs;
         }
         self.several_arms += other.several_arms;
@@ -340,7 +335,10 @@ impl Tally {
 
     /// Customers with a status, in all arms and none.
     pub(crate) fn with_status(&self, status: u8) -> u64 {
-        self.statuses.iter().map(|counts| counts[usize::from(status)]).sum()
+        self.statuses
+            .iter()
+            .map(|counts| counts[usize::from(status)])
+            .sum()
     }
 
     /// Customers counted in an arm.
@@ -356,7 +354,10 @@ impl Tally {
     /// A segment's values in the order of their names, or none where there are too many.
     pub(crate) fn segment(&self, number: usize) -> Option<Vec<(&str, SegmentCells<'_>)>> {
         let values = self.segments.get(number)?.as_ref()?;
-        let mut sorted: Vec<_> = values.iter().map(|(text, groups)| (text.as_str(), SegmentCells(groups))).collect();
+        let mut sorted: Vec<_> = values
+            .iter()
+            .map(|(text, groups)| (text.as_str(), SegmentCells(groups)))
+            .collect();
         sorted.sort_unstable_by_key(|(text, _)| *text);
         Some(sorted)
     }
@@ -375,18 +376,62 @@ impl SegmentCells<'_> {
     }
 }
 
-/// For each row the values that are missing, a bit each; none where the batch has none missing.
-fn missing_values(layout: &Layout, batch: &RecordBatch, first_value: usize) -> Option<Vec<u64>> {
-    let mut missing: Option<Vec<u64>> = None;
-    for value in 0..layout.values {
-        let column = batch.column(first_value + value);
-        if column.null_count() == 0 {
-            continue;
-        }
-        let bits = missing.get_or_insert_with(|| vec![0; batch.num_rows()]);
-        for (row, bits) in bits.iter_mut().enumerate() {
-            *bits |= u64::from(column.is_null(row)) << value;
+/// The numbers of a chunk, in the order of the co-moments' columns.
+struct Columns<'c> {
+    numbers: Vec<(&'c [f64], Option<Nulls<'c>>)>,
+    covariates: usize,
+}
+
+impl<'c> Columns<'c> {
+    fn new(layout: &Layout, chunk: &'c Chunk<'_>, first: usize) -> Result<Self, WrongColumn> {
+        let number = layout.values + layout.cuts + layout.covariates;
+        let column = |column| Ok((chunk.values(column)?, chunk.nulls(column)?));
+        Ok(Self {
+            numbers: (first..first + number).map(column).collect::<Result<_, WrongColumn>>()?,
+            covariates: layout.covariates,
+        })
+    }
+
+    /// Fills scratch columns with some rows' numbers, 0 where there is none; those behind the numbers say where a
+    /// covariate is missing.
+    fn gather(&self, rows: &[u32], scratch: &mut [Vec<f64>]) {
+        for (place, scratch) in scratch.iter_mut().enumerate() {
+            scratch.clear();
+            let is_number = place < self.numbers.len();
+            let (numbers, nulls) = self.numbers[if is_number { place } else { place - self.covariates }];
+            match (is_number, nulls) {
+                (true, None) => scratch.extend(rows.iter().map(|&row| numbers[row as usize])),
+                (true, Some(nulls)) => scratch.extend(rows.iter().map(|&row| {
+                    let row = row as usize;
+                    if nulls.is_null(row) { 0.0 } else { numbers[row] }
+                })),
+                (false, None) => scratch.resize(rows.len(), 0.0),
+                (false, Some(nulls)) => {
+                    scratch.extend(rows.iter().map(|&row| f64::from(u8::from(nulls.is_null(row as usize)))));
+                }
+            }
         }
     }
-    missing
+
+    /// For each row the values that are missing, a bit each; none where the chunk has none missing.
+    fn missing_values(&self, values: usize) -> Option<Vec<u64>> {
+        let mut missing: Option<Vec<u64>> = None;
+        for (value, (numbers, nulls)) in self.numbers[..values].iter().enumerate() {
+            let Some(nulls) = nulls else { continue };
+            let bits = missing.get_or_insert_with(|| vec![0; numbers.len()]);
+            for (row, bits) in bits.iter_mut().enumerate() {
+                *bits |= u64::from(nulls.is_null(row)) << value;
+            }
+        }
+        missing
+    }
+}
+
+/// Why rows cannot be summed up.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TallyError {
+    #[error(transparent)]
+    Moments(#[from] MomentsError),
+    #[error(transparent)]
+    Column(#[from] WrongColumn),
 }

@@ -10,37 +10,40 @@ use measure::audience::{LiftFinding, lift};
 use tempfile::TempDir;
 
 /// A project whose files are gone with it.
-pub struct Project {
+pub(crate) struct Project {
     folder: TempDir,
     threads: u32,
 }
 
 impl Project {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
             threads: 2,
         }
     }
 
-    pub fn threads(mut self, threads: u32) -> Self {
+    pub(crate) fn threads(mut self, threads: u32) -> Self {
         self.threads = threads;
         self
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Adds a data file.
-    pub fn file(self, name: &str, text: &str) -> Self {
+    pub(crate) fn file(self, name: &str, text: &str) -> Self {
         fs::write(self.path().join(name), text).unwrap();
         self
     }
 
     /// Loads the project with these documents.
-    pub fn catalog(&self, documents: &str) -> Catalog {
-        let settings = format!("name: Test\nmargin: 0.5\nengine: {{ threads: {} }}\n", self.threads);
+    pub(crate) fn catalog(&self, documents: &str) -> Catalog {
+        let settings = format!(
+            "name: Test\nmargin: 0.5\nengine: {{ threads: {} }}\n",
+            self.threads
+        );
         let files = [
             (PathBuf::from("touchstone.yaml"), settings),
             (PathBuf::from("catalog/test.yaml"), documents.to_owned()),
@@ -52,7 +55,7 @@ impl Project {
     }
 
     /// Measures the experiment `test`.
-    pub fn measure(&self, documents: &str) -> Result<LiftFinding, MeasureError> {
+    pub(crate) fn measure(&self, documents: &str) -> Result<LiftFinding, MeasureError> {
         let catalog = self.catalog(documents);
         let mut lake = Lake::open(&catalog, None)?;
         lift(&catalog, &mut lake, catalog.experiment("test").unwrap())

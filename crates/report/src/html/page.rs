@@ -9,7 +9,7 @@ use super::forest::{self, Forest, Mark, Row};
 use super::money::Money;
 use super::palette::{INKS, Ink};
 use super::provenance::{Provenance, provenance};
-use super::{Report, ReportError, Scale, TruthRow};
+use super::{Report, ReportError, TruthRow};
 use crate::format::{Format, Interval};
 use crate::words;
 
@@ -225,12 +225,8 @@ fn initiatives_counted(ledger: &LedgerFinding) -> String {
         .iter()
         .filter(|initiative| initiative.net.is_some())
         .count();
-    let unit = if counted == 1 {
-        "initiative"
-    } else {
-        "initiatives"
-    };
-    format!("of {counted} {unit} with a number")
+    let initiatives = FORMAT.counted(counted as u64, "initiative", "initiatives");
+    format!("of {initiatives} with a number")
 }
 
 /// Refusals, and checks that found something bad; the worst first.
@@ -300,24 +296,12 @@ fn truth(report: &Report<'_>) -> Truth {
 }
 
 fn truth_line(row: &TruthRow) -> TruthLine {
-    let show = |estimate| {
-        let effect = Interval {
-            estimate,
-            low: row.low,
-            high: row.high,
-        };
-        match row.scale {
-            Scale::Absolute(unit) => FORMAT.absolute(unit, effect),
-            Scale::Relative => FORMAT.relative(effect),
-            Scale::Amount => FORMAT.whole(effect),
-        }
-    };
-    let estimate = show(row.estimate);
+    let (estimate, truth) = row.shown(FORMAT);
     TruthLine {
         what: row.what.clone(),
         interval: estimate.interval(),
         estimate: estimate.estimate,
-        truth: show(row.truth).estimate,
+        truth,
         covered: row.covered(),
     }
 }

@@ -37,9 +37,9 @@ pub fn imports(imports: &[Imported], screen: Screen) -> String {
             ]);
             let of_file = |(reason, lines): &(String, u64)| {
                 format!(
-                    "{}: {} lines: {reason}",
+                    "{}: {}: {reason}",
                     file.file.display(),
-                    FORMAT.count(*lines)
+                    FORMAT.counted(*lines, "line", "lines")
                 )
             };
             reasons.extend(file.reasons.iter().map(of_file));

@@ -104,22 +104,18 @@ fn metrics(finding: &LiftFinding, screen: Screen) -> String {
         ],
         false,
     );
-    for comparison in &finding.metrics {
+    for (place, comparison) in finding.metrics.iter().enumerate() {
         let lines = words::lines(FORMAT, comparison);
         for (number, line) in lines.iter().enumerate() {
-            table.add_row(metric_row(
-                comparison,
-                line,
-                number + 1 == lines.len(),
-                screen,
-            ));
+            let parted = number + 1 == lines.len() && place + 1 < finding.metrics.len();
+            table.add_row(metric_row(comparison, line, parted, screen));
         }
     }
     finish(&table)
 }
 
-/// Two lines; a third and empty one after the last estimate of a comparison parts it from the next.
-fn metric_row(comparison: &Comparison, line: &words::Line, last: bool, screen: Screen) -> Row {
+/// Two lines, and a third and empty one where the row is `parted` from the next, which is of another comparison.
+fn metric_row(comparison: &Comparison, line: &words::Line, parted: bool, screen: Screen) -> Row {
     let text_tone = if line.decides {
         Tone::Plain
     } else {
@@ -127,7 +123,7 @@ fn metric_row(comparison: &Comparison, line: &words::Line, last: bool, screen: S
     };
     let cell = |text: String| screen.cell(text, text_tone);
     let star = if comparison.primary { " *" } else { "" };
-    let gap = if last { "\n " } else { "" };
+    let gap = if parted { "\n " } else { "" };
     let counts = format!(
         "{}\n{}",
         FORMAT.count(comparison.n.arm),

@@ -37,6 +37,11 @@ fn a_ledger_without_any_number() {
 }
 
 #[test]
+fn estimates_beside_the_truth() {
+    insta::assert_snapshot!(terminal::truth(&fixture::Findings::new().truth, SCREEN));
+}
+
+#[test]
 fn imports_and_snapshots() {
     let file = |name: &str, outcome, rows, rejected, reasons| ImportedFile {
         file: PathBuf::from(name),

@@ -5,6 +5,8 @@ use lake::Lake;
 use measure::audience::{Estimate, LiftFinding};
 use report::html::{Scale, TruthRow};
 use report::terminal;
+use schemars::JsonSchema;
+use serde::Serialize;
 use simulate::{Settings, Truth, Written};
 use value::LedgerFinding;
 
@@ -28,14 +30,35 @@ pub(crate) fn simulate(global: &Global, folder: &Path, company: Company) -> Resu
 }
 
 fn write(global: &Global, folder: &Path, company: Company) -> Result<Written, Failure> {
-    let mut settings = Settings { customers: company.customers, seed: company.seed, ..Settings::default() };
-    if let Some(threads) = global.threads.and_then(|threads| std::num::NonZeroUsize::new(threads as usize)) {
+    let mut settings = Settings {
+        customers: company.customers,
+        seed: company.seed,
+        ..Settings::default()
+    };
+    if let Some(threads) = global
+        .threads
+        .and_then(|threads| std::num::NonZeroUsize::new(threads as usize))
+    {
         settings.threads = threads;
     }
     let bar = bar("simulating customers", company.customers);
-    let written = simulate::write_project(&settings, folder, &mut |progress| bar.set_position(progress.done))?;
+    let written = simulate::write_project(&settings, folder, &mut |progress| {
+        bar.set_position(progress.done)
+    })?;
     bar.finish_and_clear();
     Ok(written)
+}
+
+/// The estimates of a demonstration beside the truth.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Demonstration {
+    /// The name and version of this format.
+    format: &'static str,
+    rows: Vec<TruthRow>,
+}
+
+impl Demonstration {
+    pub(super) const FORMAT: &'static str = "touchstone.demo/1";
 }
 
 /// Simulates a retailer and measures it like any other project, with the truth beside the estimates.
@@ -46,14 +69,17 @@ pub(crate) fn demo(global: &Global, demo: &Demo) -> Result<(), Failure> {
     let mut lake = Lake::open(&catalog, None)?;
     let lifts = project::lifts(&catalog, &mut lake)?;
     let ledger = project::ledger(&catalog, &lake, &lifts)?;
-    let truth = beside_truth(&written.truth, &lifts, &ledger);
+    let beside = Demonstration {
+        format: Demonstration::FORMAT,
+        rows: beside_truth(&written.truth, &lifts, &ledger),
+    };
     let page = demo.folder.join("report.html");
-    super::write_html(&catalog, &ledger, &lifts, &truth, &page)?;
-    show(global.format, &truth, |truth, screen| {
+    super::write_html(&catalog, &ledger, &lifts, &beside.rows, &page)?;
+    show(global.format, &beside, |beside, screen| {
         format!(
             "{}\n{}\nThe project is in {}, the report in {}.\n",
             terminal::ledger(&ledger, screen),
-            terminal::truth(truth, screen),
+            terminal::truth(&beside.rows, screen),
             demo.folder.display(),
             page.display(),
         )
@@ -68,9 +94,21 @@ fn beside_truth(truth: &Truth, lifts: &[LiftFinding], ledger: &LedgerFinding) ->
             let known = truth.experiment(&lift.experiment);
             let effect = known.and_then(|known| known.effect(&comparison.arm, &comparison.metric));
             let estimate = comparison.decisive().and_then(|outcome| outcome.absolute);
-            if let (Some(effect), Some(Estimate { estimate, low, high, .. })) = (effect, estimate) {
+            if let (
+                Some(effect),
+                Some(Estimate {
+                    estimate,
+                    low,
+                    high,
+                    ..
+                }),
+            ) = (effect, estimate)
+            {
                 rows.push(TruthRow {
-                    what: format!("{}: {} of {} per customer", lift.experiment, comparison.metric, comparison.arm),
+                    what: format!(
+                        "{}: {} of {} per customer",
+                        lift.experiment, comparison.metric, comparison.arm
+                    ),
                     scale: Scale::Absolute(comparison.unit),
                     estimate,
                     low,

@@ -3,6 +3,8 @@ use std::path::Path;
 use catalog::{Source, did_you_mean};
 use lake::Imported;
 use report::terminal;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::Global;
 use crate::failure::Failure;
@@ -10,31 +12,58 @@ use crate::output::show;
 use crate::progress::Spinner;
 use crate::project;
 
+/// What an import of several sources did.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Imports {
+    /// The name and version of this format.
+    format: &'static str,
+    /// One a source.
+    imports: Vec<Imported>,
+}
+
+impl Imports {
+    pub(super) const FORMAT: &'static str = "touchstone.imports/1";
+}
+
 /// Imports the named sources, or all that have files on this machine.
-pub(crate) fn import(global: &Global, names: &[String], rejects: Option<&Path>) -> Result<(), Failure> {
+pub(crate) fn import(
+    global: &Global,
+    names: &[String],
+    rejects: Option<&Path>,
+) -> Result<(), Failure> {
     let catalog = project::load(global)?;
     let mut sources: Vec<&Source> = Vec::new();
     for name in names {
         let source = catalog.source(name).ok_or_else(|| Failure::Unknown {
             kind: "source",
             name: name.clone(),
-            meant: did_you_mean(name, catalog.sources().map(|known| known.name.as_str())).map(str::to_owned),
+            meant: did_you_mean(name, catalog.sources().map(|known| known.name.as_str()))
+                .map(str::to_owned),
         })?;
         sources.push(source);
     }
     if names.is_empty() {
-        let is_local = |source: &&Source| matches!(catalog.location(source), Some(catalog::Location::Local(_)));
+        let is_local = |source: &&Source| {
+            matches!(catalog.location(source), Some(catalog::Location::Local(_)))
+        };
         sources.extend(catalog.sources().filter(is_local));
     }
     if rejects.is_some() && sources.len() != 1 {
-        return Err(Failure::Refused("--rejects FILE needs exactly one source to be named".to_owned()));
+        return Err(Failure::Refused(
+            "--rejects FILE needs exactly one source to be named".to_owned(),
+        ));
     }
     let spinner = Spinner::new("importing");
-    let mut imported: Vec<Imported> = Vec::new();
+    let mut done = Imports {
+        format: Imports::FORMAT,
+        imports: Vec::new(),
+    };
     for source in sources {
         spinner.say(&format!("importing {}", source.name));
-        imported.push(lake::import(&catalog, source, rejects)?);
+        done.imports.push(lake::import(&catalog, source, rejects)?);
     }
     drop(spinner);
-    show(global.format, &imported, |imported, screen| terminal::imports(imported, screen))
+    show(global.format, &done, |done, screen| {
+        terminal::imports(&done.imports, screen)
+    })
 }

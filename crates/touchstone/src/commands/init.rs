@@ -17,7 +17,10 @@ pub(crate) fn init(folder: &Path) -> Result<(), Failure> {
     ];
     if let Some((taken, _)) = files.iter().find(|(name, _)| folder.join(name).exists()) {
         let taken = folder.join(taken);
-        return Err(Failure::Refused(format!("{} is there already: choose another folder", taken.display())));
+        return Err(Failure::Refused(format!(
+            "{} is there already: choose another folder",
+            taken.display()
+        )));
     }
     for (name, text) in files {
         let path = folder.join(name);

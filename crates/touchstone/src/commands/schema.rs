@@ -1,6 +1,8 @@
 use schemars::schema_for;
 
-use super::{Checked, Lifts};
+use super::demo::Demonstration;
+use super::import::Imports;
+use super::{Checked, Lifts, Snapshots};
 use crate::cli::Schema;
 use crate::failure::Failure;
 use crate::output::print;
@@ -15,14 +17,15 @@ pub(crate) fn schema(of: Schema) -> Result<(), Failure> {
     print(&report::json::to_string(&schema)?)
 }
 
-/// The schemas of all that is printed with `--format json`, by what it is.
+/// The schemas of all that is printed with `--format json`, by the name and version of its format.
 fn findings() -> serde_json::Value {
     let mut schemas = report::json::schemas();
     let printed_here = [
-        ("lifts", schema_for!(Lifts)),
-        ("checked", schema_for!(Checked)),
-        ("imported", schema_for!(Vec<lake::Imported>)),
-        ("snapshots", schema_for!(Vec<lake::Snapshot>)),
+        (Lifts::FORMAT, schema_for!(Lifts)),
+        (Checked::FORMAT, schema_for!(Checked)),
+        (Imports::FORMAT, schema_for!(Imports)),
+        (Snapshots::FORMAT, schema_for!(Snapshots)),
+        (Demonstration::FORMAT, schema_for!(Demonstration)),
     ];
     if let Some(all) = schemas.as_object_mut() {
         all.extend(printed_here.map(|(name, schema)| (name.to_owned(), schema.to_value())));
