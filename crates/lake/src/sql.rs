@@ -3,7 +3,7 @@
 //! Whatever the engine, generated SQL goes through here, so that another engine needs another version of
 //! this file and of nothing else.
 
-use catalog::Span;
+use catalog::{Span, SpanUnit};
 
 /// A name as a quoted identifier.
 pub fn identifier(name: &str) -> String {
@@ -15,9 +15,29 @@ pub fn text(value: &str) -> String {
     format!("'{}'", value.replace('\'', "''"))
 }
 
-/// A duration as an interval literal.
-pub fn interval(span: Span) -> String {
-    format!("INTERVAL '{span}'")
+/// The time that lies a duration after `time`.
+///
+/// DuckDB takes intervals for equal that a calendar does not (30 days and 1 month, 24 hours and 1 day), and with them
+/// whole expressions that differ in nothing else, of which it then computes one. So durations of months, of days and of
+/// hours are added in three ways that are never taken for one another.
+pub fn after(time: &str, span: Span) -> String {
+    shifted(time, span, "")
+}
+
+/// The time that lies a duration before `time`; as [`after`].
+pub fn before(time: &str, span: Span) -> String {
+    shifted(time, span, "-")
+}
+
+fn shifted(time: &str, span: Span, sign: &str) -> String {
+    let against = if sign.is_empty() { "-" } else { "" };
+    match span.unit {
+        SpanUnit::Month | SpanUnit::Year => format!("({time} + INTERVAL '{sign}{span}')"),
+        SpanUnit::Day | SpanUnit::Week => format!("(INTERVAL '{sign}{span}' + {time})"),
+        SpanUnit::Hour | SpanUnit::Minute | SpanUnit::Second => {
+            format!("({time} - INTERVAL '{against}{span}')")
+        }
+    }
 }
 
 /// A list of texts.

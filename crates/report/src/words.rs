@@ -226,6 +226,7 @@ pub(crate) fn check_name(check: &Check) -> &'static str {
         CheckKind::Balance => "balance before",
         CheckKind::Assignment => "assignment",
         CheckKind::Caps => "caps",
+        CheckKind::NoData => "data",
     }
 }
 

@@ -143,7 +143,8 @@ fn revenue(shown: &Shown<'_>, metric: Option<&str>) -> Option<f64> {
     let mut money = of_arm.filter(|comparison| comparison.unit == Unit::Money);
     let comparison =
         money.find(|comparison| metric.is_none_or(|metric| comparison.metric == metric))?;
-    Some(comparison.mean?.arm * comparison.n.arm as f64)
+    // A share of nothing is nothing: where returns exceed sales, no money comes back with them.
+    Some((comparison.mean?.arm * comparison.n.arm as f64).max(0.0))
 }
 
 /// The declared months, else those that the longest experiment and the rounds after it take, begun ones whole.

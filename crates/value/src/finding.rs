@@ -122,7 +122,7 @@ pub struct Increment {
     pub arm: String,
     /// The money metric.
     pub metric: String,
-    /// The absolute lift per customer that counts.
+    /// The gain per customer: the absolute lift that decides, or less it where the metric had better decrease.
     pub lift: Estimate,
     /// Whether covariates are taken into account in it.
     pub adjusted: bool,

@@ -1,6 +1,6 @@
 //! What an arm's lift comes to in money, over all the customers and rounds that count.
 
-use catalog::{Catalog, Initiative, Metric, Unit};
+use catalog::{Better, Catalog, Initiative, Metric, Unit};
 use measure::audience::{ArmFinding, Comparison, LiftFinding};
 use measure::{Reason, Refusal};
 
@@ -83,6 +83,11 @@ fn increment(
         return Err(reason
             .unwrap_or_else(|| Refusal::new(Reason::TooLittleData, "no effect can be estimated")));
     };
+    // Of money that had better decrease, what goes away is gained.
+    let gain = match comparison.better {
+        Better::Increase => effect.estimate,
+        Better::Decrease => -effect.estimate,
+    };
     let customers = lift.arm(arm).map_or(0, |arm| arm.customers);
     let too_large = || {
         Refusal::new(
@@ -91,7 +96,7 @@ fn increment(
         )
     };
     let rounds =
-        rounds(catalog, initiative, customers, effect.estimate * margin).ok_or_else(too_large)?;
+        rounds(catalog, initiative, customers, gain * margin).ok_or_else(too_large)?;
     let weight: f64 = margin
         * rounds
             .iter()
@@ -106,9 +111,9 @@ fn increment(
         arm: arm.to_owned(),
         metric: metric.name.clone(),
         lift: Estimate {
-            estimate: effect.estimate,
-            low: effect.estimate - reach,
-            high: effect.estimate + reach,
+            estimate: gain,
+            low: gain - reach,
+            high: gain + reach,
         },
         adjusted: comparison.adjusted.is_some(),
         customers,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use catalog::{Catalog, Initiative};
-use measure::audience::LiftFinding;
+use measure::audience::{LiftFinding, Severity};
 use measure::{Provenance, Refusal};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -44,7 +44,7 @@ pub fn ledger(catalog: &Catalog, lifts: &[LiftFinding], provenance: Provenance) 
         currency: catalog.project().currency.clone(),
         confidence: CONFIDENCE,
         total: total(&rows, &counted),
-        caveats: caveats(&rows, &counted, refused),
+        caveats: caveats(&rows, &counted, lifts, refused),
         refused,
         initiatives: rows,
         provenance,
@@ -274,7 +274,12 @@ fn by_grade(counted: &[Measured]) -> Vec<(Grade, f64)> {
         .collect()
 }
 
-fn caveats(rows: &[InitiativeValue], counted: &[Measured], refused: u64) -> Vec<String> {
+fn caveats(
+    rows: &[InitiativeValue],
+    counted: &[Measured],
+    lifts: &[LiftFinding],
+    refused: u64,
+) -> Vec<String> {
     let mut caveats = Vec::new();
     if refused > 0 {
         let all = rows.len();
@@ -298,6 +303,11 @@ fn caveats(rows: &[InitiativeValue], counted: &[Measured], refused: u64) -> Vec<
         .collect();
     experiments.sort_unstable();
     experiments.dedup();
+    // What the experiments warn of holds for the money that rests on them.
+    for lift in lifts.iter().filter(|lift| experiments.contains(&lift.experiment.as_str())) {
+        let warnings = lift.checks.iter().filter(|check| check.severity >= Severity::Warning);
+        caveats.extend(warnings.map(|check| format!("experiment `{}`: {}", lift.experiment, check.message)));
+    }
     if experiments.len() > 1 {
         caveats.push(
             "the total adds increments of separate experiments as if they were independent; where they ran on the \

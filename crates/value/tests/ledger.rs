@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use catalog::{Better, Catalog, Role, Unit};
 use measure::audience::{
-    ArmFinding, Comparison, Customers, Estimate, LiftFinding, Outcome, Pair, Period, Touches,
-    Verdict,
+    ArmFinding, Check, CheckKind, Comparison, Customers, Estimate, LiftFinding, Outcome, Pair, Period, Severity,
+    Touches, Verdict,
 };
 use measure::{Provenance, Reason, Refusal};
 use proptest::prelude::*;
@@ -259,6 +259,32 @@ fn what_cannot_be_supported_is_refused_and_left_out_of_the_total() {
         found.initiatives[0].refusal.as_ref().unwrap().reason,
         Reason::Undeclared
     );
+}
+
+#[test]
+fn money_that_goes_away_is_gained_where_it_had_better_decrease() {
+    let catalog = catalog(CATALOG);
+    let mut lift = finding(&[("a", -0.4, 0.1, 1000), ("b", 0.5, 0.1, 1000)]);
+    lift.metrics[0].better = Better::Decrease;
+    let found = ledger(&catalog, &[lift], provenance());
+    let one = &found.initiatives[0];
+    assert_eq!(one.increment, Some(money("200.00")));
+    assert!(one.increment_low.unwrap() > Money::default() && one.probability_positive.unwrap() < 0.001);
+    assert!(one.break_even_lift.unwrap() > 0.0);
+}
+
+#[test]
+fn warnings_of_an_experiment_reach_the_ledger() {
+    let mut lift = finding(&[("a", 0.4, 0.1, 1000), ("b", 0.5, 0.1, 1000)]);
+    lift.checks.push(Check {
+        check: CheckKind::MissingValues,
+        severity: Severity::Warning,
+        message: "not by chance".to_owned(),
+        p_value: None,
+        ln_p: None,
+    });
+    let found = ledger(&catalog(CATALOG), &[lift], provenance());
+    assert!(found.caveats.iter().any(|caveat| caveat == "experiment `test`: not by chance"), "{:?}", found.caveats);
 }
 
 proptest! {

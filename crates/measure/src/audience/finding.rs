@@ -280,6 +280,8 @@ pub enum CheckKind {
     Assignment,
     /// How much do caps cut?
     Caps,
+    /// Is there anything to compare?
+    NoData,
 }
 
 /// How bad what was found is.

@@ -1,5 +1,7 @@
 //! The one query of an experiment: a row per assigned customer with all that is asked of them.
 //!
+//! Facts in SQL are pasted into it, so its own tables have names, `_ts_...`, that nobody else uses.
+//!
 //! Its columns, in this order: status, arm, [repeated rows, several arms], [exposure], segments, values, money cut by
 //! caps, covariates.
 
@@ -91,7 +93,8 @@ fn fact_rows(fact: &Fact) -> String {
     match (&fact.source, &fact.sql) {
         (Some(source), _) => source_view(source),
         (None, query) => format!(
-            "({})",
+            // On a line of its own, in case the query ends in a comment.
+            "({}\n)",
             query
                 .as_deref()
                 .unwrap_or_default()
@@ -101,9 +104,45 @@ fn fact_rows(fact: &Fact) -> String {
     }
 }
 
-/// A time as microseconds without a zone, in the project's time zone.
-fn timestamp(column: &str) -> String {
-    format!("CAST({} AS TIMESTAMP)", sql::identifier(column))
+/// How a time column is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Clock {
+    /// A point in time.
+    Zoned,
+    /// A time in the project's time zone.
+    Local,
+    /// A day in the project's time zone.
+    Day,
+}
+
+impl Clock {
+    fn of(columns: &[Column], column: &str) -> Self {
+        let known = columns
+            .iter()
+            .find(|known| known.name.eq_ignore_ascii_case(column));
+        match known.map(|known| known.type_name.as_str()) {
+            Some("TIMESTAMP WITH TIME ZONE") => Self::Zoned,
+            Some("DATE") => Self::Day,
+            _ => Self::Local,
+        }
+    }
+
+    /// The column as a time that compares with others.
+    fn time(self, column: &str) -> String {
+        match self {
+            // As it is: local times repeat an hour when clocks go back.
+            Self::Zoned => sql::identifier(column),
+            Self::Local | Self::Day => format!("CAST({} AS TIMESTAMP)", sql::identifier(column)),
+        }
+    }
+
+    /// Exposure as it compares with times of this clock: what has a day only may have been after exposure on its day.
+    fn exposure(self, started: &str) -> String {
+        match self {
+            Self::Zoned | Self::Local => started.to_owned(),
+            Self::Day => format!("date_trunc('day', {started})"),
+        }
+    }
 }
 
 impl<'a> Writer<'_, 'a> {
@@ -190,6 +229,19 @@ impl<'a> Writer<'_, 'a> {
         }
     }
 
+    /// The clock of a column of the assignment.
+    fn clock(&self, column: &str) -> Clock {
+        Clock::of(&self.columns, column)
+    }
+
+    /// The function that makes an assignment's time of microseconds.
+    fn from_microseconds(&self) -> &'static str {
+        match self.plan.experiment.assignment.time.as_deref().map(|time| self.clock(time)) {
+            Some(Clock::Zoned) => "make_timestamptz",
+            _ => "make_timestamp",
+        }
+    }
+
     fn timed(&self) -> bool {
         self.plan.experiment.assignment.time.is_some()
     }
@@ -199,12 +251,11 @@ impl<'a> Writer<'_, 'a> {
         let column = &self.plan.experiment.assignment.arm;
         let arms = &self.plan.experiment.arms;
         let texts: Vec<String> = arms.iter().map(Plan::arm_text).collect();
-        let is_integer = self
-            .columns
-            .iter()
-            .any(|known| known.name == *column && known.type_name.ends_with("INT"));
-        // Comparing numbers spares the engine a text for each row.
-        let as_numbers = is_integer && texts.iter().all(|text| text.parse::<i64>().is_ok());
+        let is_number = self.columns.iter().any(|known| {
+            known.name.eq_ignore_ascii_case(column) && is_number(&known.type_name)
+        });
+        // 0 is 0.0 in a column of floating-point numbers; and comparing numbers spares the engine a text for each row.
+        let as_numbers = is_number && texts.iter().all(|text| text.parse::<f64>().is_ok());
         let (subject, literal): (String, fn(&str) -> String) = if as_numbers {
             (sql::identifier(column), str::to_owned)
         } else {
@@ -231,7 +282,7 @@ impl<'a> Writer<'_, 'a> {
     /// One scan of one table.
     fn wide(&self) -> Result<Query, MeasureError> {
         let assignment = &self.plan.experiment.assignment;
-        let start = assignment.time.as_deref().map(timestamp);
+        let start = assignment.time.as_deref().map(|time| self.clock(time).time(time));
         let mut select = vec![format!("{} AS arm", self.arm_number())];
         select.extend(start.iter().map(|start| format!("{start} AS started")));
         select.extend(
@@ -240,8 +291,10 @@ impl<'a> Writer<'_, 'a> {
                 .map(|(i, segment)| format!("{segment} AS s{i}")),
         );
         for (i, value) in self.plan.all_values().enumerate() {
-            let time = value.fact.time.as_deref().map(timestamp);
-            let condition = conditions(value, time.as_deref(), start.as_deref());
+            let time = value.fact.time.as_deref().map(|time| (self.clock(time), time));
+            let started = start.as_ref().zip(time).map(|(start, (clock, _))| clock.exposure(start));
+            let time = time.map(|(clock, time)| clock.time(time));
+            let condition = conditions(value, time.as_deref(), started.as_deref());
             let one_row = match value.aggregate {
                 Aggregate::Count | Aggregate::Any => "1".to_owned(),
                 Aggregate::CountDistinct => {
@@ -305,37 +358,44 @@ impl<'a> Writer<'_, 'a> {
                 self.units_of_repeated()
             },
         ];
+        let exposure_time = match &self.plan.experiment.exposure {
+            Some(exposure) => {
+                let columns = self.lake.columns(&source_view(&exposure.source))?;
+                Some(Clock::of(&columns, &exposure.time).time(&exposure.time))
+            }
+            None => None,
+        };
         let exposed = self.plan.experiment.exposure.as_ref().map(|exposure| {
             format!(
-                "exposed AS (SELECT units.customer, min(moment) AS started FROM (SELECT {} AS customer, {} AS moment FROM {}{}) e \
-                 JOIN units ON e.customer = units.customer{} GROUP BY units.customer)",
+                "_ts_exposed AS (SELECT _ts_units.customer, min(moment) AS started FROM (SELECT {} AS customer, {} AS moment FROM {}{}) e \
+                 JOIN _ts_units ON e.customer = _ts_units.customer{} GROUP BY _ts_units.customer)",
                 sql::identifier(&exposure.customer),
-                timestamp(&exposure.time),
+                exposure_time.clone().unwrap_or_default(),
                 source_view(&exposure.source),
                 Self::where_clause(&exposure.filter),
-                if self.timed() { " AND e.moment >= units.started" } else { "" },
+                if self.timed() { " AND e.moment >= _ts_units.started" } else { "" },
             )
         });
         let has_exposure = exposed.is_some() || self.timed();
         let starts = if let Some(exposed) = exposed {
             tables.push(exposed);
             tables.push(format!(
-                "starts AS (SELECT units.* EXCLUDE (status{}), exposed.started, CASE WHEN status = {} AND exposed.started IS NULL \
-                 THEN {} ELSE status END AS status FROM units LEFT JOIN exposed ON units.customer = exposed.customer)",
+                "_ts_starts AS (SELECT _ts_units.* EXCLUDE (status{}), _ts_exposed.started, CASE WHEN status = {} AND _ts_exposed.started IS NULL \
+                 THEN {} ELSE status END AS status FROM _ts_units LEFT JOIN _ts_exposed ON _ts_units.customer = _ts_exposed.customer)",
                 if self.timed() { ", started" } else { "" },
                 status::COUNTED,
                 status::NOT_EXPOSED,
             ));
-            "starts"
+            "_ts_starts"
         } else {
-            "units"
+            "_ts_units"
         };
         let facts = self.facts(starts, has_exposure)?;
         let mut from = starts.to_owned();
         for (i, table) in facts.iter().enumerate() {
             tables.push(table.clone());
             from.push_str(&format!(
-                " LEFT JOIN f{i} ON {starts}.customer = f{i}.customer"
+                " LEFT JOIN _ts_f{i} ON {starts}.customer = _ts_f{i}.customer"
             ));
         }
         let exposure = if has_exposure {
@@ -421,7 +481,7 @@ impl<'a> Writer<'_, 'a> {
             assignment
                 .time
                 .as_deref()
-                .map(|time| format!("{} AS moment", timestamp(time))),
+                .map(|time| format!("{} AS moment", self.clock(time).time(time))),
         );
         select.extend(
             self.segment_columns()
@@ -434,7 +494,7 @@ impl<'a> Writer<'_, 'a> {
                 .map(|(i, column)| format!("CAST({} AS DOUBLE) AS x{i}", sql::identifier(column))),
         );
         format!(
-            "rows AS (SELECT {} FROM {}{})",
+            "_ts_rows AS (SELECT {} FROM {}{})",
             select.join(", "),
             source_view(&self.plan.source.name),
             Self::where_clause(&assignment.filter)
@@ -466,8 +526,8 @@ impl<'a> Writer<'_, 'a> {
             .map(|name| format!(", {name}"))
             .collect();
         format!(
-            "units AS (SELECT customer, arm{started}, 0::UBIGINT AS repeated, false AS several{attributes}, \
-             CASE WHEN arm IS NULL THEN {}{no_time} ELSE {} END AS status FROM rows)",
+            "_ts_units AS (SELECT customer, arm{started}, 0::UBIGINT AS repeated, false AS several{attributes}, \
+             CASE WHEN arm IS NULL THEN {}{no_time} ELSE {} END AS status FROM _ts_rows)",
             status::OTHER_ARM,
             status::COUNTED,
         )
@@ -496,7 +556,7 @@ impl<'a> Writer<'_, 'a> {
         };
         let grouped = format!(
             "SELECT customer, count(*) AS assignments, min(arm) <> max(arm) AS several, \
-             count(arm) > 0 AS declared, {taken_along} FROM rows GROUP BY customer"
+             count(arm) > 0 AS declared, {taken_along} FROM _ts_rows GROUP BY customer"
         );
         let first = if attributes.is_empty() {
             "first".to_owned()
@@ -511,7 +571,8 @@ impl<'a> Writer<'_, 'a> {
             (
                 format!("CAST({} AS UTINYINT)", low_byte(&first)),
                 format!(
-                    ", make_timestamp(({first} - {}) // 256) AS started",
+                    ", {}(({first} - {}) // 256) AS started",
+                    self.from_microseconds(),
                     low_byte(&first)
                 ),
                 format!(" WHEN {first} IS NULL THEN {}", status::NO_TIME),
@@ -530,7 +591,7 @@ impl<'a> Writer<'_, 'a> {
             String::new()
         };
         format!(
-            "units AS (SELECT customer, {arm} AS arm{started}, \
+            "_ts_units AS (SELECT customer, {arm} AS arm{started}, \
              CAST(CASE WHEN customer IS NULL THEN assignments ELSE assignments - 1 END AS UBIGINT) AS repeated, \
              coalesce(several, false) AS several{taken}, \
              CASE WHEN customer IS NULL THEN {} WHEN NOT declared THEN {}{several}{no_time} ELSE {} END AS status \
@@ -546,8 +607,20 @@ impl<'a> Writer<'_, 'a> {
         let mut tables = Vec::new();
         for (number, (fact, values)) in self.by_fact().into_iter().enumerate() {
             let time = fact.time.as_deref().filter(|_| has_exposure);
+            let clock = match time {
+                Some(time) => Clock::of(&self.lake.columns(&fact_rows(fact))?, time),
+                None => Clock::Local,
+            };
+            let started = clock.exposure("started");
+            let bounds = if time.is_some() {
+                bounds(values.iter().map(|(_, value)| *value), &started)
+            } else {
+                String::new()
+            };
+            // Where all values have one period, the join lets no other rows through.
+            let one_period = values.iter().all(|(_, value)| value.period == values[0].1.period);
             let mut inner = vec![format!("{} AS customer", sql::identifier(&fact.customer))];
-            inner.extend(time.map(|time| format!("{} AS moment", timestamp(time))));
+            inner.extend(time.map(|time| format!("{} AS moment", clock.time(time))));
             let mut outer = Vec::new();
             for (place, value) in &values {
                 if takes_value(value.aggregate) {
@@ -558,16 +631,11 @@ impl<'a> Writer<'_, 'a> {
                 }
                 outer.push(format!(
                     "{} AS v{place}",
-                    self.aggregate(*place, value, time.is_some())?
+                    self.aggregate(*place, value, (time.is_some() && !one_period).then_some(&started))?
                 ));
             }
-            let bounds = if time.is_some() {
-                bounds(values.iter().map(|(_, value)| *value))
-            } else {
-                String::new()
-            };
             tables.push(format!(
-                "f{number} AS (SELECT {starts}.customer, {} FROM (SELECT {} FROM {}{}) f \
+                "_ts_f{number} AS (SELECT {starts}.customer, {} FROM (SELECT {} FROM {}{}) f \
                  JOIN {starts} ON f.customer = {starts}.customer{bounds} WHERE {starts}.status = {} GROUP BY {starts}.customer)",
                 outer.join(", "),
                 inner.join(", "),
@@ -601,7 +669,7 @@ impl<'a> Writer<'_, 'a> {
         &self,
         place: usize,
         value: &Value<'_>,
-        timed: bool,
+        started: Option<&String>,
     ) -> Result<String, MeasureError> {
         let filtered = value
             .metric
@@ -609,11 +677,7 @@ impl<'a> Writer<'_, 'a> {
             .then(|| format!("w{place}"));
         let condition = both(
             filtered,
-            if timed {
-                period(value.period, "moment", "started")
-            } else {
-                None
-            },
+            started.and_then(|started| period(value.period, "moment", started)),
         );
         let filter = condition
             .as_ref()
@@ -621,8 +685,7 @@ impl<'a> Writer<'_, 'a> {
             .unwrap_or_default();
         let column = format!("e{place}");
         let call = match value.aggregate {
-            Aggregate::Sum => self.exact(value, format!("sum({column}){filter}"))?,
-            Aggregate::Mean => self.exact(value, format!("avg({column}){filter}"))?,
+            Aggregate::Sum | Aggregate::Mean => self.exact(value, &column, &filter)?,
             Aggregate::Min => format!("min({column}){filter}"),
             Aggregate::Max => format!("max({column}){filter}"),
             Aggregate::CountDistinct => format!("count(DISTINCT {column}){filter}"),
@@ -640,15 +703,24 @@ impl<'a> Writer<'_, 'a> {
         })
     }
 
-    /// Sums of floating-point numbers depend on their order in the last digits, and the engine's threads add in any
-    /// order: they are rounded to nine decimals, which for decimal amounts is the exact sum.
-    fn exact(&self, value: &Value<'_>, call: String) -> Result<String, MeasureError> {
+    /// A sum or mean whose last digits do not depend on the order in which the engine's threads add: integers and
+    /// decimals have none, and floating-point numbers are added as decimals with 15 places.
+    fn exact(
+        &self,
+        value: &Value<'_>,
+        column: &str,
+        filter: &str,
+    ) -> Result<String, MeasureError> {
         let type_name = self.check_number(value, &expression(value))?;
         let is_floating = matches!(type_name.as_str(), "DOUBLE" | "FLOAT");
-        Ok(if is_floating || value.aggregate == Aggregate::Mean {
-            format!("round({call}, 9)")
-        } else {
-            call
+        let decimal = format!("sum(CAST({column} AS DECIMAL(38, 15))){filter}");
+        Ok(match (value.aggregate, is_floating) {
+            (Aggregate::Mean, true) => {
+                format!("CAST({decimal} AS DOUBLE) / count({column}){filter}")
+            }
+            (Aggregate::Mean, false) => format!("avg({column}){filter}"),
+            (_, true) => decimal,
+            (_, false) => format!("sum({column}){filter}"),
         })
     }
 
@@ -695,15 +767,20 @@ impl<'a> Writer<'_, 'a> {
         for (table, (_, values)) in self.by_fact().into_iter().enumerate() {
             if let Some((_, value)) = values.into_iter().find(|(known, _)| *known == place) {
                 return match absent(value) {
-                    "NULL" => format!("f{table}.{name}"),
+                    "NULL" => format!("_ts_f{table}.{name}"),
                     otherwise => format!(
-                        "CASE WHEN f{table}.customer IS NULL THEN {otherwise} ELSE f{table}.{name} END"
+                        "CASE WHEN _ts_f{table}.customer IS NULL THEN {otherwise} ELSE _ts_f{table}.{name} END"
                     ),
                 };
             }
         }
         name.to_owned()
     }
+}
+
+/// Whether a type of the engine is one of numbers.
+fn is_number(type_name: &str) -> bool {
+    ["INT", "DECIMAL", "DOUBLE", "FLOAT"].iter().any(|known| type_name.contains(known)) && type_name != "INTERVAL"
 }
 
 /// The last 8 bits of an integer, of a negative one too.
@@ -807,47 +884,51 @@ fn conditions(value: &Value<'_>, time: Option<&str>, start: Option<&str>) -> Opt
 fn period(period: Period, time: &str, start: &str) -> Option<String> {
     Some(match period {
         Period::After { from, to } => {
-            let from = from.map_or(format!("{time} >= {start}"), |from| {
-                format!("{time} >= {start} + {}", sql::interval(from))
-            });
+            let from = from.map_or(start.to_owned(), |from| sql::after(start, from));
             match to {
-                Some(to) => format!("{from} AND {time} < {start} + {}", sql::interval(to)),
-                None => from,
+                Some(to) => format!("{time} >= {from} AND {time} < {}", sql::after(start, to)),
+                None => format!("{time} >= {from}"),
             }
         }
-        Period::Before(before) => format!(
-            "{time} >= {start} - {} AND {time} < {start}",
-            sql::interval(before)
-        ),
+        Period::Before(before) => {
+            format!("{time} >= {} AND {time} < {start}", sql::before(start, before))
+        }
     })
 }
 
-/// The widest stretch of time that any of the values needs, as a condition of the join.
-fn bounds<'v>(values: impl Iterator<Item = &'v Value<'v>> + Clone) -> String {
-    let before = values.clone().filter_map(|value| match value.period {
-        Period::Before(span) => Some(span),
-        Period::After { .. } => None,
+/// The stretch of time that holds the periods of all values, as a condition of the join.
+fn bounds<'v>(values: impl Iterator<Item = &'v Value<'v>>, started: &str) -> String {
+    let mut periods: Vec<Period> = Vec::new();
+    for value in values {
+        if !periods.contains(&value.period) {
+            periods.push(value.period);
+        }
+    }
+    if let [only] = periods.as_slice() {
+        let condition = period(*only, "f.moment", started);
+        return condition
+            .map(|condition| format!(" AND {condition}"))
+            .unwrap_or_default();
+    }
+    // Which of 30 days and a month is longer depends on the day: the engine decides it for each customer.
+    let from: Vec<String> = periods
+        .iter()
+        .map(|period| match period {
+            Period::Before(span) => sql::before(started, *span),
+            Period::After { from: Some(from), .. } => sql::after(started, *from),
+            Period::After { from: None, .. } => started.to_owned(),
+        })
+        .collect();
+    let to: Option<Vec<String>> = periods
+        .iter()
+        .map(|period| match period {
+            Period::Before(_) => Some(started.to_owned()),
+            Period::After { to, .. } => to.map(|to| sql::after(started, to)),
+        })
+        .collect();
+    // Without an end to one of them there is none for all.
+    let to = to.map_or(String::new(), |ends| {
+        format!(" AND f.moment < greatest({})", ends.join(", "))
     });
-    let after = values.clone().filter_map(|value| match value.period {
-        Period::After { to, .. } => Some(to),
-        Period::Before(_) => None,
-    });
-    let from = before
-        .max_by_key(|span| span.nominal_seconds())
-        .map_or("started".to_owned(), |span| {
-            format!("started - {}", sql::interval(span))
-        });
-    // Without an upper end somewhere there is none for all; with values only from before, exposure is the end.
-    let ends: Option<Vec<_>> = after.collect();
-    let to = match ends.as_deref() {
-        None => String::new(),
-        Some([]) => " AND f.moment < started".to_owned(),
-        Some(ends) => ends
-            .iter()
-            .max_by_key(|span| span.nominal_seconds())
-            .map_or(String::new(), |span| {
-                format!(" AND f.moment < started + {}", sql::interval(*span))
-            }),
-    };
-    format!(" AND f.moment >= {from}{to}")
+    format!(" AND f.moment >= least({}){to}", from.join(", "))
 }

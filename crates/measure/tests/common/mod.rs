@@ -40,12 +40,13 @@ impl Project {
 
     /// Loads the project with these documents.
     pub(crate) fn catalog(&self, documents: &str) -> Catalog {
-        let settings = format!(
-            "name: Test\nmargin: 0.5\nengine: {{ threads: {} }}\n",
-            self.threads
-        );
+        let settings = format!("name: Test\nmargin: 0.5\nengine: {{ threads: {} }}\n", self.threads);
+        self.catalog_with(&settings, documents)
+    }
+
+    fn catalog_with(&self, settings: &str, documents: &str) -> Catalog {
         let files = [
-            (PathBuf::from("touchstone.yaml"), settings),
+            (PathBuf::from("touchstone.yaml"), settings.to_owned()),
             (PathBuf::from("catalog/test.yaml"), documents.to_owned()),
         ];
         match Catalog::from_sources(self.path(), files, &|name| std::env::var(name).ok()) {
@@ -56,8 +57,17 @@ impl Project {
 
     /// Measures the experiment `test`.
     pub(crate) fn measure(&self, documents: &str) -> Result<LiftFinding, MeasureError> {
-        let catalog = self.catalog(documents);
-        let mut lake = Lake::open(&catalog, None)?;
-        lift(&catalog, &mut lake, catalog.experiment("test").unwrap())
+        measured(&self.catalog(documents))
     }
+
+    /// Measures the experiment `test` of a project with other settings.
+    #[allow(dead_code)] // Not every test has settings of its own.
+    pub(crate) fn measure_with(&self, settings: &str, documents: &str) -> Result<LiftFinding, MeasureError> {
+        measured(&self.catalog_with(settings, documents))
+    }
+}
+
+fn measured(catalog: &Catalog) -> Result<LiftFinding, MeasureError> {
+    let mut lake = Lake::open(catalog, None)?;
+    lift(catalog, &mut lake, catalog.experiment("test").unwrap())
 }
