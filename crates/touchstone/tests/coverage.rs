@@ -142,6 +142,7 @@ fn intervals_cover_the_truth_and_tests_of_nothing_are_uniform() {
             coverage.intervals
         );
         let share = coverage.share();
+        println!("{what}: {share:.4} of {} intervals", coverage.intervals);
         assert!(
             (0.93..=0.97).contains(&share),
             "{what}: {:.4} of {} intervals",
@@ -151,6 +152,7 @@ fn intervals_cover_the_truth_and_tests_of_nothing_are_uniform() {
     }
     assert_eq!(results.placebo.len() as u64, RUNS);
     let uniform = uniform_probability(&results.placebo).unwrap();
+    println!("p-values of nothing are uniform: p = {uniform:.4}");
     assert!(
         uniform > 0.001,
         "p-values of nothing are not uniform: {uniform}"

@@ -235,7 +235,7 @@ impl<'a> Writer<'_, 'a> {
     }
 
     /// The function that makes an assignment's time of microseconds.
-    fn from_microseconds(&self) -> &'static str {
+    fn time_constructor(&self) -> &'static str {
         match self.plan.experiment.assignment.time.as_deref().map(|time| self.clock(time)) {
             Some(Clock::Zoned) => "make_timestamptz",
             _ => "make_timestamp",
@@ -572,7 +572,7 @@ impl<'a> Writer<'_, 'a> {
                 format!("CAST({} AS UTINYINT)", low_byte(&first)),
                 format!(
                     ", {}(({first} - {}) // 256) AS started",
-                    self.from_microseconds(),
+                    self.time_constructor(),
                     low_byte(&first)
                 ),
                 format!(" WHEN {first} IS NULL THEN {}", status::NO_TIME),
