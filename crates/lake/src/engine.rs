@@ -203,7 +203,9 @@ impl Engine {
         let names: Vec<String> = (0..columns).map(|column| format!("c{column}")).collect();
         let names = names.join(", ");
         let shown = format!("SELECT sum({FUNCTION}({names})) FROM ({query}) AS rows({names})");
-        let outcome = self.visitors.during(visitor, || self.execute(&shown, context));
+        let outcome = self
+            .visitors
+            .during(visitor, || self.execute(&shown, context));
         if let Some(error) = lock(&failure).take() {
             return Err(error);
         }

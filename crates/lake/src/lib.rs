@@ -21,7 +21,7 @@ mod typing;
 mod visit;
 
 pub use engine::{Engine, EngineOptions};
-pub use visit::{Chunk, Fixed, Nulls, Texts, WrongColumn};
 pub use error::LakeError;
 pub use import::{Imported, ImportedFile, Outcome, import};
 pub use lake::{Column, Lake, Snapshot, SourceContent, SourceVersion};
+pub use visit::{Chunk, Fixed, Nulls, Texts, WrongColumn};

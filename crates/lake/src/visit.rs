@@ -34,7 +34,10 @@ impl Slot {
     }
 
     fn visitor(&self) -> Option<Visitor> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -95,7 +98,13 @@ macro_rules! fixed {
 }
 
 // BOOLEAN is a byte that is 0 or 1.
-fixed!(f64 = Double, i64 = Bigint, u64 = UBigint, u8 = UTinyint, bool = Boolean);
+fixed!(
+    f64 = Double,
+    i64 = Bigint,
+    u64 = UBigint,
+    u8 = UTinyint,
+    bool = Boolean
+);
 
 /// A column is not of the type, or not in the place, that it is read as.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -131,7 +140,9 @@ impl Chunk<'_> {
         let vector = self.vector(column, T::TYPE)?;
         // SAFETY: the column is of `T`'s type, whose values the engine lays out as `T`; before it calls us it flattens
         // the vectors of a chunk to arrays of its rows, which live as long as the chunk.
-        Ok(unsafe { std::slice::from_raw_parts(ffi::duckdb_vector_get_data(vector).cast(), self.rows()) })
+        Ok(unsafe {
+            std::slice::from_raw_parts(ffi::duckdb_vector_get_data(vector).cast(), self.rows())
+        })
     }
 
     /// The rows of a column without a value; `None` where all have one.
@@ -164,25 +175,39 @@ impl Chunk<'_> {
     pub fn texts(&self, column: usize) -> Result<Texts<'_>, WrongColumn> {
         let vector = self.vector(column, LogicalTypeId::Varchar)?;
         // SAFETY: a VARCHAR vector, flattened, is an array of string headers, one for each row.
-        let headers =
-            unsafe { std::slice::from_raw_parts(ffi::duckdb_vector_get_data(vector).cast(), self.rows()) };
-        Ok(Texts { headers, nulls: self.nulls(column)? })
+        let headers = unsafe {
+            std::slice::from_raw_parts(ffi::duckdb_vector_get_data(vector).cast(), self.rows())
+        };
+        Ok(Texts {
+            headers,
+            nulls: self.nulls(column)?,
+        })
     }
 
     fn any_vector(&self, column: usize) -> Result<ffi::duckdb_vector, WrongColumn> {
         if column >= self.handle.num_columns() {
-            return Err(WrongColumn { column, expected: "there".to_owned() });
+            return Err(WrongColumn {
+                column,
+                expected: "there".to_owned(),
+            });
         }
         // SAFETY: the chunk is alive and has this column.
         Ok(unsafe { ffi::duckdb_data_chunk_get_vector(self.handle.get_ptr(), column as u64) })
     }
 
-    fn vector(&self, column: usize, expected: LogicalTypeId) -> Result<ffi::duckdb_vector, WrongColumn> {
+    fn vector(
+        &self,
+        column: usize,
+        expected: LogicalTypeId,
+    ) -> Result<ffi::duckdb_vector, WrongColumn> {
         let vector = self.any_vector(column)?;
         if self.handle.flat_vector(column).logical_type().id() == expected {
             return Ok(vector);
         }
-        Err(WrongColumn { column, expected: format!("{expected:?}") })
+        Err(WrongColumn {
+            column,
+            expected: format!("{expected:?}"),
+        })
     }
 }
 

@@ -73,7 +73,11 @@ fn a_fold_sees_every_row_once_whatever_the_threads() {
                 },
             )
             .unwrap();
-        assert!((1..=threads as usize).contains(&states.len()), "{}", states.len());
+        assert!(
+            (1..=threads as usize).contains(&states.len()),
+            "{}",
+            states.len()
+        );
         assert_eq!(
             states.iter().map(|state| state.0).sum::<i64>(),
             499_999_500_000
@@ -207,7 +211,10 @@ fn columns_are_read_as_they_are() {
     // Eighths add up exactly.
     assert_eq!(states.iter().map(|state| state.0).sum::<f64>(), expected.0);
     assert_eq!(states.iter().map(|state| state.1).sum::<u64>(), expected.1);
-    assert_eq!(states.iter().map(|state| state.2 as u64).sum::<u64>(), expected.2);
+    assert_eq!(
+        states.iter().map(|state| state.2 as u64).sum::<u64>(),
+        expected.2
+    );
     assert_eq!(states.iter().map(|state| state.3).sum::<u64>(), expected.3);
 }
 

@@ -8,7 +8,10 @@ mod common;
 use common::Project;
 use measure::audience::{LiftFinding, Severity};
 
-#[expect(clippy::print_stderr, reason = "whoever runs the tests must see that this one did not")]
+#[expect(
+    clippy::print_stderr,
+    reason = "whoever runs the tests must see that this one did not"
+)]
 fn finding(covariates: &str) -> Option<LiftFinding> {
     let Some(folder) = std::env::var_os("TOUCHSTONE_TEST_DATA") else {
         eprintln!("skipped: TOUCHSTONE_TEST_DATA does not name the folder of the test data");

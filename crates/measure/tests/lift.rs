@@ -496,24 +496,43 @@ fn timed(start: &str, orders: &str) -> Project {
         assignments.push_str(&format!("{id},{},{start}\n", ["a", "b"][id % 2]));
         for order in orders.split(';') {
             let (at, amount) = order.split_once('=').unwrap();
-            all.push_str(&format!("{id},{at},{}\n", amount.parse::<f64>().unwrap() + (id % 4) as f64));
+            all.push_str(&format!(
+                "{id},{at},{}\n",
+                amount.parse::<f64>().unwrap() + (id % 4) as f64
+            ));
         }
     }
-    Project::new().file("assignments.csv", &assignments).file("orders.csv", &all)
+    Project::new()
+        .file("assignments.csv", &assignments)
+        .file("orders.csv", &all)
 }
 
 #[test]
 fn a_metric_does_not_depend_on_the_windows_of_others() {
     // From the first of February 30 days are longer than a month.
-    let project = timed("2023-02-01 00:00:00", "2023-02-15 00:00:00=5;2023-03-02 12:00:00=7");
+    let project = timed(
+        "2023-02-01 00:00:00",
+        "2023-02-15 00:00:00=5;2023-03-02 12:00:00=7",
+    );
     let documents = TWO_TABLES.replace("window: { to: 7 days }", "window: { to: 30 days }");
     let month = "---\n{ kind: metric, name: month, fact: order, aggregate: sum, value: amount, window: { to: 1 month } }\n";
     let alone = project.measure(&documents).unwrap();
     let beside = documents.replace("[orders, basket] }", "[orders, basket, month] }");
     let beside = project.measure(&format!("{beside}{month}")).unwrap();
-    assert_eq!(comparison(&alone, "revenue").mean, comparison(&beside, "revenue").mean);
-    assert_close(comparison(&alone, "revenue").mean.unwrap().against, 14.0, 1e-15);
-    assert_close(comparison(&beside, "month").mean.unwrap().against, 6.0, 1e-15);
+    assert_eq!(
+        comparison(&alone, "revenue").mean,
+        comparison(&beside, "revenue").mean
+    );
+    assert_close(
+        comparison(&alone, "revenue").mean.unwrap().against,
+        14.0,
+        1e-15,
+    );
+    assert_close(
+        comparison(&beside, "month").mean.unwrap().against,
+        6.0,
+        1e-15,
+    );
 }
 
 #[test]
@@ -536,8 +555,18 @@ assignment: { source: rows, customer: id, arm: arm, time: at }
 arms: [{ name: a, role: generic }, { name: b, role: personalized }]
 metrics: { primary: revenue }
 ";
-    let project = timed("2023-02-01 00:00:00", "2023-02-15 00:00:00=5;2023-03-02 12:00:00=7");
-    assert_close(comparison(&project.measure(documents).unwrap(), "revenue").mean.unwrap().against, 14.0, 1e-15);
+    let project = timed(
+        "2023-02-01 00:00:00",
+        "2023-02-15 00:00:00=5;2023-03-02 12:00:00=7",
+    );
+    assert_close(
+        comparison(&project.measure(documents).unwrap(), "revenue")
+            .mean
+            .unwrap()
+            .against,
+        14.0,
+        1e-15,
+    );
 }
 
 #[test]
@@ -546,23 +575,44 @@ fn points_in_time_are_not_confused_by_clocks_that_go_back() {
     let project = timed("2024-11-03T05:45:00Z", "2024-11-03T06:15:00Z=5");
     let settings = "name: Test\nmargin: 0.5\ntime_zone: America/New_York\n";
     let finding = project.measure_with(settings, TWO_TABLES).unwrap();
-    assert_close(comparison(&finding, "revenue").mean.unwrap().against, 6.0, 1e-15);
+    assert_close(
+        comparison(&finding, "revenue").mean.unwrap().against,
+        6.0,
+        1e-15,
+    );
 }
 
 #[test]
 fn what_has_a_day_only_may_be_after_exposure_on_its_day() {
     let project = timed("2024-01-05 10:00:00", "2024-01-05=5;2024-01-04=100");
     let finding = project.measure(TWO_TABLES).unwrap();
-    assert_close(comparison(&finding, "revenue").mean.unwrap().against, 6.0, 1e-15);
+    assert_close(
+        comparison(&finding, "revenue").mean.unwrap().against,
+        6.0,
+        1e-15,
+    );
 }
 
 #[test]
 fn arms_that_are_numbers_match_in_a_column_of_floating_point_numbers() {
     let documents = ONE_TABLE
-        .replace("{ name: a, role: generic }", "{ name: a, value: 0, role: generic }")
-        .replace("{ name: b, role: personalized }", "{ name: b, value: 1, role: personalized }");
-    let data = format!("id,arm,spend\n{}{}", rows("0.0", 0, &[1.0, 2.0, 3.0]), rows("1.0", 9, &[4.0, 6.0, 5.0]));
-    let finding = Project::new().file("customers.csv", &data).measure(&documents).unwrap();
+        .replace(
+            "{ name: a, role: generic }",
+            "{ name: a, value: 0, role: generic }",
+        )
+        .replace(
+            "{ name: b, role: personalized }",
+            "{ name: b, value: 1, role: personalized }",
+        );
+    let data = format!(
+        "id,arm,spend\n{}{}",
+        rows("0.0", 0, &[1.0, 2.0, 3.0]),
+        rows("1.0", 9, &[4.0, 6.0, 5.0])
+    );
+    let finding = Project::new()
+        .file("customers.csv", &data)
+        .measure(&documents)
+        .unwrap();
     assert_eq!(finding.customers.counted, 6);
 }
 
@@ -570,13 +620,32 @@ fn arms_that_are_numbers_match_in_a_column_of_floating_point_numbers() {
 fn nothing_to_compare_is_said() {
     let project = timed("2023-02-01 00:00:00", "2023-01-15 00:00:00=5");
     let finding = project.measure(TWO_TABLES).unwrap();
-    let check = finding.checks.iter().find(|check| check.check == CheckKind::NoData).unwrap();
-    assert!(check.severity == Severity::Warning && check.message.contains("`order`"), "{}", check.message);
+    let check = finding
+        .checks
+        .iter()
+        .find(|check| check.check == CheckKind::NoData)
+        .unwrap();
+    assert!(
+        check.severity == Severity::Warning && check.message.contains("`order`"),
+        "{}",
+        check.message
+    );
 
     let data = format!("id,arm,spend\n{}", rows("b", 9, &[4.0, 6.0, 5.0]));
-    let finding = Project::new().file("customers.csv", &data).measure(ONE_TABLE).unwrap();
-    let check = finding.checks.iter().find(|check| check.check == CheckKind::NoData).unwrap();
-    assert!(check.severity == Severity::Stop && check.message.contains("`a` has no customers"), "{}", check.message);
+    let finding = Project::new()
+        .file("customers.csv", &data)
+        .measure(ONE_TABLE)
+        .unwrap();
+    let check = finding
+        .checks
+        .iter()
+        .find(|check| check.check == CheckKind::NoData)
+        .unwrap();
+    assert!(
+        check.severity == Severity::Stop && check.message.contains("`a` has no customers"),
+        "{}",
+        check.message
+    );
 }
 
 #[test]
@@ -591,7 +660,10 @@ fn large_sums_of_floating_point_numbers_do_not_depend_on_threads() {
         }
     }
     let measure = |threads| {
-        let project = Project::new().threads(threads).file("assignments.csv", &assignments).file("orders.csv", &orders);
+        let project = Project::new()
+            .threads(threads)
+            .file("assignments.csv", &assignments)
+            .file("orders.csv", &orders);
         serde_json::to_string(&project.measure(TWO_TABLES).unwrap()).unwrap()
     };
     let once = measure(1);
@@ -603,8 +675,17 @@ fn large_sums_of_floating_point_numbers_do_not_depend_on_threads() {
 #[test]
 fn assignments_before_1970_are_as_good_as_others() {
     let assignments = "id,arm,at\n1,a,1950-06-01\n1,b,1950-06-02\n2,a,1950-06-01\n3,b,1950-06-01\n4,b,1950-06-01\n";
-    let project = Project::new().file("assignments.csv", assignments).file("orders.csv", "who,at,amount\n1,1950-06-03,8\n");
+    let project = Project::new()
+        .file("assignments.csv", assignments)
+        .file("orders.csv", "who,at,amount\n1,1950-06-03,8\n");
     let finding = project.measure(TWO_TABLES).unwrap();
-    assert_eq!((finding.customers.counted, finding.customers.several_arms), (4, 1));
-    assert_close(comparison(&finding, "revenue").mean.unwrap().against, 4.0, 1e-15);
+    assert_eq!(
+        (finding.customers.counted, finding.customers.several_arms),
+        (4, 1)
+    );
+    assert_close(
+        comparison(&finding, "revenue").mean.unwrap().against,
+        4.0,
+        1e-15,
+    );
 }

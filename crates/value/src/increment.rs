@@ -95,8 +95,7 @@ fn increment(
             "the amount is too large for money to the cent",
         )
     };
-    let rounds =
-        rounds(catalog, initiative, customers, gain * margin).ok_or_else(too_large)?;
+    let rounds = rounds(catalog, initiative, customers, gain * margin).ok_or_else(too_large)?;
     let weight: f64 = margin
         * rounds
             .iter()

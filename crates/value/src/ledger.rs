@@ -304,9 +304,17 @@ fn caveats(
     experiments.sort_unstable();
     experiments.dedup();
     // What the experiments warn of holds for the money that rests on them.
-    for lift in lifts.iter().filter(|lift| experiments.contains(&lift.experiment.as_str())) {
-        let warnings = lift.checks.iter().filter(|check| check.severity >= Severity::Warning);
-        caveats.extend(warnings.map(|check| format!("experiment `{}`: {}", lift.experiment, check.message)));
+    for lift in lifts
+        .iter()
+        .filter(|lift| experiments.contains(&lift.experiment.as_str()))
+    {
+        let warnings = lift
+            .checks
+            .iter()
+            .filter(|check| check.severity >= Severity::Warning);
+        caveats.extend(
+            warnings.map(|check| format!("experiment `{}`: {}", lift.experiment, check.message)),
+        );
     }
     if experiments.len() > 1 {
         caveats.push(

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use catalog::{Better, Catalog, Role, Unit};
 use measure::audience::{
-    ArmFinding, Check, CheckKind, Comparison, Customers, Estimate, LiftFinding, Outcome, Pair, Period, Severity,
-    Touches, Verdict,
+    ArmFinding, Check, CheckKind, Comparison, Customers, Estimate, LiftFinding, Outcome, Pair,
+    Period, Severity, Touches, Verdict,
 };
 use measure::{Provenance, Reason, Refusal};
 use proptest::prelude::*;
@@ -269,7 +269,9 @@ fn money_that_goes_away_is_gained_where_it_had_better_decrease() {
     let found = ledger(&catalog, &[lift], provenance());
     let one = &found.initiatives[0];
     assert_eq!(one.increment, Some(money("200.00")));
-    assert!(one.increment_low.unwrap() > Money::default() && one.probability_positive.unwrap() < 0.001);
+    assert!(
+        one.increment_low.unwrap() > Money::default() && one.probability_positive.unwrap() < 0.001
+    );
     assert!(one.break_even_lift.unwrap() > 0.0);
 }
 
@@ -284,7 +286,14 @@ fn warnings_of_an_experiment_reach_the_ledger() {
         ln_p: None,
     });
     let found = ledger(&catalog(CATALOG), &[lift], provenance());
-    assert!(found.caveats.iter().any(|caveat| caveat == "experiment `test`: not by chance"), "{:?}", found.caveats);
+    assert!(
+        found
+            .caveats
+            .iter()
+            .any(|caveat| caveat == "experiment `test`: not by chance"),
+        "{:?}",
+        found.caveats
+    );
 }
 
 proptest! {

@@ -33,7 +33,11 @@ pub(crate) fn checks(
     metrics: &[Comparison],
 ) -> Vec<Check> {
     let mut checks = Vec::new();
-    checks.extend(arms.iter().filter(|arm| arm.customers == 0).map(|arm| empty_arm(plan, arm)));
+    checks.extend(
+        arms.iter()
+            .filter(|arm| arm.customers == 0)
+            .map(|arm| empty_arm(plan, arm)),
+    );
     checks.extend(ratio.map(|ratio| sample_ratio(ratio, arms)));
     checks.extend(several_arms(plan, customers, arms));
     checks.extend(assignment(customers));
@@ -46,7 +50,12 @@ pub(crate) fn checks(
 
 fn empty_arm(plan: &Plan<'_>, arm: &ArmFinding) -> Check {
     let assignment = &plan.experiment.assignment;
-    let text = plan.experiment.arms.iter().find(|known| known.name == arm.name).map(Plan::arm_text);
+    let text = plan
+        .experiment
+        .arms
+        .iter()
+        .find(|known| known.name == arm.name)
+        .map(Plan::arm_text);
     check(
         CheckKind::NoData,
         Severity::Stop,
@@ -63,13 +72,19 @@ fn empty_arm(plan: &Plan<'_>, arm: &ArmFinding) -> Check {
 /// Metrics of which no customer of any arm has anything: most often the fact names its customers otherwise.
 fn nothing_recorded(plan: &Plan<'_>, metrics: &[Comparison]) -> Vec<Check> {
     let is_nothing = |comparison: &&Comparison| {
-        let recorded = comparison.mean.is_some_and(|mean| mean.arm != 0.0 || mean.against != 0.0);
+        let recorded = comparison
+            .mean
+            .is_some_and(|mean| mean.arm != 0.0 || mean.against != 0.0);
         !recorded && comparison.n.arm + comparison.missing.arm > 0 && !comparison.ratio
     };
     let mut checks = Vec::new();
     for compared in &plan.metrics {
-        let mut of_metric = metrics.iter().filter(|comparison| comparison.metric == compared.metric.name);
-        if !of_metric.clone().all(|comparison| is_nothing(&comparison)) || of_metric.next().is_none() {
+        let mut of_metric = metrics
+            .iter()
+            .filter(|comparison| comparison.metric == compared.metric.name);
+        if !of_metric.clone().all(|comparison| is_nothing(&comparison))
+            || of_metric.next().is_none()
+        {
             continue;
         }
         let fact = compared.metric.fact.as_deref().unwrap_or_default();

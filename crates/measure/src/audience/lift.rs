@@ -86,7 +86,12 @@ pub fn lift(
     })
 }
 
-fn sum_up(plan: &Plan<'_>, query: &Query, layout: &Layout, lake: &Lake) -> Result<Tally, MeasureError> {
+fn sum_up(
+    plan: &Plan<'_>,
+    query: &Query,
+    layout: &Layout,
+    lake: &Lake,
+) -> Result<Tally, MeasureError> {
     let name = plan.experiment.name.clone();
     let columns = column_names(plan);
     let context = format!("cannot measure experiment `{name}`");
@@ -105,9 +110,9 @@ fn sum_up(plan: &Plan<'_>, query: &Query, layout: &Layout, lake: &Lake) -> Resul
     )?;
     let mut total = Tally::new(layout);
     for tally in tallies {
-        total
-            .merge(tally)
-            .map_err(|error| MeasureError::summary(&plan.experiment.name, &column_names(plan), &error))?;
+        total.merge(tally).map_err(|error| {
+            MeasureError::summary(&plan.experiment.name, &column_names(plan), &error)
+        })?;
     }
     Ok(total)
 }

@@ -236,7 +236,14 @@ impl<'a> Writer<'_, 'a> {
 
     /// The function that makes an assignment's time of microseconds.
     fn time_constructor(&self) -> &'static str {
-        match self.plan.experiment.assignment.time.as_deref().map(|time| self.clock(time)) {
+        match self
+            .plan
+            .experiment
+            .assignment
+            .time
+            .as_deref()
+            .map(|time| self.clock(time))
+        {
             Some(Clock::Zoned) => "make_timestamptz",
             _ => "make_timestamp",
         }
@@ -251,9 +258,10 @@ impl<'a> Writer<'_, 'a> {
         let column = &self.plan.experiment.assignment.arm;
         let arms = &self.plan.experiment.arms;
         let texts: Vec<String> = arms.iter().map(Plan::arm_text).collect();
-        let is_number = self.columns.iter().any(|known| {
-            known.name.eq_ignore_ascii_case(column) && is_number(&known.type_name)
-        });
+        let is_number = self
+            .columns
+            .iter()
+            .any(|known| known.name.eq_ignore_ascii_case(column) && is_number(&known.type_name));
         // 0 is 0.0 in a column of floating-point numbers; and comparing numbers spares the engine a text for each row.
         let as_numbers = is_number && texts.iter().all(|text| text.parse::<f64>().is_ok());
         let (subject, literal): (String, fn(&str) -> String) = if as_numbers {
@@ -282,7 +290,10 @@ impl<'a> Writer<'_, 'a> {
     /// One scan of one table.
     fn wide(&self) -> Result<Query, MeasureError> {
         let assignment = &self.plan.experiment.assignment;
-        let start = assignment.time.as_deref().map(|time| self.clock(time).time(time));
+        let start = assignment
+            .time
+            .as_deref()
+            .map(|time| self.clock(time).time(time));
         let mut select = vec![format!("{} AS arm", self.arm_number())];
         select.extend(start.iter().map(|start| format!("{start} AS started")));
         select.extend(
@@ -291,8 +302,15 @@ impl<'a> Writer<'_, 'a> {
                 .map(|(i, segment)| format!("{segment} AS s{i}")),
         );
         for (i, value) in self.plan.all_values().enumerate() {
-            let time = value.fact.time.as_deref().map(|time| (self.clock(time), time));
-            let started = start.as_ref().zip(time).map(|(start, (clock, _))| clock.exposure(start));
+            let time = value
+                .fact
+                .time
+                .as_deref()
+                .map(|time| (self.clock(time), time));
+            let started = start
+                .as_ref()
+                .zip(time)
+                .map(|(start, (clock, _))| clock.exposure(start));
             let time = time.map(|(clock, time)| clock.time(time));
             let condition = conditions(value, time.as_deref(), started.as_deref());
             let one_row = match value.aggregate {
@@ -618,7 +636,9 @@ impl<'a> Writer<'_, 'a> {
                 String::new()
             };
             // Where all values have one period, the join lets no other rows through.
-            let one_period = values.iter().all(|(_, value)| value.period == values[0].1.period);
+            let one_period = values
+                .iter()
+                .all(|(_, value)| value.period == values[0].1.period);
             let mut inner = vec![format!("{} AS customer", sql::identifier(&fact.customer))];
             inner.extend(time.map(|time| format!("{} AS moment", clock.time(time))));
             let mut outer = Vec::new();
@@ -631,7 +651,11 @@ impl<'a> Writer<'_, 'a> {
                 }
                 outer.push(format!(
                     "{} AS v{place}",
-                    self.aggregate(*place, value, (time.is_some() && !one_period).then_some(&started))?
+                    self.aggregate(
+                        *place,
+                        value,
+                        (time.is_some() && !one_period).then_some(&started)
+                    )?
                 ));
             }
             tables.push(format!(
@@ -705,12 +729,7 @@ impl<'a> Writer<'_, 'a> {
 
     /// A sum or mean whose last digits do not depend on the order in which the engine's threads add: integers and
     /// decimals have none, and floating-point numbers are added as decimals with 15 places.
-    fn exact(
-        &self,
-        value: &Value<'_>,
-        column: &str,
-        filter: &str,
-    ) -> Result<String, MeasureError> {
+    fn exact(&self, value: &Value<'_>, column: &str, filter: &str) -> Result<String, MeasureError> {
         let type_name = self.check_number(value, &expression(value))?;
         let is_floating = matches!(type_name.as_str(), "DOUBLE" | "FLOAT");
         let decimal = format!("sum(CAST({column} AS DECIMAL(38, 15))){filter}");
@@ -780,7 +799,10 @@ impl<'a> Writer<'_, 'a> {
 
 /// Whether a type of the engine is one of numbers.
 fn is_number(type_name: &str) -> bool {
-    ["INT", "DECIMAL", "DOUBLE", "FLOAT"].iter().any(|known| type_name.contains(known)) && type_name != "INTERVAL"
+    ["INT", "DECIMAL", "DOUBLE", "FLOAT"]
+        .iter()
+        .any(|known| type_name.contains(known))
+        && type_name != "INTERVAL"
 }
 
 /// The last 8 bits of an integer, of a negative one too.
@@ -891,7 +913,10 @@ fn period(period: Period, time: &str, start: &str) -> Option<String> {
             }
         }
         Period::Before(before) => {
-            format!("{time} >= {} AND {time} < {start}", sql::before(start, before))
+            format!(
+                "{time} >= {} AND {time} < {start}",
+                sql::before(start, before)
+            )
         }
     })
 }
@@ -915,7 +940,9 @@ fn bounds<'v>(values: impl Iterator<Item = &'v Value<'v>>, started: &str) -> Str
         .iter()
         .map(|period| match period {
             Period::Before(span) => sql::before(started, *span),
-            Period::After { from: Some(from), .. } => sql::after(started, *from),
+            Period::After {
+                from: Some(from), ..
+            } => sql::after(started, *from),
             Period::After { from: None, .. } => started.to_owned(),
         })
         .collect();

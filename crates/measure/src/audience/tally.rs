@@ -223,7 +223,11 @@ impl Tally {
         let mut members = Members::default();
         for (row, (&status, &arm)) in statuses.iter().zip(arms).enumerate() {
             let has_arm = no_arm.is_none_or(|no_arm| !no_arm.is_null(row));
-            self.statuses[if has_arm { usize::from(arm) } else { layout.arms }][usize::from(status)] += 1;
+            self.statuses[if has_arm {
+                usize::from(arm)
+            } else {
+                layout.arms
+            }][usize::from(status)] += 1;
             if status == status::COUNTED {
                 let missing = missing.as_ref().map_or(0, |missing| missing[row]);
                 // A chunk has some thousand rows, so that a row's number fits.
@@ -244,11 +248,17 @@ impl Tally {
     fn count_assignments(&mut self, repeated: &[u64], several: &[bool], statuses: &[u8]) {
         for (&repeated, &status) in repeated.iter().zip(statuses) {
             // The rows without a customer are one group of the query, which repeats nobody.
-            let counter =
-                if status == status::NO_CUSTOMER { &mut self.rows_without_customer } else { &mut self.repeated_rows };
+            let counter = if status == status::NO_CUSTOMER {
+                &mut self.rows_without_customer
+            } else {
+                &mut self.repeated_rows
+            };
             *counter += repeated;
         }
-        self.several_arms += several.iter().map(|&several| u64::from(several)).sum::<u64>();
+        self.several_arms += several
+            .iter()
+            .map(|&several| u64::from(several))
+            .sum::<u64>();
     }
 
     fn note_exposures(&mut self, times: &[i64], nulls: Option<Nulls<'_>>, statuses: &[u8]) {
@@ -278,7 +288,9 @@ impl Tally {
             }
         }
         for ((text, group), rows) in cells {
-            let Some(segment) = &mut self.segments[number] else { return Ok(()) };
+            let Some(segment) = &mut self.segments[number] else {
+                return Ok(());
+            };
             if !segment.contains_key(text) {
                 if segment.len() >= MOST_SEGMENT_VALUES {
                     self.segments[number] = None;
@@ -288,7 +300,10 @@ impl Tally {
             }
             if let Some(groups) = segment.get_mut(text) {
                 columns.gather(&rows, &mut self.scratch[..layout.values]);
-                let numbers: Vec<&[f64]> = self.scratch[..layout.values].iter().map(Vec::as_slice).collect();
+                let numbers: Vec<&[f64]> = self.scratch[..layout.values]
+                    .iter()
+                    .map(Vec::as_slice)
+                    .collect();
                 groups.of(group).push(&numbers)?;
             }
         }
@@ -387,7 +402,9 @@ impl<'c> Columns<'c> {
         let number = layout.values + layout.cuts + layout.covariates;
         let column = |column| Ok((chunk.values(column)?, chunk.nulls(column)?));
         Ok(Self {
-            numbers: (first..first + number).map(column).collect::<Result<_, WrongColumn>>()?,
+            numbers: (first..first + number)
+                .map(column)
+                .collect::<Result<_, WrongColumn>>()?,
             covariates: layout.covariates,
         })
     }
@@ -398,16 +415,27 @@ impl<'c> Columns<'c> {
         for (place, scratch) in scratch.iter_mut().enumerate() {
             scratch.clear();
             let is_number = place < self.numbers.len();
-            let (numbers, nulls) = self.numbers[if is_number { place } else { place - self.covariates }];
+            let (numbers, nulls) = self.numbers[if is_number {
+                place
+            } else {
+                place - self.covariates
+            }];
             match (is_number, nulls) {
                 (true, None) => scratch.extend(rows.iter().map(|&row| numbers[row as usize])),
                 (true, Some(nulls)) => scratch.extend(rows.iter().map(|&row| {
                     let row = row as usize;
-                    if nulls.is_null(row) { 0.0 } else { numbers[row] }
+                    if nulls.is_null(row) {
+                        0.0
+                    } else {
+                        numbers[row]
+                    }
                 })),
                 (false, None) => scratch.resize(rows.len(), 0.0),
                 (false, Some(nulls)) => {
-                    scratch.extend(rows.iter().map(|&row| f64::from(u8::from(nulls.is_null(row as usize)))));
+                    scratch.extend(
+                        rows.iter()
+                            .map(|&row| f64::from(u8::from(nulls.is_null(row as usize)))),
+                    );
                 }
             }
         }

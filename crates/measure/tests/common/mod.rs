@@ -40,7 +40,10 @@ impl Project {
 
     /// Loads the project with these documents.
     pub(crate) fn catalog(&self, documents: &str) -> Catalog {
-        let settings = format!("name: Test\nmargin: 0.5\nengine: {{ threads: {} }}\n", self.threads);
+        let settings = format!(
+            "name: Test\nmargin: 0.5\nengine: {{ threads: {} }}\n",
+            self.threads
+        );
         self.catalog_with(&settings, documents)
     }
 
@@ -62,7 +65,11 @@ impl Project {
 
     /// Measures the experiment `test` of a project with other settings.
     #[allow(dead_code)] // Not every test has settings of its own.
-    pub(crate) fn measure_with(&self, settings: &str, documents: &str) -> Result<LiftFinding, MeasureError> {
+    pub(crate) fn measure_with(
+        &self,
+        settings: &str,
+        documents: &str,
+    ) -> Result<LiftFinding, MeasureError> {
         measured(&self.catalog_with(settings, documents))
     }
 }
