@@ -55,7 +55,7 @@ fn empty_arm(plan: &Plan<'_>, arm: &ArmFinding) -> Check {
         .arms
         .iter()
         .find(|known| known.name == arm.name)
-        .map(Plan::arm_text);
+        .map(|arm| arm.column_value().to_string());
     check(
         CheckKind::NoData,
         Severity::Stop,

@@ -204,7 +204,7 @@ fn undeclared_arms(plan: &Plan<'_>, lake: &Lake) -> Result<String, MeasureError>
         .experiment
         .arms
         .iter()
-        .map(|arm| sql::text(&Plan::arm_text(arm)))
+        .map(|arm| sql::text(&arm.column_value().to_string()))
         .collect();
     let column = format!("CAST({} AS VARCHAR)", sql::identifier(&assignment.arm));
     let filter = assignment

@@ -7,6 +7,7 @@ mod lift;
 mod plan;
 mod query;
 mod tally;
+mod times;
 
 pub use finding::{
     Adjusted, ArmFinding, Check, CheckKind, Comparison, Covariate, Customers, Estimate,

@@ -1,8 +1,6 @@
 //! What an experiment needs: which numbers per customer, from which facts, in which columns.
 
-use catalog::{
-    Aggregate, Arm, Catalog, Covariate, Experiment, Fact, Metric, Per, Role, Scalar, Source, Span,
-};
+use catalog::{Aggregate, Catalog, Covariate, Experiment, Fact, Metric, Per, Source, Span};
 
 use crate::error::MeasureError;
 
@@ -105,19 +103,20 @@ impl<'a> Plan<'a> {
         let source = catalog
             .source(&experiment.assignment.source)
             .ok_or_else(|| undeclared(experiment, "source", &experiment.assignment.source))?;
+        let reference = experiment
+            .reference()
+            .and_then(|reference| experiment.arms.iter().position(|arm| arm == reference))
+            .ok_or_else(|| undeclared(experiment, "arm to compare with", "generic"))?;
         let mut plan = Self {
             experiment,
             source,
-            reference: reference(&experiment.arms),
+            reference,
             values: Vec::new(),
             metrics: Vec::new(),
             covariates: Vec::new(),
             touches: Vec::new(),
         };
-        for name in [&experiment.metrics.primary]
-            .into_iter()
-            .chain(&experiment.metrics.secondary)
-        {
+        for name in experiment.metric_names() {
             let metric = catalog
                 .metric(name)
                 .ok_or_else(|| undeclared(experiment, "metric", name))?;
@@ -210,25 +209,6 @@ impl<'a> Plan<'a> {
             });
         self.values.iter().chain(before)
     }
-
-    /// The text by which the assignment's arm column names an arm.
-    pub(crate) fn arm_text(arm: &Arm) -> String {
-        match &arm.value {
-            None => arm.name.clone(),
-            Some(Scalar::Bool(value)) => value.to_string(),
-            Some(Scalar::Integer(value)) => value.to_string(),
-            Some(Scalar::Number(value)) => value.to_string(),
-            Some(Scalar::Text(value)) => value.clone(),
-        }
-    }
-}
-
-/// The generic arm, else the holdout; the catalog has checked that there is one.
-fn reference(arms: &[Arm]) -> usize {
-    let place = |role| arms.iter().position(|arm| arm.role == role);
-    place(Role::Generic)
-        .or_else(|| place(Role::Holdout))
-        .unwrap_or(0)
 }
 
 fn value<'a>(

@@ -7,10 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use catalog::{Absent, Aggregate, Catalog, Fact, Metric, SeveralArms, did_you_mean};
+use catalog::{Aggregate, Catalog, Fact, Metric, SeveralArms, did_you_mean};
 use lake::{Column, Lake, sql};
 
-use super::plan::{KnownFrom, Period, Plan, Value};
+use super::plan::{KnownFrom, Plan, Value};
+use super::times::{Clock, bounds, counts};
 use crate::error::MeasureError;
 
 /// What becomes of a customer, by the number in the status column.
@@ -104,47 +105,6 @@ fn fact_rows(fact: &Fact) -> String {
     }
 }
 
-/// How a time column is recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Clock {
-    /// A point in time.
-    Zoned,
-    /// A time in the project's time zone.
-    Local,
-    /// A day in the project's time zone.
-    Day,
-}
-
-impl Clock {
-    fn of(columns: &[Column], column: &str) -> Self {
-        let known = columns
-            .iter()
-            .find(|known| known.name.eq_ignore_ascii_case(column));
-        match known.map(|known| known.type_name.as_str()) {
-            Some("TIMESTAMP WITH TIME ZONE") => Self::Zoned,
-            Some("DATE") => Self::Day,
-            _ => Self::Local,
-        }
-    }
-
-    /// The column as a time that compares with others.
-    fn time(self, column: &str) -> String {
-        match self {
-            // As it is: local times repeat an hour when clocks go back.
-            Self::Zoned => sql::identifier(column),
-            Self::Local | Self::Day => format!("CAST({} AS TIMESTAMP)", sql::identifier(column)),
-        }
-    }
-
-    /// Exposure as it compares with times of this clock: what has a day only may have been after exposure on its day.
-    fn exposure(self, started: &str) -> String {
-        match self {
-            Self::Zoned | Self::Local => started.to_owned(),
-            Self::Day => format!("date_trunc('day', {started})"),
-        }
-    }
-}
-
 impl<'a> Writer<'_, 'a> {
     fn place(&self) -> String {
         format!("experiment `{}`", self.plan.experiment.name)
@@ -189,9 +149,8 @@ impl<'a> Writer<'_, 'a> {
                 )?;
             }
         }
-        for value in self.plan.all_values() {
-            let columns = self.lake.columns(&fact_rows(value.fact))?;
-            let fact = value.fact;
+        for (fact, _) in self.by_fact() {
+            let columns = self.lake.columns(&fact_rows(fact))?;
             let named = [Some(&fact.customer), fact.time.as_ref()];
             for column in named.into_iter().flatten() {
                 require_column(
@@ -257,7 +216,10 @@ impl<'a> Writer<'_, 'a> {
     fn arm_number(&self) -> String {
         let column = &self.plan.experiment.assignment.arm;
         let arms = &self.plan.experiment.arms;
-        let texts: Vec<String> = arms.iter().map(Plan::arm_text).collect();
+        let texts: Vec<String> = arms
+            .iter()
+            .map(|arm| arm.column_value().to_string())
+            .collect();
         let is_number = self
             .columns
             .iter()
@@ -359,7 +321,7 @@ impl<'a> Writer<'_, 'a> {
         Ok(Query {
             sql: format!(
                 "SELECT CAST({status} AS UTINYINT), arm{exposure}{} FROM ({rows})",
-                self.output(|name| name.to_owned())
+                self.output(|place| format!("v{place}"))
             ),
             has_assignments: false,
             has_exposure: self.timed(),
@@ -376,24 +338,26 @@ impl<'a> Writer<'_, 'a> {
                 self.units_of_repeated()
             },
         ];
-        let exposure_time = match &self.plan.experiment.exposure {
+        let exposed = match &self.plan.experiment.exposure {
             Some(exposure) => {
                 let columns = self.lake.columns(&source_view(&exposure.source))?;
-                Some(Clock::of(&columns, &exposure.time).time(&exposure.time))
+                Some(format!(
+                    "_ts_exposed AS (SELECT _ts_units.customer, min(moment) AS started \
+                     FROM (SELECT {} AS customer, {} AS moment FROM {}{}) e \
+                     JOIN _ts_units ON e.customer = _ts_units.customer{} GROUP BY _ts_units.customer)",
+                    sql::identifier(&exposure.customer),
+                    Clock::of(&columns, &exposure.time).time(&exposure.time),
+                    source_view(&exposure.source),
+                    Self::where_clause(&exposure.filter),
+                    if self.timed() {
+                        " AND e.moment >= _ts_units.started"
+                    } else {
+                        ""
+                    },
+                ))
             }
             None => None,
         };
-        let exposed = self.plan.experiment.exposure.as_ref().map(|exposure| {
-            format!(
-                "_ts_exposed AS (SELECT _ts_units.customer, min(moment) AS started FROM (SELECT {} AS customer, {} AS moment FROM {}{}) e \
-                 JOIN _ts_units ON e.customer = _ts_units.customer{} GROUP BY _ts_units.customer)",
-                sql::identifier(&exposure.customer),
-                exposure_time.clone().unwrap_or_default(),
-                source_view(&exposure.source),
-                Self::where_clause(&exposure.filter),
-                if self.timed() { " AND e.moment >= _ts_units.started" } else { "" },
-            )
-        });
         let has_exposure = exposed.is_some() || self.timed();
         let starts = if let Some(exposed) = exposed {
             tables.push(exposed);
@@ -421,7 +385,7 @@ impl<'a> Writer<'_, 'a> {
         } else {
             ""
         };
-        let number = |name: &str| self.joined_number(name);
+        let number = |place| self.joined_number(place);
         Ok(Query {
             sql: format!(
                 "WITH {} SELECT CAST(status AS UTINYINT), arm, repeated, several{exposure}{} FROM {from}",
@@ -433,8 +397,8 @@ impl<'a> Writer<'_, 'a> {
         })
     }
 
-    /// The columns behind the fixed ones; `number` says how a value is reached by its name.
-    fn output(&self, number: impl Fn(&str) -> String) -> String {
+    /// The columns behind the fixed ones; `number` says how a value is reached by its place.
+    fn output(&self, number: impl Fn(usize) -> String) -> String {
         let segments = (0..self.plan.experiment.segments.len()).map(|i| format!("s{i}"));
         let before = self.plan.values.len();
         let values = self
@@ -442,7 +406,7 @@ impl<'a> Writer<'_, 'a> {
             .values
             .iter()
             .enumerate()
-            .map(|(i, value)| capped(value, &number(&format!("v{i}"))));
+            .map(|(i, value)| capped(value, &number(i)));
         let cuts = self
             .plan
             .values
@@ -450,7 +414,7 @@ impl<'a> Writer<'_, 'a> {
             .enumerate()
             .filter(|(_, value)| cap_of(value).is_some())
             .map(|(i, value)| {
-                let raw = number(&format!("v{i}"));
+                let raw = number(i);
                 format!("{raw} - {}", capped(value, &raw))
             });
         let mut columns = 0;
@@ -462,7 +426,7 @@ impl<'a> Writer<'_, 'a> {
             }
             KnownFrom::Value(value) => {
                 values_before += 1;
-                capped(value, &number(&format!("v{}", values_before - 1)))
+                capped(value, &number(values_before - 1))
             }
         });
         segments
@@ -701,7 +665,7 @@ impl<'a> Writer<'_, 'a> {
             .then(|| format!("w{place}"));
         let condition = both(
             filtered,
-            started.and_then(|started| period(value.period, "moment", started)),
+            started.map(|started| counts(value.period, "moment", started)),
         );
         let filter = condition
             .as_ref()
@@ -764,10 +728,7 @@ impl<'a> Writer<'_, 'a> {
             .first()
             .map(|column| column.type_name.clone())
             .unwrap_or_default();
-        let is_number = ["INT", "DECIMAL", "DOUBLE", "FLOAT", "BOOLEAN"]
-            .iter()
-            .any(|known| type_name.contains(known));
-        if is_number {
+        if is_number(&type_name) || type_name == "BOOLEAN" {
             return Ok(type_name);
         }
         Err(MeasureError::Unusable {
@@ -780,20 +741,19 @@ impl<'a> Writer<'_, 'a> {
         })
     }
 
-    /// A value by its name behind the joins: customers without rows of the fact have what is absent's value.
-    fn joined_number(&self, name: &str) -> String {
-        let place: usize = name[1..].parse().unwrap_or_default();
+    /// A value by its place behind the joins: customers without rows of the fact have what is absent's value.
+    fn joined_number(&self, place: usize) -> String {
         for (table, (_, values)) in self.by_fact().into_iter().enumerate() {
             if let Some((_, value)) = values.into_iter().find(|(known, _)| *known == place) {
                 return match absent(value) {
-                    "NULL" => format!("_ts_f{table}.{name}"),
+                    "NULL" => format!("_ts_f{table}.v{place}"),
                     otherwise => format!(
-                        "CASE WHEN _ts_f{table}.customer IS NULL THEN {otherwise} ELSE _ts_f{table}.{name} END"
+                        "CASE WHEN _ts_f{table}.customer IS NULL THEN {otherwise} ELSE _ts_f{table}.v{place} END"
                     ),
                 };
             }
         }
-        name.to_owned()
+        format!("v{place}")
     }
 }
 
@@ -847,18 +807,11 @@ fn expression(value: &Value<'_>) -> String {
     format!("({text})")
 }
 
-/// What a customer without rows has, as SQL.
+/// What a customer without rows has, as SQL: of touches, which no metric defines, none.
 fn absent(value: &Value<'_>) -> &'static str {
-    let declared = value.metric.and_then(|metric| metric.absent);
-    let usual = match value.aggregate {
-        Aggregate::Mean | Aggregate::Min | Aggregate::Max | Aggregate::Ratio => Absent::Missing,
-        Aggregate::Sum | Aggregate::Count | Aggregate::CountDistinct | Aggregate::Any => {
-            Absent::Zero
-        }
-    };
-    match declared.unwrap_or(usual) {
-        Absent::Zero => "0",
-        Absent::Missing => "NULL",
+    match value.metric {
+        Some(metric) if !metric.absent_is_zero() => "NULL",
+        _ => "0",
     }
 }
 
@@ -898,64 +851,6 @@ fn conditions(value: &Value<'_>, time: Option<&str>, start: Option<&str>) -> Opt
         .map(in_parentheses);
     let time = time
         .zip(start)
-        .and_then(|(time, start)| period(value.period, time, start));
+        .map(|(time, start)| counts(value.period, time, start));
     both(both(fact, metric), time)
-}
-
-/// Whether a time counts, as SQL.
-fn period(period: Period, time: &str, start: &str) -> Option<String> {
-    Some(match period {
-        Period::After { from, to } => {
-            let from = from.map_or(start.to_owned(), |from| sql::after(start, from));
-            match to {
-                Some(to) => format!("{time} >= {from} AND {time} < {}", sql::after(start, to)),
-                None => format!("{time} >= {from}"),
-            }
-        }
-        Period::Before(before) => {
-            format!(
-                "{time} >= {} AND {time} < {start}",
-                sql::before(start, before)
-            )
-        }
-    })
-}
-
-/// The stretch of time that holds the periods of all values, as a condition of the join.
-fn bounds<'v>(values: impl Iterator<Item = &'v Value<'v>>, started: &str) -> String {
-    let mut periods: Vec<Period> = Vec::new();
-    for value in values {
-        if !periods.contains(&value.period) {
-            periods.push(value.period);
-        }
-    }
-    if let [only] = periods.as_slice() {
-        let condition = period(*only, "f.moment", started);
-        return condition
-            .map(|condition| format!(" AND {condition}"))
-            .unwrap_or_default();
-    }
-    // Which of 30 days and a month is longer depends on the day: the engine decides it for each customer.
-    let from: Vec<String> = periods
-        .iter()
-        .map(|period| match period {
-            Period::Before(span) => sql::before(started, *span),
-            Period::After {
-                from: Some(from), ..
-            } => sql::after(started, *from),
-            Period::After { from: None, .. } => started.to_owned(),
-        })
-        .collect();
-    let to: Option<Vec<String>> = periods
-        .iter()
-        .map(|period| match period {
-            Period::Before(_) => Some(started.to_owned()),
-            Period::After { to, .. } => to.map(|to| sql::after(started, to)),
-        })
-        .collect();
-    // Without an end to one of them there is none for all.
-    let to = to.map_or(String::new(), |ends| {
-        format!(" AND f.moment < greatest({})", ends.join(", "))
-    });
-    format!(" AND f.moment >= least({}){to}", from.join(", "))
 }
