@@ -14,6 +14,10 @@
 //! (D. A. Freedman, Advances in Applied Mathematics 40, 2008). With equal splits and
 //! an effect that is the same for all, they agree.
 
+mod health;
+
+pub use health::{AdjustmentHealth, ArmHealth, CovariateHealth};
+
 use crate::cholesky::{Cholesky, dot};
 use crate::error::{Arm, Unestimable, check_alpha, check_finite, check_variance};
 use crate::lift::{Contrast, Lift, Method, satterthwaite};
@@ -37,9 +41,23 @@ pub struct ArmMoments {
     pub covariate_covariances: Vec<f64>,
 }
 
+impl From<Sample> for ArmMoments {
+    /// An outcome without covariates.
+    fn from(outcome: Sample) -> Self {
+        ArmMoments {
+            n: outcome.n,
+            mean: outcome.mean,
+            variance: outcome.variance,
+            covariate_means: Vec::new(),
+            outcome_covariances: Vec::new(),
+            covariate_covariances: Vec::new(),
+        }
+    }
+}
+
 impl ArmMoments {
     /// The outcome alone.
-    fn sample(&self) -> Sample {
+    pub(crate) fn sample(&self) -> Sample {
         Sample {
             n: self.n,
             mean: self.mean,
@@ -72,6 +90,58 @@ impl ArmMoments {
     fn spread(&self, j: usize) -> f64 {
         let k = self.covariate_means.len();
         self.covariate_covariances[j * k + j]
+    }
+
+    /// The moments of two groups of customers as one (Chan, Golub and LeVeque 1979).
+    pub(crate) fn merged(&self, other: &Self) -> Result<Self, Unestimable> {
+        if other.n == 0 {
+            return Ok(self.clone());
+        }
+        if self.n == 0 {
+            return Ok(other.clone());
+        }
+        let k = self.covariate_means.len();
+        let agree = |arm: &Self| {
+            arm.covariate_means.len() == k
+                && arm.outcome_covariances.len() == k
+                && arm.covariate_covariances.len() == k * k
+        };
+        if !(agree(self) && agree(other)) {
+            return Err(Unestimable::MismatchedCovariates);
+        }
+        let outcome = self.sample().merged(&other.sample());
+        let (n_a, n_b) = (self.n as f64, other.n as f64);
+        let share = n_b / (n_a + n_b);
+        let apart = |i: usize| other.covariate_means[i] - self.covariate_means[i];
+        // Co-moments of fewer than two customers are none, whatever their covariance.
+        let sum = |n: f64, covariance: f64| if n > 1.0 { (n - 1.0) * covariance } else { 0.0 };
+        let covariance = |a: f64, b: f64, between: f64| {
+            (sum(n_a, a) + sum(n_b, b) + between * n_a * share) / (n_a + n_b - 1.0)
+        };
+        let outcomes_apart = other.mean - self.mean;
+        Ok(ArmMoments {
+            n: outcome.n,
+            mean: outcome.mean,
+            variance: outcome.variance,
+            covariate_means: (0..k)
+                .map(|i| self.covariate_means[i] + apart(i) * share)
+                .collect(),
+            outcome_covariances: (0..k)
+                .map(|i| {
+                    let (a, b) = (self.outcome_covariances[i], other.outcome_covariances[i]);
+                    covariance(a, b, outcomes_apart * apart(i))
+                })
+                .collect(),
+            covariate_covariances: (0..k * k)
+                .map(|at| {
+                    let (a, b) = (
+                        self.covariate_covariances[at],
+                        other.covariate_covariances[at],
+                    );
+                    covariance(a, b, apart(at / k) * apart(at % k))
+                })
+                .collect(),
+        })
     }
 
     /// The covariance matrix of some of the covariates.
@@ -165,7 +235,15 @@ const EXACT_FIT: f64 = 1e-13;
 /// of whom the experiment happened to draw, where the effect depends on the
 /// covariates. The variance is that of the effect on the population, as in Welch's
 /// test, and needs neither equal variances nor equal splits. The relative effect
-/// uses all three parts. Without covariates this is Welch's test.
+/// uses all three parts. Without covariates this is Welch's test, whose variance is HC2.
+///
+/// With covariates HC2 itself needs `sum e_i^2 x_i x_i'` over rows, a fourth moment that
+/// sums of products of pairs do not hold. To first order, where every leverage is `1 / n`,
+/// the residual part here is HC2 also when the noise depends on the covariates; what is
+/// left is of order `1 / n` and of the imbalance d. Measured on noise that grows with the
+/// covariate, this standard error over HC2's has a median within 1 % of 1, and 90 % of the
+/// ratios lie within 0.3 % of 1 for 4000 customers and within 10 % for 100; intervals
+/// cover as HC2's do or better, having Student's t (0.94 for 100 customers).
 ///
 /// Covariates that are constant or collinear in an arm are dropped and named; the
 /// earlier of two collinear ones stays.
@@ -189,40 +267,16 @@ pub(crate) fn adjusted(
     method: Method,
 ) -> Result<AdjustedLift, Unestimable> {
     check_alpha(alpha)?;
-    let k = treated.covariate_means.len();
-    treated.check(Arm::Treated, k)?;
-    control.check(Arm::Control, k)?;
-
-    let (kept, dropped) = choose_covariates(treated, control);
-    let (n_t, n_c) = (treated.n as f64, control.n as f64);
-    let n = n_t + n_c;
-    let centre: Vec<f64> = kept
-        .iter()
-        .map(|&j| {
-            let (x_t, x_c) = (treated.covariate_means[j], control.covariate_means[j]);
-            x_c + (x_t - x_c) * (n_t / n)
-        })
-        .collect();
-    let t = Regression::new(treated, &kept, &centre);
-    let c = Regression::new(control, &kept, &centre);
-
-    let pooled = Pooled {
-        treated: treated.matrix(&kept),
-        control: control.matrix(&kept),
-        treated_weight: (n_t - 1.0) / (n - 2.0),
-    };
-    let slope_difference: Vec<f64> = t.slopes.iter().zip(&c.slopes).map(|(a, b)| a - b).collect();
-    let centring = pooled.form(&slope_difference, &slope_difference) / n;
-    let means = Contrast {
-        treated: t.mean,
-        control: c.mean,
-        treated_variance: t.variance + pooled.form(&t.slopes, &t.slopes) / n,
-        control_variance: c.variance + pooled.form(&c.slopes, &c.slopes) / n,
-        covariance: pooled.form(&t.slopes, &c.slopes) / n,
-        df: satterthwaite(&[(t.variance, t.df), (c.variance, c.df), (centring, n - 2.0)]),
-    };
+    let Fit {
+        kept,
+        dropped,
+        treated: t,
+        control: c,
+        means,
+    } = Fit::new(treated, control)?;
     let lift = means.lift(alpha, method)?;
 
+    let (n_t, n_c) = (treated.n as f64, control.n as f64);
     let total = (n_t - 1.0) * treated.variance + (n_c - 1.0) * control.variance;
     let r2 = if total > 0.0 {
         1.0 - (t.residual_sum + c.residual_sum) / total
@@ -246,6 +300,68 @@ pub(crate) fn adjusted(
         control_slopes: c.slopes,
         dropped,
     })
+}
+
+/// Both arms' regressions at their common centre.
+struct Fit {
+    kept: Vec<usize>,
+    dropped: Vec<Dropped>,
+    treated: Regression,
+    control: Regression,
+    means: Contrast,
+}
+
+impl Fit {
+    fn new(treated: &ArmMoments, control: &ArmMoments) -> Result<Self, Unestimable> {
+        let k = treated.covariate_means.len();
+        treated.check(Arm::Treated, k)?;
+        control.check(Arm::Control, k)?;
+
+        let (kept, dropped) = choose_covariates(treated, control);
+        let (n_t, n_c) = (treated.n as f64, control.n as f64);
+        let n = n_t + n_c;
+        let centre: Vec<f64> = kept
+            .iter()
+            .map(|&j| {
+                let (x_t, x_c) = (treated.covariate_means[j], control.covariate_means[j]);
+                x_c + (x_t - x_c) * (n_t / n)
+            })
+            .collect();
+        let t = Regression::new(treated, &kept, &centre);
+        let c = Regression::new(control, &kept, &centre);
+
+        let pooled = Pooled {
+            treated: treated.matrix(&kept),
+            control: control.matrix(&kept),
+            treated_weight: (n_t - 1.0) / (n - 2.0),
+        };
+        let slope_difference: Vec<f64> =
+            t.slopes.iter().zip(&c.slopes).map(|(a, b)| a - b).collect();
+        let centring = pooled.form(&slope_difference, &slope_difference) / n;
+        let means = Contrast {
+            treated: t.mean,
+            control: c.mean,
+            treated_variance: t.variance + pooled.form(&t.slopes, &t.slopes) / n,
+            control_variance: c.variance + pooled.form(&c.slopes, &c.slopes) / n,
+            covariance: pooled.form(&t.slopes, &c.slopes) / n,
+            df: satterthwaite(&[(t.variance, t.df), (c.variance, c.df), (centring, n - 2.0)]),
+        };
+        Ok(Fit {
+            kept,
+            dropped,
+            treated: t,
+            control: c,
+            means,
+        })
+    }
+}
+
+/// The adjusted means without their comparison.
+pub(crate) fn adjusted_means(
+    treated: &ArmMoments,
+    control: &ArmMoments,
+) -> Result<Contrast, Unestimable> {
+    Ok(Fit::new(treated, control)?.means)
 }
 
 /// The covariates that both arms can give a slope, and the others with the reason.

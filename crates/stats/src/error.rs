@@ -108,6 +108,9 @@ pub enum NotEstimable {
         /// Fieller's g: `(critical value * standard error / baseline)^2`.
         g: f64,
     },
+    /// The confidence interval of the baseline, a quantile, holds zero.
+    #[error("the interval of the baseline reaches zero")]
+    BaselineReachesZero,
 }
 
 /// Refuses a level outside (0, 1).

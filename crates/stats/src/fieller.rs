@@ -46,6 +46,9 @@ impl Pair {
         if b == 0.0 {
             return Err(NotEstimable::ZeroBaseline);
         }
+        if critical == f64::INFINITY {
+            return Err(NotEstimable::BaselineNearZero { g: critical });
+        }
         let c2 = critical * critical;
         // Everything in units of the denominator: free of scale, safe from
         // overflow and underflow.

@@ -17,8 +17,27 @@
 //! | does a ratio of two means differ? | [`lift_of_ratios`] |
 //! | does a mean differ, given what was known before? | [`adjusted_lift`] |
 //! | does a ratio differ, given what was known before? | [`adjusted_ratio_lift`] |
-//! | were customers split as planned? | [`sample_ratio`] |
+//! | what may be said while the data come in? | [`sequential::Monitor`] |
+//! | how large must a test be, and how long must it run? | [`design`] |
+//! | were customers split as planned, and where not? | [`sample_ratio`](mod@sample_ratio) |
+//! | were the arms alike before? | [`balance`](mod@balance) |
+//! | does a mean differ when households or shops were randomized? | [`clusters`] |
+//! | what if customers are seen in several arms, or outcomes are missing? | [`exposure_bounds`] |
 //! | how sure is it that an effect exceeds a threshold? | [`probability_above`] |
+//! | what to believe of an effect, given a prior? | [`bayes`] |
+//! | do effects differ between segments, or the means of several arms? | [`heterogeneity`](mod@heterogeneity) |
+//! | what is each segment's effect, what did all winners bring, what do past experiments say of the next? | [`shrink`] |
+//! | do two experiments disturb each other? | [`interaction`](mod@interaction) |
+//! | is a metric not worse by a margin, or the same within margins? | [`equivalence`] |
+//! | what do many tests show together? | [`multiplicity`] |
+//! | how large are many effects together? | [`simultaneous`] |
+//! | ship or not? | [`decision`] |
+//! | does a quantile differ, of customers or of their events? | [`quantile`] |
+//! | does a mean differ, but for a few extreme customers? | [`robust`] |
+//! | does a mean, ratio or share differ, over strata? | [`strata`] |
+//! | what do those whom the treatment could reach say of all? | [`trigger`] |
+//! | is it the content or the targeting? | [`decomposition`] |
+//! | does the effect fade or grow with the days? | [`wear`] |
 //!
 //! Other methods in use stand beside these to compare with, and follow the second
 //! rule only: [`fisher`], [`barnard`], [`wilson`], [`clopper_pearson`], [`newcombe`]
@@ -34,20 +53,45 @@ mod fieller;
 mod lift;
 mod mean;
 mod pooled;
+mod quadrature;
+mod random_effects;
 mod ratio;
 mod regression;
 mod root;
-mod sample_ratio;
 mod score;
 mod share;
 mod share_interval;
 
+pub mod balance;
+pub mod bayes;
+pub mod clusters;
+pub mod decision;
+pub mod decomposition;
+pub mod design;
+pub mod equivalence;
+pub mod exposure_bounds;
+pub mod heterogeneity;
+pub mod interaction;
 pub mod moments;
+pub mod multiplicity;
+pub mod omnibus;
+pub mod quantile;
+pub mod robust;
+pub mod sample_ratio;
+pub mod sequential;
+pub mod shrink;
+pub mod simultaneous;
 pub mod special;
+pub mod strata;
 pub mod tail;
+pub mod trigger;
 pub mod uniformity;
+pub mod wear;
 
-pub use adjust::{AdjustedLift, ArmMoments, DropReason, Dropped, adjusted_lift};
+pub use adjust::{
+    AdjustedLift, AdjustmentHealth, ArmHealth, ArmMoments, CovariateHealth, DropReason, Dropped,
+    adjusted_lift,
+};
 pub use cuped::{Cuped, cuped, cuped_with};
 pub use error::{Arm, NotEstimable, Unestimable};
 pub use exact::{binomial_two_sided, fisher};

@@ -68,6 +68,21 @@ pub enum Method {
     AdjustedRatio,
     /// Welch's t test of two means adjusted with one slope for both arms.
     Cuped,
+    /// The test of ranks of two quantiles.
+    Quantile,
+    /// Yuen's t test of two trimmed means.
+    Trimmed,
+    /// Welch's t test of two post-stratified means.
+    PostStratified,
+    /// Welch's t test of the customers whom the treatment could reach, diluted to all.
+    Diluted,
+    /// A t test of two means of customers randomized in clusters, with a
+    /// cluster-robust variance.
+    Clustered,
+    /// Dunnett's test of several arms against one control.
+    Dunnett,
+    /// Games and Howell's test of all pairs of arms.
+    GamesHowell,
 }
 
 impl fmt::Display for Method {
@@ -79,6 +94,13 @@ impl fmt::Display for Method {
             Method::Adjusted => "regression-adjusted t test",
             Method::AdjustedRatio => "regression-adjusted delta-method t test of a ratio",
             Method::Cuped => "CUPED with one slope for both arms",
+            Method::Quantile => "test of ranks of two quantiles",
+            Method::Trimmed => "Yuen's t test of trimmed means",
+            Method::PostStratified => "post-stratified t test",
+            Method::Diluted => "diluted t test of triggered customers",
+            Method::Clustered => "cluster-robust t test",
+            Method::Dunnett => "Dunnett's test of many arms against one control",
+            Method::GamesHowell => "Games and Howell's test of all pairs of arms",
         })
     }
 }
@@ -140,12 +162,42 @@ impl Contrast {
     /// and different values are [`Unestimable::NoVariation`].
     pub fn lift(&self, alpha: f64, method: Method) -> Result<Lift, Unestimable> {
         check_alpha(alpha)?;
+        let critical = tail::student_t_critical(alpha, self.df);
+        let two_sided = |t| tail::student_t_two_sided(t, self.df);
+        self.lift_against(alpha, critical, two_sided, method)
+    }
+
+    /// The same against another distribution of t than Student's, as in a
+    /// simultaneous or a sequential test: its critical value at the level alpha, in
+    /// standard errors, and its two-sided probability. Where the two belong together
+    /// (`two_sided(critical) = alpha`), all that [`Contrast::lift`] promises holds;
+    /// the absolute and the relative interval agree in any case, and the probability
+    /// is kept on their side of alpha. An infinite critical value, of a look at which
+    /// nothing can be decided, gives an unbounded interval.
+    ///
+    /// # Errors
+    ///
+    /// As [`Contrast::lift`], and a critical value that is negative or not a number.
+    pub fn lift_against(
+        &self,
+        alpha: f64,
+        critical: f64,
+        two_sided: impl Fn(f64) -> TailProbability,
+        method: Method,
+    ) -> Result<Lift, Unestimable> {
+        check_alpha(alpha)?;
         check_finite("treated value", self.treated)?;
         check_finite("control value", self.control)?;
         check_variance("variance of the treated value", self.treated_variance)?;
         check_variance("variance of the control value", self.control_variance)?;
         check_finite("covariance", self.covariance)?;
         check_df(self.df)?;
+        if critical.is_nan() || critical < 0.0 {
+            return Err(Unestimable::InvalidInput {
+                what: "critical value",
+                value: critical,
+            });
+        }
         let difference = self.treated - self.control;
         let variance = self.treated_variance + self.control_variance - 2.0 * self.covariance;
         check_variance("variance of the difference", variance)?;
@@ -153,17 +205,16 @@ impl Contrast {
             return Err(Unestimable::NoVariation { difference });
         }
         let se = variance.sqrt();
-        let critical = tail::student_t_critical(alpha, self.df);
         let statistic = if se == 0.0 { 0.0 } else { difference / se };
+        let half_width = if se == 0.0 { 0.0 } else { critical * se };
         let absolute = Estimate {
             estimate: difference,
             se,
             df: self.df,
-            low: difference - critical * se,
-            high: difference + critical * se,
+            low: difference - half_width,
+            high: difference + half_width,
         };
-        let probability = tail::student_t_two_sided(statistic, self.df)
-            .agreeing_with(absolute.excludes_zero(), alpha);
+        let probability = two_sided(statistic).agreeing_with(absolute.excludes_zero(), alpha);
         Ok(Lift {
             absolute,
             relative: self.relative(variance, critical),

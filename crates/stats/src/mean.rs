@@ -31,6 +31,32 @@ impl Sample {
         check_variance("variance", self.variance)
     }
 
+    /// The observations of two samples as one (Chan, Golub and LeVeque 1979); a sample of
+    /// nobody adds nothing, whatever its mean.
+    pub(crate) fn merged(&self, other: &Self) -> Self {
+        if other.n == 0 {
+            return *self;
+        }
+        if self.n == 0 {
+            return *other;
+        }
+        let (n_a, n_b) = (self.n as f64, other.n as f64);
+        let apart = other.mean - self.mean;
+        let squares = |sample: &Sample| {
+            if sample.n > 1 {
+                (sample.n - 1) as f64 * sample.variance
+            } else {
+                0.0
+            }
+        };
+        let between = apart * apart * n_a * (n_b / (n_a + n_b));
+        Sample {
+            n: self.n.saturating_add(other.n),
+            mean: self.mean + apart * (n_b / (n_a + n_b)),
+            variance: (squares(self) + squares(other) + between) / (n_a + n_b - 1.0),
+        }
+    }
+
     /// The variance of the mean.
     fn variance_of_mean(&self) -> f64 {
         self.variance / self.n as f64
@@ -72,21 +98,32 @@ pub(crate) fn lift_of_samples(
     alpha: f64,
     method: Method,
 ) -> Result<Lift, Unestimable> {
-    treated.check(Arm::Treated)?;
-    control.check(Arm::Control)?;
-    let treated_variance = treated.variance_of_mean();
-    let control_variance = control.variance_of_mean();
-    let df = satterthwaite(&[
-        (treated_variance, (treated.n - 1) as f64),
-        (control_variance, (control.n - 1) as f64),
-    ]);
-    Contrast {
-        treated: treated.mean,
-        control: control.mean,
-        treated_variance,
-        control_variance,
-        covariance: 0.0,
-        df,
+    Contrast::of_means(treated, control)?.lift(alpha, method)
+}
+
+impl Contrast {
+    /// Two independent means, with the Welch-Satterthwaite degrees of freedom of
+    /// their difference.
+    ///
+    /// # Errors
+    ///
+    /// An arm with fewer than two observations, or a number that is not finite.
+    pub fn of_means(treated: &Sample, control: &Sample) -> Result<Self, Unestimable> {
+        treated.check(Arm::Treated)?;
+        control.check(Arm::Control)?;
+        let treated_variance = treated.variance_of_mean();
+        let control_variance = control.variance_of_mean();
+        let df = satterthwaite(&[
+            (treated_variance, (treated.n - 1) as f64),
+            (control_variance, (control.n - 1) as f64),
+        ]);
+        Ok(Contrast {
+            treated: treated.mean,
+            control: control.mean,
+            treated_variance,
+            control_variance,
+            covariance: 0.0,
+            df,
+        })
     }
-    .lift(alpha, method)
 }

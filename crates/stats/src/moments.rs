@@ -50,6 +50,7 @@
 //! - T. F. Chan, G. H. Golub, R. J. LeVeque (1979), *Updating formulae and a pairwise algorithm for
 //!   computing sample variances*, Stanford STAN-CS-79-773: [`Moments::merge`].
 
+mod cells;
 mod digits;
 mod kernel;
 mod summary;
@@ -60,6 +61,7 @@ use std::sync::Arc;
 
 use ethnum::I256;
 
+pub use cells::CellMoments;
 use digits::{BLOCK_ROWS, Block, DIGITS, Extent, RADIX_BITS, lowest_digit, power_of_two};
 use kernel::Kernel;
 use summary::ColumnMoments;
@@ -143,6 +145,12 @@ pub enum MomentsError {
     /// The two summaries do not have the same columns and pairs.
     #[error("summaries of different products cannot be merged")]
     DifferentProducts,
+    /// A cell that [`CellMoments`] does not have.
+    #[error("there is no cell {cell}")]
+    NoSuchCell {
+        /// Its place, from 0.
+        cell: usize,
+    },
     /// More rows than [`CoMoments::MAX_ROWS`].
     #[error("more than 2^40 rows")]
     TooManyRows,

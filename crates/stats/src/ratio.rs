@@ -101,23 +101,59 @@ impl RatioMoments {
     /// The moments of the linearised ratio, which is linear in numerator and
     /// denominator, so that its covariance with x is `(cov(num, x) - r cov(den, x)) /
     /// mean(den)`.
-    fn linearised(&self, arm: Arm, alpha: f64) -> Result<ArmMoments, Unestimable> {
+    pub(crate) fn linearised(&self, arm: Arm, alpha: f64) -> Result<ArmMoments, Unestimable> {
         let sample = self.ratio.linearised(arm, alpha)?;
         if self.numerator_covariances.len() != self.denominator_covariances.len() {
             return Err(Unestimable::MismatchedCovariates);
         }
+        let own = (self.ratio.numerator_mean, self.ratio.denominator_mean);
+        Ok(ArmMoments {
+            mean: sample.mean,
+            ..self.linearised_at(own.0, own.1)
+        })
+    }
+
+    /// The same about other means, those of all strata: `R + (num - R den) / mean(den)`
+    /// with `R = mean(num) / mean(den)`.
+    pub(crate) fn linearised_at(&self, numerator: f64, denominator: f64) -> ArmMoments {
+        let ratio = numerator / denominator;
+        let own = &self.ratio;
+        let linear = |num: f64, den: f64| (num - ratio * den) / denominator;
+        let spread = own.numerator_variance - 2.0 * ratio * own.covariance
+            + ratio * ratio * own.denominator_variance;
         let pairs = self.numerator_covariances.iter();
         let pairs = pairs.zip(&self.denominator_covariances);
-        Ok(ArmMoments {
-            n: sample.n,
-            mean: sample.mean,
-            variance: sample.variance,
+        ArmMoments {
+            n: own.n,
+            mean: ratio + linear(own.numerator_mean, own.denominator_mean),
+            // Rounding must not make it negative.
+            variance: spread.max(0.0) / (denominator * denominator),
             covariate_means: self.covariate_means.clone(),
-            outcome_covariances: pairs
-                .map(|(num, den)| (num - sample.mean * den) / self.ratio.denominator_mean)
-                .collect(),
+            outcome_covariances: pairs.map(|(&num, &den)| linear(num, den)).collect(),
             covariate_covariances: self.covariate_covariances.clone(),
-        })
+        }
+    }
+
+    /// The numerator as an outcome.
+    pub(crate) fn numerator(&self) -> ArmMoments {
+        ArmMoments {
+            n: self.ratio.n,
+            mean: self.ratio.numerator_mean,
+            variance: self.ratio.numerator_variance,
+            covariate_means: self.covariate_means.clone(),
+            outcome_covariances: self.numerator_covariances.clone(),
+            covariate_covariances: self.covariate_covariances.clone(),
+        }
+    }
+
+    /// The denominator as an outcome.
+    pub(crate) fn denominator(&self) -> ArmMoments {
+        ArmMoments {
+            mean: self.ratio.denominator_mean,
+            variance: self.ratio.denominator_variance,
+            outcome_covariances: self.denominator_covariances.clone(),
+            ..self.numerator()
+        }
     }
 }
 

@@ -142,6 +142,29 @@ pub(crate) fn boundary(
     near.0
 }
 
+/// Where a function with one peak in `[low, high]` is largest, by golden section:
+/// each iteration leaves 0.618 of the interval.
+pub(crate) fn peak(f: impl Fn(f64) -> f64, mut low: f64, mut high: f64, iterations: usize) -> f64 {
+    const GOLDEN: f64 = 0.618_033_988_749_894_9;
+    let mut left = high - GOLDEN * (high - low);
+    let mut right = low + GOLDEN * (high - low);
+    let (mut at_left, mut at_right) = (f(left), f(right));
+    for _ in 0..iterations {
+        if at_left > at_right {
+            high = right;
+            (right, at_right) = (left, at_left);
+            left = high - GOLDEN * (high - low);
+            at_left = f(left);
+        } else {
+            low = left;
+            (left, at_left) = (right, at_right);
+            right = low + GOLDEN * (high - low);
+            at_right = f(right);
+        }
+    }
+    0.5 * (low + high)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,6 +182,12 @@ mod tests {
         let root = bracketed(|x: f64| x.ln() + 30.0, 0.0, 1.0);
         assert!((root / (-30.0f64).exp() - 1.0).abs() < 1e-12);
         assert_eq!(bracketed(|x| x, 0.0, 1.0), 0.0);
+    }
+
+    #[test]
+    fn finds_peaks() {
+        let x = peak(|x| -(x - 0.7f64).powi(2), -100.0, 100.0, 50);
+        assert!((x - 0.7).abs() < 1e-7);
     }
 
     #[test]

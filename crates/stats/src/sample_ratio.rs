@@ -1,6 +1,20 @@
 //! Were customers split as planned?
+//!
+//! * [`sample_ratio()`]: one look at one plan, by chi-square or exactly;
+//! * [`sample_ratio_of_phases`]: one look at a plan whose weights changed on the way;
+//! * [`SequentialSampleRatio`]: as many looks as one likes, over any number of phases;
+//! * [`mismatch_by_segment`]: where a mismatch comes from.
+
+mod phases;
+mod segments;
+mod sequential;
+
+pub use phases::{PhasedSampleRatio, sample_ratio_of_phases};
+pub use segments::{SegmentMismatch, mismatch_by_segment};
+pub use sequential::{SequentialSampleRatio, concentration};
 
 use crate::exact::{LIKELIHOOD_TIE, binomial_two_sided};
+use crate::multiplicity::MultiplicityError;
 use crate::special::ln_gamma;
 use crate::tail::{self, TailProbability};
 
@@ -67,6 +81,18 @@ pub enum SampleRatioError {
     /// No arm has any customers.
     #[error("no arm has any customers")]
     Empty,
+    /// A concentration, or what it is computed from, is not positive and finite, or a
+    /// level is not between 0 and 1.
+    #[error("the {what} is not valid: {value}")]
+    InvalidTuning {
+        /// Which number.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// The tests of several segments cannot be adjusted for their number.
+    #[error(transparent)]
+    Multiplicity(#[from] MultiplicityError),
 }
 
 /// Expected customers in the smallest arm below which the test is exact, Cochran's
@@ -86,20 +112,13 @@ const MOST_SPLITS: f64 = 500_000.0;
 /// assert!((srm.probability.ln_p + 2385.41).abs() < 0.1);
 /// ```
 pub fn sample_ratio(observed: &[u64], weights: &[f64]) -> Result<SampleRatio, SampleRatioError> {
-    if observed.len() != weights.len() {
-        return Err(SampleRatioError::Mismatched {
-            arms: observed.len(),
-            weights: weights.len(),
-        });
-    }
-    if let Some(&weight) = weights.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
-        return Err(SampleRatioError::InvalidWeight { weight });
-    }
+    check_weights(observed.len(), weights)?;
+    let total_weight: f64 = weights.iter().sum();
     let planned: Vec<(u64, f64)> = observed
         .iter()
         .copied()
-        .zip(weights.iter().copied())
-        .filter(|(_, weight)| *weight > 0.0)
+        .zip(weights.iter().map(|weight| weight / total_weight))
+        .filter(|(_, share)| *share > 0.0)
         .collect();
     if planned.len() < 2 {
         return Err(SampleRatioError::NoSplit);
@@ -109,7 +128,6 @@ pub fn sample_ratio(observed: &[u64], weights: &[f64]) -> Result<SampleRatio, Sa
         return Err(SampleRatioError::Empty);
     }
 
-    let total_weight: f64 = weights.iter().sum();
     let expected: Vec<f64> = weights
         .iter()
         .map(|weight| n as f64 * (weight / total_weight))
@@ -136,8 +154,7 @@ pub fn sample_ratio(observed: &[u64], weights: &[f64]) -> Result<SampleRatio, Sa
         .copied()
         .filter(|e| *e > 0.0)
         .fold(f64::INFINITY, f64::min);
-    let shares: Vec<f64> = planned.iter().map(|(_, w)| w / total_weight).collect();
-    let counts: Vec<u64> = planned.iter().map(|(count, _)| *count).collect();
+    let (counts, shares): (Vec<u64>, Vec<f64>) = planned.into_iter().unzip();
     let (probability, method) = if smallest >= SMALL || splits(n, df) > MOST_SPLITS {
         (
             tail::chi_square_upper(chi2, df as f64),
@@ -145,7 +162,12 @@ pub fn sample_ratio(observed: &[u64], weights: &[f64]) -> Result<SampleRatio, Sa
         )
     } else if df == 1 {
         (
-            binomial_two_sided(counts[0], n, shares[0]),
+            // Of the smaller share, as the larger may round to one.
+            if shares[0] < shares[1] {
+                binomial_two_sided(counts[0], n, shares[0])
+            } else {
+                binomial_two_sided(counts[1], n, shares[1])
+            },
             SampleRatioMethod::Exact,
         )
     } else {
@@ -161,6 +183,20 @@ pub fn sample_ratio(observed: &[u64], weights: &[f64]) -> Result<SampleRatio, Sa
         expected,
         method,
     })
+}
+
+/// Refuses weights that do not fit the arms or are no shares.
+fn check_weights(arms: usize, weights: &[f64]) -> Result<(), SampleRatioError> {
+    if arms != weights.len() {
+        return Err(SampleRatioError::Mismatched {
+            arms,
+            weights: weights.len(),
+        });
+    }
+    match weights.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
+        Some(&weight) => Err(SampleRatioError::InvalidWeight { weight }),
+        None => Ok(()),
+    }
 }
 
 /// Ways to split n customers over `df + 1` arms, `(n + df) choose df`; one that

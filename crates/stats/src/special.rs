@@ -75,7 +75,7 @@ fn ln_ratio(part: f64, whole: f64, rest: f64) -> f64 {
 
 /// Error of Stirling's formula, `ln Gamma(x + 1) - [(x + 1/2) ln x - x + ln(2 pi) /
 /// 2]`, for `x > 0`.
-fn stirling_error(x: f64) -> f64 {
+pub(crate) fn stirling_error(x: f64) -> f64 {
     // Coefficients B_2k / (2k (2k - 1)) of the asymptotic series in 1/x.
     const SERIES: [f64; 7] = [
         1.0 / 12.0,
@@ -102,7 +102,7 @@ fn stirling_error(x: f64) -> f64 {
 
 /// Half the deviance of a Poisson count, `x ln(x / m) + m - x`, given `x - m`
 /// separately so that it keeps its accuracy when `x` is near `m`.
-fn deviance(x: f64, m: f64, difference: f64) -> f64 {
+pub(crate) fn deviance(x: f64, m: f64, difference: f64) -> f64 {
     if difference.abs() >= 0.1 * (x + m) {
         return x * (x / m).ln() - difference;
     }
@@ -123,20 +123,61 @@ fn deviance(x: f64, m: f64, difference: f64) -> f64 {
     }
 }
 
-/// `ln[x^a e^-x / Gamma(a)]`, which is `x` times the gamma density.
-pub(crate) fn ln_gamma_kernel(a: f64, x: f64) -> f64 {
-    0.5 * (a / (2.0 * PI)).ln() - stirling_error(a) - deviance(a, x, a - x)
+/// `x^a e^-x / Gamma(a)`, which is `x` times the gamma density.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct GammaKernel {
+    a: f64,
+    constant: f64,
 }
 
-/// `ln[x^a y^b / B(a, b)]` with `y = 1 - x`, which is `x y` times the beta density.
+impl GammaKernel {
+    pub(crate) fn new(a: f64) -> Self {
+        GammaKernel {
+            a,
+            constant: 0.5 * (a / (2.0 * PI)).ln() - stirling_error(a),
+        }
+    }
+
+    /// Its logarithm at x.
+    pub(crate) fn ln(&self, x: f64) -> f64 {
+        self.constant - deviance(self.a, x, self.a - x)
+    }
+}
+
+/// `ln[x^a e^-x / Gamma(a)]`.
+pub(crate) fn ln_gamma_kernel(a: f64, x: f64) -> f64 {
+    GammaKernel::new(a).ln(x)
+}
+
+/// `x^a y^b / B(a, b)` with `y = 1 - x`, which is `x y` times the beta density.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct BetaKernel {
+    a: f64,
+    b: f64,
+    constant: f64,
+}
+
+impl BetaKernel {
+    pub(crate) fn new(a: f64, b: f64) -> Self {
+        let n = a + b;
+        let constant = 0.5 * (a / (2.0 * PI) * (b / n)).ln() + stirling_error(n)
+            - stirling_error(a)
+            - stirling_error(b);
+        BetaKernel { a, b, constant }
+    }
+
+    /// Its logarithm at x, with `y = 1 - x`.
+    pub(crate) fn ln(&self, x: f64, y: f64) -> f64 {
+        let BetaKernel { a, b, constant } = *self;
+        let n = a + b;
+        let difference = a * y - b * x;
+        constant - deviance(a, n * x, difference) - deviance(b, n * y, -difference)
+    }
+}
+
+/// `ln[x^a y^b / B(a, b)]` with `y = 1 - x`.
 pub(crate) fn ln_beta_kernel(a: f64, b: f64, x: f64, y: f64) -> f64 {
-    let n = a + b;
-    let difference = a * y - b * x;
-    0.5 * (a / (2.0 * PI) * (b / n)).ln() + stirling_error(n)
-        - stirling_error(a)
-        - stirling_error(b)
-        - deviance(a, n * x, difference)
-        - deviance(b, n * y, -difference)
+    BetaKernel::new(a, b).ln(x, y)
 }
 
 /// Terms after which a series or continued fraction that needs about

@@ -63,6 +63,25 @@ fn ln_normal_upper(z: f64) -> f64 {
     -0.5 * z * z - 0.5 * (2.0 * PI).ln() - mills.ln()
 }
 
+/// Logarithm of the loss function of the standard normal, `E max(Z - z, 0) = phi(z) -
+/// z P(Z > z)`, without cancellation in either tail.
+pub fn ln_normal_loss(z: f64) -> f64 {
+    // Beyond this the continued fraction of Mills' ratio has converged.
+    const FAR: f64 = 2.0;
+    const TERMS: i32 = 100;
+    let ln_density = -0.5 * z * z - 0.5 * (2.0 * PI).ln();
+    if z < FAR {
+        return (ln_density.exp() - z * normal_upper(z).p).ln();
+    }
+    if z == f64::INFINITY {
+        return f64::NEG_INFINITY;
+    }
+    // P(Z > z) = phi(z) / (z + t), t = 1 / (z + 2 / (z + 3 / ...)), so that the loss
+    // is phi(z) t / (z + t).
+    let t = 1.0 / (2..=TERMS).rev().fold(z, |tail, k| z + f64::from(k) / tail);
+    ln_density + (t / (z + t)).ln()
+}
+
 /// `P(Z > z)` of the standard normal.
 pub fn normal_upper(z: f64) -> TailProbability {
     TailProbability::from_ln(ln_normal_upper(z))
@@ -170,13 +189,18 @@ pub fn student_t_critical(alpha: f64, df: f64) -> f64 {
     if !(0.0..=1.0).contains(&alpha) || df <= 0.0 || df.is_nan() {
         return f64::NAN;
     }
-    if alpha == 0.0 {
+    student_t_critical_of_ln(alpha.ln(), df)
+}
+
+/// [`student_t_critical`] of a probability given by its logarithm, which need not
+/// fit a double itself.
+fn student_t_critical_of_ln(target: f64, df: f64) -> f64 {
+    if target == f64::NEG_INFINITY {
         return f64::INFINITY;
     }
-    if alpha == 1.0 {
+    if target == 0.0 {
         return 0.0;
     }
-    let target = alpha.ln();
     // An upper bound: P(|T| > c) <= (1 + c^2 / df)^(-df / 2), in the limit
     // exp(-c^2 / 2).
     let bound = if df == f64::INFINITY {
@@ -201,6 +225,24 @@ pub fn student_t_critical(alpha: f64, df: f64) -> f64 {
         }
     }
     c
+}
+
+/// The z whose two-sided normal tail is the tail of `t` with `df` degrees of freedom.
+pub(crate) fn student_t_to_normal(t: f64, df: f64) -> f64 {
+    let size = t.abs();
+    student_t_as_normal(size, df)
+        .unwrap_or_else(|| {
+            student_t_critical_of_ln(ln_student_t_two_sided(size, df).upper, f64::INFINITY)
+        })
+        .copysign(t)
+}
+
+/// The inverse of [`student_t_to_normal`].
+pub(crate) fn normal_to_student_t(z: f64, df: f64) -> f64 {
+    if df == f64::INFINITY {
+        return z;
+    }
+    student_t_critical_of_ln(ln_student_t_two_sided(z.abs(), f64::INFINITY).upper, df).copysign(z)
 }
 
 /// `ln[2 t f(t)]` where f is the density of Student's t: minus the derivative of

@@ -209,7 +209,13 @@ impl Block {
         }
     }
 
-    fn plane(&self, column: usize, digit: usize) -> &[Lanes] {
+    /// The digits of a column outside of which all digits are zero.
+    pub(super) fn active(&self, column: usize) -> &Range<usize> {
+        &self.active[column]
+    }
+
+    /// A digit of a column, filled up with zeros.
+    pub(super) fn plane(&self, column: usize, digit: usize) -> &[Lanes] {
         &self.planes[(column * DIGITS + digit) * self.stride..][..self.groups]
     }
 }

@@ -1,7 +1,7 @@
-//! The two loops over rows: taking digits and multiplying them.
+//! The loops over rows: taking digits, multiplying them, and adding them to cells.
 //!
-//! Each is written twice, in plain Rust and with AVX2 instructions, and both do the same exact
-//! operations. They are not left to the compiler's vectorizer because it was seen to transpose
+//! The first two are written twice, in plain Rust and with AVX2 instructions, and both do the same
+//! exact operations. They are not left to the compiler's vectorizer because it was seen to transpose
 //! these loops into something several times slower, depending on the code around them.
 
 use super::digits::{DIGITS, RADIX_BITS, power_of_two};
@@ -82,6 +82,37 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the variant exists only where the processor has AVX2.
             Self::Avx2 => unsafe { avx2::dot(left, right) },
+        }
+    }
+
+    /// Adds rows of a matrix to the sums of their cells; both have `width` integers a row, and
+    /// `cells` says for each row of the matrix which cell it is in.
+    pub(super) fn add_rows(
+        self,
+        sums: &mut [i64],
+        matrix: &[i64],
+        width: usize,
+        rows: &[u32],
+        cells: &[u32],
+    ) {
+        match self {
+            Self::Portable => add_rows(sums, matrix, width, rows, cells),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the variant exists only where the processor has AVX2.
+            Self::Avx2 => unsafe { avx2::add_rows(sums, matrix, width, rows, cells) },
+        }
+    }
+}
+
+/// Inlined where the caller's instructions are known, for which the compiler vectorizes it well.
+#[inline(always)]
+fn add_rows(sums: &mut [i64], matrix: &[i64], width: usize, rows: &[u32], cells: &[u32]) {
+    for &row in rows {
+        let row = row as usize;
+        let line = &matrix[row * width..][..width];
+        let sums = &mut sums[cells[row] as usize * width..][..width];
+        for (sum, x) in sums.iter_mut().zip(line) {
+            *sum += x;
         }
     }
 }
@@ -179,6 +210,17 @@ mod avx2 {
             }
         }
         totals
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(super) fn add_rows(
+        sums: &mut [i64],
+        matrix: &[i64],
+        width: usize,
+        rows: &[u32],
+        cells: &[u32],
+    ) {
+        super::add_rows(sums, matrix, width, rows, cells);
     }
 
     #[target_feature(enable = "avx2")]

@@ -44,14 +44,14 @@ fn bits(moments: &Moments) -> Vec<u64> {
 }
 
 /// The sums themselves, of which a summary may not show the last digits.
-fn state(sums: &CoMoments) -> impl PartialEq + std::fmt::Debug + use<> {
+pub(super) fn state(sums: &CoMoments) -> impl PartialEq + std::fmt::Debug + use<> {
     let columns = sums.columns.iter();
     let columns: Vec<_> = columns.map(|column| (column.low, column.sums)).collect();
     (bits(&sums.finish()), columns, sums.product_sums.clone())
 }
 
 /// Any finite double, with the kinds that matter likely.
-fn any_finite() -> impl Strategy<Value = f64> {
+pub(super) fn any_finite() -> impl Strategy<Value = f64> {
     let finite = |bits: u64| Some(f64::from_bits(bits)).filter(|x| x.is_finite());
     prop_oneof![
         3 => any::<u64>().prop_filter_map("finite", finite),

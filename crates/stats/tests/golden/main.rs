@@ -7,11 +7,19 @@
 mod common;
 
 mod adjusted;
+mod bayes;
 mod cases;
+mod decision;
 mod defects;
+mod design;
 mod means;
 mod missing;
+mod multiplicity;
+mod quantiles;
 mod ratios;
 mod sample_ratios;
+mod sequential;
 mod shares;
+mod shrink;
+mod strata;
 mod tails;

@@ -1,8 +1,9 @@
 //! Whether customers were split as planned.
 
 use crate::cases::{Results, compare, count, text};
-use crate::common::numbers;
+use crate::common::{number, numbers};
 use serde_json::Value;
+use stats::sample_ratio::SequentialSampleRatio;
 use stats::{binomial_two_sided, sample_ratio, tail};
 
 #[test]
@@ -14,6 +15,7 @@ fn sample_ratios() {
                 "p",
                 vec![binomial_two_sided(count(&case["k"]), count(&case["n"]), 0.5).p],
             )]),
+            "sequential" => sequential(case),
             "continuity_corrected" => Ok(continuity_corrected(case)),
             other => panic!("unknown kind {other}"),
         }
@@ -37,6 +39,29 @@ fn continuity_corrected(case: &Value) -> Results {
     let departure = (observed[0] as f64 - n * share).abs() - 0.5;
     let z = departure / (n * share * (1.0 - share)).sqrt();
     vec![("p", vec![tail::normal_two_sided(z).p])]
+}
+
+/// The probability after each batch.
+fn sequential(case: &Value) -> Result<Results, String> {
+    let weights = numbers(&case["weights"]);
+    let concentration = number(&case["concentration"]);
+    let mut srm = SequentialSampleRatio::new(&weights, concentration).map_err(|e| e.to_string())?;
+    let mut looks = Vec::new();
+    for batch in case["batches"].as_array().expect("batches") {
+        let batch: Vec<u64> = batch
+            .as_array()
+            .expect("counts")
+            .iter()
+            .map(count)
+            .collect();
+        srm.add(&batch).map_err(|e| e.to_string())?;
+        looks.push(srm.probability().p);
+    }
+    Ok(vec![
+        ("ln_bayes_factor", vec![srm.ln_bayes_factor()]),
+        ("p", vec![srm.probability().p]),
+        ("looks", looks),
+    ])
 }
 
 fn plan(case: &Value) -> (Vec<u64>, Vec<f64>) {

@@ -1,0 +1,391 @@
+//! How an effect changes with the days since a customer's first exposure: whether novelty
+//! fades, content wears out, or customers learn.
+//!
+//! The effect of each day since exposure is a difference of means. The same customers are
+//! in every day's means, and who bought on one day buys less, or more, on the next: the
+//! daily effects are **not independent**, and their covariances must come with them.
+//! [`DailyMeans::of_moments`] has them from the co-moments of the days' columns over
+//! customers, [`DailyMeans::of_pairs`] for customers observed for different numbers of
+//! days. Independence would hold only if each day had other customers.
+//!
+//! Then a line through the daily effects by generalized least squares ([`slope`](WearAnalysis::slope)),
+//! a test that all are equal, and the first week against the rest.
+
+use crate::cholesky::{Cholesky, dot};
+use crate::error::{Arm, Unestimable, check_alpha, check_finite, check_variance};
+use crate::lift::{Contrast, Estimate};
+use crate::moments::Moments;
+use crate::tail::{self, TailProbability};
+
+/// The means of one arm by day since exposure, with the covariances of these means.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DailyMeans {
+    n: u64,
+    means: Vec<f64>,
+    /// Of the means, row after row.
+    covariances: Vec<f64>,
+}
+
+impl DailyMeans {
+    /// From customers who were all observed on all days: `days` are the columns of the
+    /// moments, one a day in their order, each with a co-moment with each other.
+    ///
+    /// # Errors
+    ///
+    /// Fewer than two customers, a column that is not there, or a missing co-moment.
+    pub fn of_moments(arm: Arm, moments: &Moments, days: &[usize]) -> Result<Self, Unestimable> {
+        let n = moments.rows();
+        if n < 2 {
+            return Err(Unestimable::TooFew { arm, n, needed: 2 });
+        }
+        if days.iter().any(|&day| day >= moments.products().columns()) {
+            return Err(Unestimable::MismatchedCovariates);
+        }
+        let pairs = days.iter().flat_map(|&i| days.iter().map(move |&j| (i, j)));
+        let covariances = pairs.map(|(i, j)| {
+            let covariance = moments.covariance(i, j);
+            let covariance = covariance.ok_or(Unestimable::MismatchedCovariates)?;
+            Ok(covariance / n as f64)
+        });
+        Ok(DailyMeans {
+            n,
+            means: days.iter().map(|&day| moments.mean(day)).collect(),
+            covariances: covariances.collect::<Result<_, Unestimable>>()?,
+        })
+    }
+
+    /// From customers observed for different numbers of days: the day's means over those
+    /// observed on it, and for each pair of days (row after row) the number of customers
+    /// observed on both, `n_de`, with the covariance of their values, `s_de`. The means
+    /// have the covariances `s_de n_de / (n_d n_e)`.
+    ///
+    /// Customers leave the observation by the date of the analysis, which must not depend
+    /// on their values; the effect of a late day is that on early entrants.
+    ///
+    /// # Errors
+    ///
+    /// Sizes that do not agree, a day with fewer than two customers, numbers not finite.
+    pub fn of_pairs(
+        arm: Arm,
+        means: &[f64],
+        counts: &[u64],
+        covariances: &[f64],
+    ) -> Result<Self, Unestimable> {
+        let days = means.len();
+        if counts.len() != days * days || covariances.len() != days * days {
+            return Err(Unestimable::MismatchedCovariates);
+        }
+        let of_day = |day: usize| counts[day * days + day];
+        let fewest = (0..days).map(of_day).min().unwrap_or(0);
+        if fewest < 2 {
+            let n = fewest;
+            return Err(Unestimable::TooFew { arm, n, needed: 2 });
+        }
+        let covariance = |at: usize| {
+            let (d, e) = (of_day(at / days) as f64, of_day(at % days) as f64);
+            // Of nobody in common there is no covariance, whatever is given.
+            if counts[at] == 0 {
+                0.0
+            } else {
+                covariances[at] * (counts[at] as f64 / d / e)
+            }
+        };
+        Ok(DailyMeans {
+            n: fewest,
+            means: means.to_vec(),
+            covariances: (0..days * days).map(covariance).collect(),
+        })
+    }
+
+    fn check(&self) -> Result<(), Unestimable> {
+        for &mean in &self.means {
+            check_finite("mean of a day", mean)?;
+        }
+        for &covariance in &self.covariances {
+            check_finite("covariance of two days", covariance)?;
+        }
+        Ok(())
+    }
+}
+
+/// On what scale of time an effect is taken to change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pace {
+    /// By the same amount every day.
+    Linear,
+    /// By the same amount every doubling: quickly at first, as novelty fades. The slope is
+    /// per unit of `ln(day)`; day 1 is the first.
+    Logarithmic,
+}
+
+/// What the days say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Wear {
+    /// The effect moves towards zero: novelty, or wear-out.
+    Fading,
+    /// The effect moves away from zero: learning, or habit.
+    Growing,
+    /// The effect changes, and no side of zero is clear from which it started.
+    Changing,
+    /// No change was found. It need not be absent: see the slope's interval.
+    NoChangeFound,
+}
+
+impl std::fmt::Display for Wear {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Wear::Fading => "the effect fades",
+            Wear::Growing => "the effect grows",
+            Wear::Changing => "the effect changes",
+            Wear::NoChangeFound => "no change of the effect was found",
+        })
+    }
+}
+
+/// A quadratic form of estimates with its probability if they are all zero.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct JointTest {
+    /// Hotelling's statistic.
+    pub statistic: f64,
+    /// Dimensions tested.
+    pub dimensions: usize,
+    /// Its probability.
+    pub probability: TailProbability,
+}
+
+/// Effects by day since exposure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WearAnalysis {
+    /// Each day's means, for [`Contrast::lift`]. Their intervals do not hold together.
+    pub days: Vec<Contrast>,
+    /// Covariances of the daily effects, row after row.
+    pub covariances: Vec<f64>,
+    /// The line's effect at its start: day 1, or `ln(day) = 0`, which is the same.
+    pub start: Estimate,
+    /// The line's change by day or by unit of `ln(day)`.
+    pub slope: Estimate,
+    /// Of no change along the line.
+    pub probability: TailProbability,
+    /// Of all daily effects being equal, also off a line.
+    pub constant: JointTest,
+    /// Mean effect of the days after the first seven less that of the first seven; where
+    /// there are such days.
+    pub later_less_first_week: Option<Estimate>,
+    /// What the slope says at the level.
+    pub wear: Wear,
+}
+
+/// Share of its variance that a day's effect must have for itself, beyond the days before.
+const DEPENDENT: f64 = 1e-9;
+
+/// How the daily effects change, at confidence `1 - alpha`; `days` are the days since
+/// exposure, from 1 on and ascending, to which the means belong.
+///
+/// With the daily effects D, their covariance V and the design X of a constant and the day
+/// (less 1) or its logarithm, the line is `(X' V^-1 X)^-1 X' V^-1 D` with covariance
+/// `(X' V^-1 X)^-1` (A. C. Aitken, Proceedings of the Royal Society of Edinburgh 55, 1936).
+/// Equality of all K effects is Hotelling's test of their `K - 1` successive differences,
+/// `F = T^2 (m - K + 2) / (m (K - 1))` with `m = min(n_t, n_c) - 1`, which is on the wide
+/// side for two arms.
+///
+/// V is estimated, and so are the weights that minimise the line's variance. The line is
+/// therefore taken as what it is, the plain one adjusted for the K - 2 contrasts of the days
+/// that no line explains (C. R. Rao, Biometrika 52, 1965; J. E. Grizzle and D. M. Allen,
+/// "Analysis of growth and dose response curves", Biometrics 25, 1969): Student's t with
+/// `m - K + 2` degrees of freedom, and variances times `(m + R) / (m - K + 2)`, R being the
+/// residual `(D - X b)' V^-1 (D - X b)`.
+///
+/// # Errors
+///
+/// Means of different numbers of days; fewer than two days, days below 1 or not ascending;
+/// numbers that are not finite; no more customers in an arm than days; days whose effect
+/// is certain or determined by the days before (named as covariate).
+pub fn wear(
+    days: &[u32],
+    treated: &DailyMeans,
+    control: &DailyMeans,
+    pace: Pace,
+    alpha: f64,
+) -> Result<WearAnalysis, Unestimable> {
+    check_alpha(alpha)?;
+    let k = days.len();
+    if treated.means.len() != k || control.means.len() != k {
+        return Err(Unestimable::MismatchedCovariates);
+    }
+    treated.check()?;
+    control.check()?;
+    let ascending = days.is_sorted_by(|a, b| a < b) && days.first().is_some_and(|&day| day >= 1);
+    if !ascending || k < 2 {
+        return Err(Unestimable::InvalidInput {
+            what: "number of ascending days",
+            value: k as f64,
+        });
+    }
+    for (arm, n) in [(Arm::Treated, treated.n), (Arm::Control, control.n)] {
+        let needed = k as u64 + 1;
+        if n < needed {
+            return Err(Unestimable::TooFew { arm, n, needed });
+        }
+    }
+    let m = (treated.n.min(control.n) - 1) as f64;
+    let df = m - k as f64 + 2.0;
+    let effects: Vec<f64> = (0..k)
+        .map(|d| treated.means[d] - control.means[d])
+        .collect();
+    let covariances = treated.covariances.iter().zip(&control.covariances);
+    let covariances: Vec<f64> = covariances.map(|(t, c)| t + c).collect();
+    let factor = Cholesky::new(&covariances, k, DEPENDENT);
+    if let Some(covariate) = (0..k).find(|day| !factor.kept.contains(day)) {
+        return Err(Unestimable::DependentCovariates { covariate });
+    }
+
+    let time: Vec<f64> = days
+        .iter()
+        .map(|&day| match pace {
+            Pace::Linear => f64::from(day) - 1.0,
+            Pace::Logarithmic => f64::from(day).ln(),
+        })
+        .collect();
+    let line = Line::fit(&factor, &time, &effects);
+    let critical = tail::student_t_critical(alpha, df);
+    let estimated = |estimate: f64, variance: f64| {
+        check_variance("variance of a change", variance)?;
+        let se = (variance * (m + line.residual) / df).sqrt();
+        Ok::<Estimate, Unestimable>(Estimate {
+            estimate,
+            se,
+            df,
+            low: estimate - critical * se,
+            high: estimate + critical * se,
+        })
+    };
+    let start = estimated(line.start, line.start_variance)?;
+    let slope = estimated(line.slope, line.slope_variance)?;
+    let probability = tail::student_t_two_sided(slope.estimate / slope.se, df)
+        .agreeing_with(slope.excludes_zero(), alpha);
+
+    let split = days.partition_point(|&day| day <= FIRST_WEEK);
+    let later_less_first_week = if split == 0 || split == k {
+        None
+    } else {
+        let weight = |day: usize| {
+            if day < split {
+                -1.0 / split as f64
+            } else {
+                1.0 / (k - split) as f64
+            }
+        };
+        let weights: Vec<f64> = (0..k).map(weight).collect();
+        let rows = covariances.chunks(k).zip(&weights);
+        let variance: f64 = rows.map(|(row, weight)| weight * dot(row, &weights)).sum();
+        Some(plain(dot(&weights, &effects), variance, m, alpha)?)
+    };
+    let of_day = |day: usize| Contrast {
+        treated: treated.means[day],
+        control: control.means[day],
+        treated_variance: treated.covariances[day * k + day],
+        control_variance: control.covariances[day * k + day],
+        covariance: 0.0,
+        df: m,
+    };
+    Ok(WearAnalysis {
+        days: (0..k).map(of_day).collect(),
+        constant: constancy(&effects, &covariances, m),
+        covariances,
+        start,
+        slope,
+        probability,
+        later_less_first_week,
+        wear: interpret(&start, &slope),
+    })
+}
+
+/// Days of the first week.
+const FIRST_WEEK: u32 = 7;
+
+/// An estimate whose weights were fixed beforehand.
+fn plain(estimate: f64, variance: f64, df: f64, alpha: f64) -> Result<Estimate, Unestimable> {
+    check_variance("variance of a change", variance)?;
+    let se = variance.sqrt();
+    let half_width = tail::student_t_critical(alpha, df) * se;
+    Ok(Estimate {
+        estimate,
+        se,
+        df,
+        low: estimate - half_width,
+        high: estimate + half_width,
+    })
+}
+
+/// A line by generalized least squares.
+struct Line {
+    start: f64,
+    slope: f64,
+    start_variance: f64,
+    slope_variance: f64,
+    /// `(D - X b)' V^-1 (D - X b)`.
+    residual: f64,
+}
+
+impl Line {
+    fn fit(covariance: &Cholesky, time: &[f64], effects: &[f64]) -> Self {
+        let ones = covariance.whiten(&vec![1.0; time.len()]);
+        let time = covariance.whiten(time);
+        let effects = covariance.whiten(effects);
+        // Orthogonalised: time beyond the constant.
+        let ones_squared = dot(&ones, &ones);
+        let overlap = dot(&ones, &time) / ones_squared;
+        let rest: Vec<f64> = time
+            .iter()
+            .zip(&ones)
+            .map(|(t, o)| t - overlap * o)
+            .collect();
+        let rest_squared = dot(&rest, &rest);
+        let slope = dot(&rest, &effects) / rest_squared;
+        let level = dot(&ones, &effects) / ones_squared;
+        let residual: f64 = (0..effects.len())
+            .map(|d| effects[d] - level * ones[d] - slope * rest[d])
+            .map(|residual| residual * residual)
+            .sum();
+        Line {
+            start: level - overlap * slope,
+            slope,
+            start_variance: 1.0 / ones_squared + overlap * overlap / rest_squared,
+            slope_variance: 1.0 / rest_squared,
+            residual,
+        }
+    }
+}
+
+/// Hotelling's test of the successive differences.
+fn constancy(effects: &[f64], covariances: &[f64], m: f64) -> JointTest {
+    let k = effects.len();
+    let v = |i: usize, j: usize| covariances[i * k + j];
+    let differences: Vec<f64> = effects.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let dimensions = differences.len();
+    let matrix: Vec<f64> = (0..dimensions * dimensions)
+        .map(|at| (at / dimensions, at % dimensions))
+        .map(|(i, j)| v(i + 1, j + 1) - v(i + 1, j) - v(i, j + 1) + v(i, j))
+        .collect();
+    let whitened = Cholesky::new(&matrix, dimensions, 0.0).whiten(&differences);
+    let statistic = dot(&whitened, &whitened);
+    let (p, rest) = (dimensions as f64, m - dimensions as f64 + 1.0);
+    // T^2 (m - p + 1) / (m p) is F with p and m - p + 1 degrees of freedom.
+    JointTest {
+        statistic,
+        dimensions,
+        probability: tail::f_upper(statistic * rest / (m * p), p, rest),
+    }
+}
+
+fn interpret(start: &Estimate, slope: &Estimate) -> Wear {
+    if !slope.excludes_zero() {
+        Wear::NoChangeFound
+    } else if !start.excludes_zero() {
+        Wear::Changing
+    } else if (start.estimate > 0.0) == (slope.estimate > 0.0) {
+        Wear::Growing
+    } else {
+        Wear::Fading
+    }
+}
