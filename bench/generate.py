@@ -2,6 +2,7 @@
 
 wide.parquet        one row a customer: the arm, ten metrics m0..m9, ten covariates c0..c9 known before.
                     All are log-normal and share a latent trait; 5..9 are zero for nine customers in ten.
+                    And ten segments g0..g9: texts, small integers and a truth value; g2 follows the trait.
 assignments.parquet one row a customer: the arm, and when it was assigned.
 events.parquet      one row an order, in order of time: the customer, when, how much. Orders fall before,
                     in and after the experiment, and a sixth of the customers is not in it.
@@ -21,6 +22,7 @@ SEED = 7
 ROW_GROUP = 122_880  # what DuckDB itself writes
 START = 1_704_067_200_000_000  # 2024-01-01 in microseconds
 DAY = 86_400_000_000
+SEGMENT_TEXTS = {1: 3, 2: 4, 3: 10, 5: 20, 6: 50, 8: 5, 9: 100}  # segments that are texts, and how many values each has
 
 EVENTS = """
 COPY (
@@ -52,15 +54,36 @@ def uniform(salt: int) -> str:
 
 def wide(rows: int, path: Path) -> None:
     rng = np.random.default_rng(SEED)
+    # Of their own, so that the numbers do not depend on which segments there are.
+    segment_rng = np.random.default_rng([SEED, 1])
+    texts = [f"g{i}" for i in SEGMENT_TEXTS]
     writer = None
     for first in range(0, rows, ROW_GROUP):
-        table = pa.table(wide_columns(rng, first, min(ROW_GROUP, rows - first)))
-        writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd", use_dictionary=False)
+        columns, trait = wide_columns(rng, first, min(ROW_GROUP, rows - first))
+        table = pa.table(columns | segment_columns(segment_rng, trait))
+        writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd", use_dictionary=texts)
         writer.write_table(table)
     writer.close()
 
 
-def wide_columns(rng: np.random.Generator, first: int, n: int) -> dict[str, np.ndarray]:
+def segment_columns(rng: np.random.Generator, trait: np.ndarray) -> dict[str, np.ndarray | pa.Array]:
+    n = len(trait)
+    columns: dict[str, np.ndarray | pa.Array] = {
+        "g0": rng.random(n, dtype=np.float32) < 0.3,
+        "g4": rng.integers(0, 6, n, dtype=np.int8),
+        "g7": rng.integers(2000, 2024, n, dtype=np.int16),
+    }
+    tiers = np.searchsorted([-1.0, 0.0, 1.0], 0.8 * trait + 0.6 * rng.standard_normal(n, dtype=np.float32))
+    for i, number in SEGMENT_TEXTS.items():
+        # The square: some values are much more frequent than others.
+        codes = tiers if i == 2 else (number * rng.random(n) ** 2)
+        missing = rng.random(n, dtype=np.float32) < 0.1 if i == 8 else None
+        indices = pa.array(codes.astype(np.int8), mask=missing)
+        columns[f"g{i}"] = pa.DictionaryArray.from_arrays(indices, [f"value {k}" for k in range(number)])
+    return dict(sorted(columns.items()))
+
+
+def wide_columns(rng: np.random.Generator, first: int, n: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
     def log_normal() -> np.ndarray:
         return np.exp(0.6 * trait + 0.6 * rng.standard_normal(n, dtype=np.float32))
 
@@ -77,7 +100,7 @@ def wide_columns(rng: np.random.Generator, first: int, n: int) -> dict[str, np.n
             before, after = rarely(before), rarely(after)
         columns[f"m{i}"] = after.astype(np.float64)
         columns[f"c{i}"] = before.astype(np.float64)
-    return columns
+    return columns, trait
 
 
 def events(rows: int, folder: Path) -> None:

@@ -107,11 +107,14 @@ def comparisons(data: Path, touchstone: Path | None) -> list[Comparison]:
     rows = int(data.name)
     return [
         Comparison(
-            f"A table with a row a customer: {count(rows)} customers, 10 metrics, 10 covariates ({size(data, 'wide')})",
+            f"A table with a row a customer: {count(rows)} customers, 10 metrics, 10 covariates, 10 segments "
+            f"({size(data, 'wide')})",
             [
                 query("reading the columns (`max` of each)", WIDE_READ),
                 query(sums, WIDE_SUMS),
                 *measure("wide"),
+                *measure("wide-all"),
+                *measure("wide-full"),
                 Contender(tea_tasting, tea_command, data),
             ],
             sums,

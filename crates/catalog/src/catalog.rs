@@ -12,7 +12,7 @@ use crate::load;
 use crate::location::{Environment, Location};
 use crate::model::{
     Audience, Channel, Content, Cost, Document, Experiment, Fact, Initiative, Metric, Project,
-    Source, Team,
+    Source, Summaries, Team,
 };
 
 /// What a project declares: its settings and its documents, in the order in which they are declared
@@ -221,4 +221,5 @@ kinds! {
     Content, content, contents;
     Initiative, initiative, initiatives;
     Experiment, experiment, experiments;
+    Summaries, summaries, all_summaries;
 }

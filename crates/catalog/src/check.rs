@@ -300,8 +300,8 @@ fn with_article(kind: &str) -> String {
     } else {
         "a"
     };
-    // `content` has no plural, and so no article.
-    if kind == "content" {
+    // `content` has no plural, and so no article; `summaries` are many.
+    if matches!(kind, "content" | "summaries") {
         kind.to_owned()
     } else {
         format!("{article} {kind}")

@@ -17,6 +17,7 @@ pub mod model;
 mod names;
 mod rules;
 mod schema;
+pub mod seal;
 mod span;
 mod structure;
 mod yaml;

@@ -4,7 +4,13 @@
 //! JSON Schema that editors use (the doc comments become its descriptions), and the checker walks the
 //! same schema to report every mistake with its place.
 
+mod decisions;
+mod learned;
 mod methods;
+mod phase;
+mod programme;
+mod test_plan;
+mod summaries;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +19,17 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::span::Span;
+
+pub use decisions::{
+    Adjustment, Guardrail, Learned, PooledArms, Prior, PriorLift, Trigger, TriggerColumn,
+    TriggerDecisions,
+};
+pub use learned::{Feature, FeatureMetric, LearnedCovariate};
+pub use phase::Phase;
+pub use programme::{Covers, CoversTag};
+pub use test_plan::{Looks, Spending, TestPlan};
+
+pub use summaries::{Multiplicity, Summaries, SummaryColumns};
 
 /// A name: letters, digits, `-` and `_`, beginning with a letter or digit.
 pub type Name = String;
@@ -79,6 +96,8 @@ pub enum Document {
     Initiative(Initiative),
     /// Customers randomized to arms.
     Experiment(Experiment),
+    /// Many experiments known by their summaries alone.
+    Summaries(Summaries),
     /// What an initiative costs.
     Cost(Cost),
 }
@@ -150,6 +169,11 @@ pub struct Fact {
     pub customer: String,
     /// The column that says when it happened, where there is one.
     pub time: Option<String>,
+    /// How late rows may arrive, such as `2 days`. A customer counts once the window and this time have passed.
+    pub delay: Option<Span>,
+    /// The column that says when a row arrived in the data, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arrived: Option<String>,
     /// A SQL condition that rows must meet.
     #[serde(rename = "where")]
     pub filter: Option<String>,
@@ -167,8 +191,17 @@ pub struct Metric {
     #[schemars(extend("x-names" = "fact"))]
     pub fact: Option<Name>,
     pub aggregate: Aggregate,
-    /// A column of the fact or a SQL expression over its columns. Not for `count`, `any` and `ratio`.
+    /// A column of the fact or a SQL expression over its columns. Not for `count`, `days`, `any`, `funnel` and `ratio`.
     pub value: Option<String>,
+    /// For `quantile`: which one, such as 0.9.
+    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1))]
+    pub quantile: Option<f64>,
+    /// For `quantile`: the metric whose values per customer are meant, in place of `fact` and `value`.
+    #[schemars(extend("x-names" = "metric"))]
+    pub of: Option<Name>,
+    /// For `funnel`: what a customer does, one after the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
     /// For `ratio`: the metric above the line.
     #[schemars(extend("x-names" = "metric"))]
     pub numerator: Option<Name>,
@@ -187,8 +220,7 @@ pub struct Metric {
     pub window: Option<Window>,
     /// Bounds for a customer's value: what is beyond is set to the bound, and the money cut is reported.
     pub cap: Option<Cap>,
-    /// What a customer without rows of the fact has. Default: 0 for `sum`, `count`, `count_distinct` and `any`,
-    /// missing for `mean`, `min` and `max`.
+    /// What a customer without rows of the fact has. Default: missing for `mean`, `min` and `max`, 0 for the others.
     pub absent: Option<Absent>,
     /// Whether more is better. Default: increase.
     #[serde(default)]
@@ -202,13 +234,31 @@ pub enum Aggregate {
     Sum,
     Count,
     CountDistinct,
+    /// The number of different days with rows, in the project's time zone.
+    Days,
     /// 1 where there is any row, else 0.
     Any,
     Mean,
     Min,
     Max,
+    /// 1 where all steps were done in their order, else 0.
+    Funnel,
     /// The sum of one metric over customers, divided by the sum of another.
     Ratio,
+    /// A quantile of the rows' values, or of another metric's values per customer.
+    Quantile,
+}
+
+/// A step of a funnel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Unique in the funnel.
+    #[schemars(schema_with = "name_schema")]
+    pub name: Name,
+    /// A SQL condition: the step is the first row that meets it, not before the step before.
+    #[serde(rename = "where")]
+    pub filter: String,
 }
 
 /// What a metric's number is.
@@ -238,8 +288,19 @@ pub struct Window {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cap {
+    /// The least value.
     pub lower: Option<f64>,
+    /// The greatest value.
     pub upper: Option<f64>,
+    /// The least value as a quantile of the customers of all arms, such as 0.01.
+    #[schemars(range(min = 0, max = 1))]
+    pub lower_percentile: Option<f64>,
+    /// The greatest value as a quantile of the customers of all arms, such as 0.99.
+    #[schemars(range(min = 0, max = 1))]
+    pub upper_percentile: Option<f64>,
+    /// Whether percentiles are those of values other than 0.
+    #[serde(default)]
+    pub nonzero: bool,
 }
 
 /// What a customer without rows of the fact has.
@@ -338,6 +399,10 @@ pub struct Initiative {
     pub content: Vec<Name>,
     /// What it should change, and why.
     pub hypothesis: Option<String>,
+    /// What it belongs to: a holdout's programme covers initiatives by their tag.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "names_schema")]
+    pub tags: Vec<Name>,
     /// Set where the effect recurs: without it an initiative counts once, as measured.
     pub recurs: Option<Recurrence>,
 }
@@ -376,6 +441,10 @@ pub struct Experiment {
     /// What is compared: at least two, one of them the reference (generic, else holdout).
     #[schemars(length(min = 2))]
     pub arms: Vec<Arm>,
+    /// How the shares of the arms changed on the way. Default: they did not; before the first phase those of the arms
+    /// hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<Phase>,
     pub metrics: Metrics,
     /// What was known of a customer before assignment: columns of the assignment's source,
     /// or metrics over a time before exposure. They make intervals narrower.
@@ -384,6 +453,11 @@ pub struct Experiment {
     /// Columns of the assignment's source by which the lift is shown.
     #[serde(default)]
     pub segments: Vec<String>,
+    /// Columns of the assignment's source, known before assignment, whose combinations are strata: effects are compared
+    /// inside each, and weighted by how many customers of both arms are in it. They make intervals narrower.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub strata: Vec<String>,
     /// The false-positive rate of a two-sided test; intervals have level 1 - alpha.
     #[serde(default = "default_alpha")]
     #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 0.5))]
@@ -391,6 +465,30 @@ pub struct Experiment {
     /// What to do with customers who were assigned to several arms.
     #[serde(default)]
     pub several_arms: SeveralArms,
+    /// When the data may decide, and what for. Default: once, whenever they are looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<TestPlan>,
+    /// How the number of secondary metrics is allowed for in their verdicts.
+    #[serde(default)]
+    pub multiplicity: Adjustment,
+    /// What was believed of the primary metric's relative lift before: a second view beside the tests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prior: Option<Prior>,
+    /// Whom the treatment could reach: the effect is also measured among them alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<Trigger>,
+    /// Arms that are also taken together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pooled: Vec<PooledArms>,
+    /// Whether effects are also shown by the days since exposure, which takes a query for each metric.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_day: bool,
+    /// Until when the data are complete, a date or time such as `2024-03-01`. Default: the latest time in each
+    /// metric's fact.
+    pub until: Option<String>,
+    /// What to do with customers whose window had not passed at the end of the data.
+    #[serde(default)]
+    pub immature: Immature,
 }
 
 /// Who was assigned to which arm, and when.
@@ -405,6 +503,9 @@ pub struct Assignment {
     pub arm: String,
     /// The column that says when, where there is one.
     pub time: Option<String>,
+    /// The column that holds the cluster (a shop, a household), where arms were randomized to clusters of customers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// A SQL condition that rows must meet.
     #[serde(rename = "where")]
     pub filter: Option<String>,
@@ -436,9 +537,16 @@ pub struct Arm {
     /// The initiative that this arm shows.
     #[schemars(extend("x-names" = "initiative"))]
     pub initiative: Option<Name>,
+    /// The initiatives that this arm gets and the holdout does not: those with a tag, or a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covers: Option<Covers>,
     /// The share of customers that should be in it; all arms or none. Default: equal shares.
     #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1))]
     pub share: Option<f64>,
+    /// What the arm is made of, where arms are the combinations of several factors, such as
+    /// `{ content: new, timing: late }`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub factors: BTreeMap<String, Scalar>,
 }
 
 /// A value in a column: a text, a number or a truth value.
@@ -471,6 +579,14 @@ pub struct Metrics {
     /// The one that decides.
     #[schemars(extend("x-names" = "metric"))]
     pub primary: Name,
+    /// Others of which one would do as well: to ship, one of these or the primary one must improve.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-names" = "metric"))]
+    pub success: Vec<Name>,
+    /// Those that must not get worse by their margin: to ship, all of them are shown not to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guardrails: Vec<Guardrail>,
+    /// Those that are watched.
     #[serde(default)]
     #[schemars(extend("x-names" = "metric"))]
     pub secondary: Vec<Name>,
@@ -486,6 +602,8 @@ pub enum Covariate {
     ColumnFor(CovariateColumn),
     /// A metric over a time before exposure.
     Before(CovariateMetric),
+    /// A prediction of the metric, learned from what was known before.
+    Learned(LearnedCovariate),
 }
 
 /// A numeric column of the assignment's source, for some of the metrics.
@@ -521,6 +639,17 @@ pub enum SeveralArms {
     First,
     /// They are left out, which biases the comparison where arms differ in size.
     Exclude,
+}
+
+/// What to do with customers whose window had not passed at the end of the data.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Immature {
+    /// They are left out of the metric, and counted.
+    #[default]
+    LeaveOut,
+    /// They count with what is there: for an early look.
+    Count,
 }
 
 /// What an initiative, or what a team shares over its initiatives, costs.
@@ -580,6 +709,10 @@ fn default_alpha() -> f64 {
 
 fn name_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "format": "name", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]*$" })
+}
+
+fn names_schema(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "array", "items": name_schema(generator) })
 }
 
 fn decimal_schema(_: &mut SchemaGenerator) -> Schema {

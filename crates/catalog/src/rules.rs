@@ -1,12 +1,19 @@
 //! What must hold between the keys of a document and between documents, where a schema cannot say it.
 
+mod cluster;
 mod cost;
+mod decisions;
 mod experiment;
+mod learned;
 mod metric;
+mod phases;
+mod programme;
 mod project;
 mod source;
+mod test_plan;
+mod summaries;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use self::project::check as check_project;
 use crate::diagnostic::Diagnostic;
@@ -19,35 +26,51 @@ use crate::yaml::Node;
 struct Documents<'a> {
     facts: BTreeMap<&'a str, &'a Fact>,
     metrics: BTreeMap<&'a str, &'a Metric>,
+    /// The names of experiments.
+    experiments: Vec<&'a str>,
+    /// The tags of initiatives.
+    tags: BTreeSet<&'a str>,
 }
 
 impl<'a> Documents<'a> {
     fn new(documents: &'a [(Document, Node)]) -> Self {
         let mut facts = BTreeMap::new();
         let mut metrics = BTreeMap::new();
+        let mut experiments = Vec::new();
+        let mut tags = BTreeSet::new();
         for (document, _) in documents {
             match document {
                 Document::Fact(fact) => _ = facts.entry(fact.name.as_str()).or_insert(fact),
                 Document::Metric(metric) => {
                     _ = metrics.entry(metric.name.as_str()).or_insert(metric)
                 }
+                Document::Experiment(experiment) => experiments.push(experiment.name.as_str()),
+                Document::Initiative(initiative) => {
+                    tags.extend(initiative.tags.iter().map(String::as_str));
+                }
                 _ => {}
             }
         }
-        Self { facts, metrics }
+        Self {
+            facts,
+            metrics,
+            experiments,
+            tags,
+        }
     }
 
-    /// The metrics that are made of facts behind a metric: itself, or the two of a ratio.
+    /// The metrics that are made of facts behind a metric: itself, the two of a ratio, or that of a quantile.
     fn parts(&self, name: &str) -> Vec<&'a Metric> {
         let metric = |name: &str| self.metrics.get(name).copied();
         let Some(whole) = metric(name) else {
             return Vec::new();
         };
-        match (&whole.numerator, &whole.denominator) {
-            (Some(numerator), Some(denominator)) => [numerator, denominator]
+        match (&whole.numerator, &whole.denominator, &whole.of) {
+            (Some(numerator), Some(denominator), _) => [numerator, denominator]
                 .into_iter()
                 .filter_map(|n| metric(n))
                 .collect(),
+            (_, _, Some(of)) => metric(of).into_iter().collect(),
             _ => vec![whole],
         }
     }
@@ -88,7 +111,15 @@ pub(crate) fn check(
             }
             Document::Metric(metric) => metric::check(metric, &all, &mut report),
             Document::Initiative(initiative) => cost::check_recurrence(initiative, &mut report),
-            Document::Experiment(experiment) => experiment::check(experiment, &all, &mut report),
+            Document::Experiment(experiment) => {
+                experiment::check(experiment, &all, &mut report);
+                decisions::check(experiment, &all, &mut report);
+                test_plan::check(experiment, &all, &mut report);
+                phases::check(experiment, &mut report);
+            }
+            Document::Summaries(summaries) => {
+                summaries::check(summaries, all.experiments.iter().copied(), &mut report)
+            }
             Document::Cost(cost) => cost::check(cost, &all, &mut report),
             Document::Team(_) | Document::Channel(_) | Document::Content(_) => {}
         }

@@ -148,6 +148,7 @@ mod tests {
             "content",
             "initiative",
             "experiment",
+            "summaries",
             "cost",
         ];
         assert_eq!(kinds, expected);

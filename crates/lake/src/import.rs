@@ -540,6 +540,29 @@ fn digest(
     ))
 }
 
+/// How many of the files at a source's path hold what was not imported.
+pub(crate) fn not_imported(
+    lake: &mut Lake,
+    catalog: &Catalog,
+    source: &Source,
+) -> Result<usize, LakeError> {
+    let records = records_of(lake, source)?;
+    let Ok(Place::Files { path, format }) = Place::of(source, catalog.location(source)) else {
+        return Ok(0);
+    };
+    // Files that were imported may be gone since: the lake has them.
+    let Ok(files) = files_at(&lake.engine, source, &path, format) else {
+        return Ok(0);
+    };
+    let mut number = 0;
+    for file in &files {
+        let is_imported = digest(lake, source, file, format)
+            .is_ok_and(|digest| records.iter().any(|record| record.digest == digest));
+        number += usize::from(!is_imported);
+    }
+    Ok(number)
+}
+
 /// The files of this source that the lake has.
 fn records_of(lake: &Lake, source: &Source) -> Result<Vec<Earlier>, LakeError> {
     let exists = format!(

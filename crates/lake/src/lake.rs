@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::{DigestCache, FileState, digest_of_all};
 use crate::engine::{Engine, EngineOptions};
 use crate::error::LakeError;
+use crate::import::not_imported;
 use crate::layout::{Damaged, Layout, Settled, described, load_for};
 use crate::message::without_secrets;
 use crate::source::{Place, absolute, content_files, files_at, files_matching};
@@ -66,12 +67,19 @@ pub enum SourceContent {
         table: String,
         /// The snapshot's number.
         snapshot: u64,
+        /// Files at the source's `path:` whose content was not imported: they are new or have changed since.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        files_not_imported: usize,
     },
     /// Something that offers no version: the result cannot be repeated if it changes.
     Unpinned {
         /// Its URL, without password and query.
         location: String,
     },
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// A column of a table.
@@ -350,7 +358,12 @@ impl Lake {
         source: &Source,
     ) -> Result<(String, SourceContent), LakeError> {
         if self.tables.contains(&source.name) {
-            return self.lake_rows(&source.name, &source.name);
+            // An old state is what was asked for, however the files look now.
+            let behind = match self.at {
+                Some(_) => 0,
+                None => not_imported(self, catalog, source)?,
+            };
+            return self.lake_rows(&source.name, &source.name, behind);
         }
         if self.at.is_some() {
             return Err(LakeError::NoHistory {
@@ -358,7 +371,7 @@ impl Lake {
             });
         }
         match Place::of(source, catalog.location(source))? {
-            Place::LakeTable(table) => self.lake_rows(&source.name, &table),
+            Place::LakeTable(table) => self.lake_rows(&source.name, &table, 0),
             Place::Files { path, format } => {
                 let files = files_at(&self.engine, source, &path, format)?;
                 let content = self.content_of(&files, format)?;
@@ -416,7 +429,12 @@ impl Lake {
         }
     }
 
-    fn lake_rows(&self, source: &str, table: &str) -> Result<(String, SourceContent), LakeError> {
+    fn lake_rows(
+        &self,
+        source: &str,
+        table: &str,
+        files_not_imported: usize,
+    ) -> Result<(String, SourceContent), LakeError> {
         let Some(snapshot) = self
             .snapshot
             .filter(|_| self.tables.iter().any(|known| known == table))
@@ -445,6 +463,7 @@ impl Lake {
             SourceContent::Lake {
                 table: table.to_owned(),
                 snapshot,
+                files_not_imported,
             },
         ))
     }

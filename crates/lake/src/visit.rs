@@ -218,6 +218,29 @@ pub struct Texts<'c> {
 }
 
 impl Texts<'_> {
+    /// The bytes that a [word](Texts::word) holds itself.
+    const IN_WORD: u32 = 12;
+
+    /// A number that stands for the text of a row with a value: rows of one chunk with the same number have the same
+    /// text. Comparing numbers is much faster than comparing texts.
+    pub fn word(&self, row: usize) -> u128 {
+        let header = std::ptr::from_ref(&self.headers[row]);
+        // SAFETY: a header is 16 initialized bytes: the length, and either the text with zeros behind it or its first
+        // four bytes and its place.
+        unsafe { header.cast::<u128>().read_unaligned() }
+    }
+
+    /// Whether a word is the text itself, and so stands for it in all chunks.
+    pub fn is_whole(word: u128) -> bool {
+        // The length comes first.
+        u32::from_ne_bytes(std::array::from_fn(|byte| word.to_ne_bytes()[byte])) <= Self::IN_WORD
+    }
+
+    /// Whether a row has a text.
+    pub fn is_there(&self, row: usize) -> bool {
+        self.nulls.is_none_or(|nulls| !nulls.is_null(row))
+    }
+
     /// A row's text; `None` where it has none.
     pub fn get(&self, row: usize) -> Option<&str> {
         if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {

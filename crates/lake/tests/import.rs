@@ -45,7 +45,8 @@ fn a_file_is_added_once_and_replaced_when_it_changes() {
         lake.versions()[0].content,
         SourceContent::Lake {
             table: "t".to_owned(),
-            snapshot: replaced.snapshot
+            snapshot: replaced.snapshot,
+            files_not_imported: 0,
         }
     );
     let ids: Vec<u64> = lake
@@ -63,9 +64,23 @@ fn a_file_is_added_once_and_replaced_when_it_changes() {
         before.versions()[0].content,
         SourceContent::Lake {
             table: "t".to_owned(),
-            snapshot: first.snapshot
+            snapshot: first.snapshot,
+            files_not_imported: 0,
         }
     );
+    // A file that was written since the import is said to be new, and the lake's rows are read.
+    project.write("a.csv", "id,n\n1,1\n");
+    let behind = project.read();
+    assert_eq!(rows(&behind, "FROM t ORDER BY id").len(), 3);
+    assert_eq!(
+        behind.versions()[0].content,
+        SourceContent::Lake {
+            table: "t".to_owned(),
+            snapshot: replaced.snapshot,
+            files_not_imported: 1,
+        }
+    );
+
     let unknown = project.read_at(Some(99)).err().unwrap();
     assert_eq!(
         unknown.to_string(),

@@ -7,6 +7,9 @@ pub enum MeasureError {
     /// The lake could not be read.
     #[error(transparent)]
     Lake(#[from] LakeError),
+    /// Seals cannot be read, or were tampered with.
+    #[error(transparent)]
+    Seal(#[from] catalog::seal::SealError),
     /// A column is named that is not there.
     #[error("{place}: `{table}` has no column `{column}`{}", suggestion(.meant))]
     UnknownColumn {

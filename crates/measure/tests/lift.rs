@@ -41,6 +41,7 @@ name: test
 assignment: { source: assignments, customer: id, arm: arm, time: at }
 arms: [{ name: a, role: generic }, { name: b, role: personalized }]
 metrics: { primary: revenue, secondary: [orders, basket] }
+until: 2030-01-01
 ";
 
 fn comparison<'f>(finding: &'f LiftFinding, metric: &str) -> &'f Comparison {

@@ -1,6 +1,6 @@
 //! Findings as JSON, and the schemas that describe it.
 
-use measure::audience::LiftFinding;
+use measure::audience::{DesignFinding, LiftFinding, ProgrammeFinding, ReplayFinding};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use value::LedgerFinding;
@@ -22,6 +22,18 @@ pub fn schemas() -> Value {
     schemas.insert(
         LiftFinding::FORMAT.to_owned(),
         schemars::schema_for!(LiftFinding).to_value(),
+    );
+    schemas.insert(
+        ProgrammeFinding::FORMAT.to_owned(),
+        schemars::schema_for!(ProgrammeFinding).to_value(),
+    );
+    schemas.insert(
+        ReplayFinding::FORMAT.to_owned(),
+        schemars::schema_for!(ReplayFinding).to_value(),
+    );
+    schemas.insert(
+        DesignFinding::FORMAT.to_owned(),
+        schemars::schema_for!(DesignFinding).to_value(),
     );
     schemas.insert(
         LedgerFinding::FORMAT.to_owned(),

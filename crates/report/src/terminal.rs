@@ -1,13 +1,19 @@
 //! Findings as tables for a terminal.
 
+mod design;
 mod lake;
 mod ledger;
 mod lift;
+mod programme;
+mod replay;
 mod truth;
 
+pub use design::design;
 pub use lake::{imports, snapshots};
 pub use ledger::ledger;
 pub use lift::lift;
+pub use programme::programme;
+pub use replay::replay;
 pub use truth::truth;
 
 use comfy_table::presets::NOTHING;

@@ -226,7 +226,14 @@ pub(crate) fn check_name(check: &Check) -> &'static str {
         CheckKind::Balance => "balance before",
         CheckKind::Assignment => "assignment",
         CheckKind::Caps => "caps",
+        CheckKind::Maturity => "time",
+        CheckKind::Windows => "windows",
+        CheckKind::Adjustment => "adjustment",
+        CheckKind::Events => "rows",
+        CheckKind::Strata => "strata",
         CheckKind::NoData => "data",
+        CheckKind::Plan => "plan",
+        CheckKind::Sources => "sources",
     }
 }
 

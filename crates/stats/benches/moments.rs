@@ -1,4 +1,4 @@
-//! Rows a second of [`CoMoments::push`] beside plain sums of the same columns.
+//! Rows a second of [`CoMoments::push`] and [`CellMoments::push`] beside plain sums of the same columns.
 //!
 //! Twenty columns, of which ten are covariates: 20 variances, 100 products of a metric and a
 //! covariate, 45 of two covariates. One thread; chunks of 2048 rows, as an engine hands them over.
@@ -6,7 +6,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use stats::moments::{CoMoments, Products};
+use stats::moments::{CellMoments, CoMoments, Products};
 
 const ROWS: usize = 1 << 17;
 const CHUNK: usize = 2048;
@@ -50,6 +50,34 @@ fn moments(columns: &[Vec<f64>], products: &Products) -> CoMoments {
     sums
 }
 
+/// Ten classifications of ten columns, with 2 to 200 cells each: segments of two arms.
+fn cells(columns: &[Vec<f64>], products: &Products) -> CellMoments {
+    const SIZES: [u32; 10] = [4, 6, 8, 20, 12, 40, 100, 48, 12, 200];
+    let mut sums = CellMoments::new(products);
+    sums.grow(SIZES.iter().sum::<u32>() as usize);
+    let mut first = 0;
+    let mut cells = Vec::new();
+    for size in SIZES {
+        // Of many rows, a number that does not repeat with the chunks.
+        let cell = |row: u32| first + row.wrapping_mul(2_654_435_769) % size;
+        cells.push((0..ROWS as u32).map(cell).collect::<Vec<u32>>());
+        first += size;
+    }
+    for start in (0..ROWS).step_by(CHUNK) {
+        let values: Vec<&[f64]> = columns
+            .iter()
+            .map(|column| &column[start..start + CHUNK])
+            .collect();
+        let cells: Vec<&[u32]> = cells
+            .iter()
+            .map(|cells| &cells[start..start + CHUNK])
+            .collect();
+        sums.push(&values, &cells)
+            .expect("finite columns and cells that are there");
+    }
+    sums
+}
+
 fn naive_sums(columns: &[Vec<f64>]) -> Vec<f64> {
     columns.iter().map(|column| column.iter().sum()).collect()
 }
@@ -69,6 +97,15 @@ fn bench(criterion: &mut Criterion) {
     });
     group.bench_function("naive sums only", |bencher| {
         bencher.iter(|| naive_sums(black_box(&full)));
+    });
+    group.finish();
+
+    let ten = Products::new(COLUMNS - COVARIATES, |_, _| false);
+    let mut group = criterion.benchmark_group("ten columns in cells of ten classifications");
+    group.sample_size(20);
+    group.throughput(Throughput::Elements(ROWS as u64));
+    group.bench_function("full mantissas", |bencher| {
+        bencher.iter(|| cells(black_box(&full[..COLUMNS - COVARIATES]), &ten));
     });
     group.finish();
 }

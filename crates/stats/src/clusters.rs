@@ -13,6 +13,8 @@ use crate::mean::Sample;
 pub struct ClusteredLift {
     /// The effect with its cluster-robust interval and probability.
     pub lift: Lift,
+    /// The arms' means and their variances.
+    pub means: Contrast,
     /// Clusters with customers in the treated arm.
     pub treated_clusters: u64,
     /// Clusters with customers in the control arm.
@@ -64,7 +66,7 @@ pub fn lift_of_clusters(
     check_alpha(alpha)?;
     let treated = ArmOfClusters::new(treated, Arm::Treated)?;
     let control = ArmOfClusters::new(control, Arm::Control)?;
-    let lift = Contrast {
+    let means = Contrast {
         treated: treated.mean,
         control: control.mean,
         treated_variance: treated.variance,
@@ -74,10 +76,10 @@ pub fn lift_of_clusters(
             (treated.variance, treated.df),
             (control.variance, control.df),
         ]),
-    }
-    .lift(alpha, Method::Clustered)?;
+    };
     Ok(ClusteredLift {
-        lift,
+        lift: means.lift(alpha, Method::Clustered)?,
+        means,
         treated_clusters: treated.clusters,
         control_clusters: control.clusters,
         clustering: clustering(&[treated, control]),

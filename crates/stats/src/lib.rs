@@ -33,11 +33,13 @@
 //! | how large are many effects together? | [`simultaneous`] |
 //! | ship or not? | [`decision`] |
 //! | does a quantile differ, of customers or of their events? | [`quantile`] |
+//! | does one arm tend to have larger values? | [`ranks`] |
 //! | does a mean differ, but for a few extreme customers? | [`robust`] |
 //! | does a mean, ratio or share differ, over strata? | [`strata`] |
 //! | what do those whom the treatment could reach say of all? | [`trigger`] |
 //! | is it the content or the targeting? | [`decomposition`] |
 //! | does the effect fade or grow with the days? | [`wear`] |
+//! | what is to be expected of a customer, by what is known before? | [`boosting`] |
 //!
 //! Other methods in use stand beside these to compare with, and follow the second
 //! rule only: [`fisher`], [`barnard`], [`wilson`], [`clopper_pearson`], [`newcombe`]
@@ -64,6 +66,7 @@ mod share_interval;
 
 pub mod balance;
 pub mod bayes;
+pub mod boosting;
 pub mod clusters;
 pub mod decision;
 pub mod decomposition;
@@ -76,6 +79,7 @@ pub mod moments;
 pub mod multiplicity;
 pub mod omnibus;
 pub mod quantile;
+pub mod ranks;
 pub mod robust;
 pub mod sample_ratio;
 pub mod sequential;

@@ -83,6 +83,10 @@ pub enum Method {
     Dunnett,
     /// Games and Howell's test of all pairs of arms.
     GamesHowell,
+    /// Brunner and Munzel's test of ranks.
+    BrunnerMunzel,
+    /// Student's t test of two means that vary alike.
+    Student,
 }
 
 impl fmt::Display for Method {
@@ -101,6 +105,8 @@ impl fmt::Display for Method {
             Method::Clustered => "cluster-robust t test",
             Method::Dunnett => "Dunnett's test of many arms against one control",
             Method::GamesHowell => "Games and Howell's test of all pairs of arms",
+            Method::BrunnerMunzel => "Brunner and Munzel's test of ranks",
+            Method::Student => "Student's t test with a pooled variance",
         })
     }
 }

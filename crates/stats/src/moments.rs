@@ -333,10 +333,18 @@ impl CoMoments {
     /// the number of rows: sums are correctly rounded, means and co-moments within one unit in the
     /// last place. What exceeds the range of doubles is an infinity. Zeros are positive.
     pub fn finish(&self) -> Moments {
-        if self.rows == 0 {
+        self.finish_without_zeros(0)
+    }
+
+    /// The moments without some rows that are zero in all columns: rows whose values are missing
+    /// may be pushed as zeros, which add to no sum, and be taken back here. The least and greatest
+    /// values keep the zeros.
+    pub fn finish_without_zeros(&self, zeros: u64) -> Moments {
+        let count = self.rows.saturating_sub(zeros);
+        if count == 0 {
             return Moments::empty(&self.products);
         }
-        let rows = self.rows as f64;
+        let rows = count as f64;
         let columns = self.columns.iter().map(|column| {
             let sum = nearest(evaluate(column.sums));
             let exponent = RADIX_BITS * column.low;
@@ -351,13 +359,12 @@ impl CoMoments {
         let comoments = pairs.map(|(sums, &(i, j))| {
             let (left, right) = (&self.columns[i], &self.columns[j]);
             let products = horner(sums.iter().map(|&row| evaluate(row)));
-            let centred =
-                I256::from(self.rows) * products - evaluate(left.sums) * evaluate(right.sums);
+            let centred = I256::from(count) * products - evaluate(left.sums) * evaluate(right.sums);
             scaled(nearest(centred) / rows, RADIX_BITS * (left.low + right.low))
         });
         Moments::new(
             &self.products,
-            self.rows,
+            count,
             columns.collect(),
             comoments.collect(),
         )

@@ -12,7 +12,8 @@
 //! | some, to a planned end | group sequential, alpha spent by a function of t | [`group_sequential`] |
 //! | any, then the planned end | sequence at alpha / 2, then what is left of alpha | [`Monitor`] |
 //! | linear models, several arms | anytime-valid t and F | [`AnytimeF`] |
-//! | few or extreme values | sequences without asymptotics | [`bernoulli_sequence`], [`EmpiricalBernstein`], [`quantile_sequence_ranks`] |
+//! | few or extreme values | sequences without asymptotics | [`bernoulli_sequence`], [`EmpiricalBernstein`], [`PlugInBernstein`], [`HedgedCapital`] |
+//! | quantiles, one or all | sequences of ranks | [`quantile_sequence_ranks`], [`quantile_sequence_probability`], [`any_quantile_bound`], [`DistributionSequence`] |
 //!
 //! [`Monitor`] is the one to use on a comparison that is being watched: it compiles a
 //! declared plan ([`Looks`]) into boundaries and gives from any [`Contrast`] the
@@ -22,6 +23,7 @@
 //! [`Contrast`]: crate::Contrast
 
 mod anytime_f;
+mod betting;
 mod bounded;
 mod confidence_sequence;
 mod group;
@@ -29,12 +31,14 @@ mod level;
 mod monitor;
 mod path;
 mod plan;
+mod quantiles;
 mod spending;
 mod stopped;
 
 pub use anytime_f::{AnytimeF, optimal_g, wald_f};
+pub use betting::{HedgedCapital, PlugInBernstein};
 pub use bounded::{
-    EmpiricalBernstein, bernoulli_sequence, gamma_exponential_bound, quantile_sequence_ranks,
+    EmpiricalBernstein, bernoulli_sequence, gamma_exponential_bound, stitched_bound,
 };
 pub use confidence_sequence::ConfidenceSequence;
 pub use group::{
@@ -43,6 +47,10 @@ pub use group::{
 };
 pub use monitor::{Decision, History, LookResult, Monitor, Running};
 pub use plan::{Looks, Stage, Watch};
+pub use quantiles::{
+    DistributionSequence, any_quantile_bound, quantile_sequence_probability,
+    quantile_sequence_ranks,
+};
 pub use spending::Spending;
 pub use stopped::{Stopped, stopped_estimate};
 

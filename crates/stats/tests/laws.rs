@@ -668,3 +668,45 @@ fn splits_are_tested_exactly_when_small() {
     assert!(sample_ratio(&[1, 2], &[1.0]).is_err());
     assert!(sample_ratio(&[1, 2], &[1.0, f64::NAN]).is_err());
 }
+
+/// All splits of twelve customers, some of them alike, into arms of five and seven. Under
+/// randomization without an effect, the average of the squared standard error is the
+/// variance of the estimate (Neyman), exactly; and Welch's probability is near that of the
+/// randomization distribution: the share of splits whose t is as far from zero.
+#[test]
+fn tests_of_means_are_those_of_all_splits() {
+    const VALUES: [f64; 12] = [0.0, 0.0, 1.5, 2.0, 2.5, 2.5, 3.0, 3.5, 4.25, 5.0, 6.5, 8.0];
+    let mut splits = Vec::new();
+    for set in 0u32..1 << VALUES.len() {
+        if set.count_ones() != 5 {
+            continue;
+        }
+        let arm = |treated: bool| {
+            let rows = VALUES.iter().enumerate();
+            let chosen = rows.filter(|(i, _)| (set >> i & 1 == 1) == treated);
+            sample(&chosen.map(|(_, x)| *x).collect::<Vec<f64>>())
+        };
+        splits.push(lift_of_means(&arm(true), &arm(false), 0.05).expect("an effect"));
+    }
+    let count = splits.len() as f64;
+    assert_eq!(count, 792.0);
+    let average = |value: &dyn Fn(&Lift) -> f64| splits.iter().map(value).sum::<f64>() / count;
+    assert_close("mean", average(&|l| l.absolute.estimate), 0.0, 0.0, 1e-13);
+    let variance = average(&|l| l.absolute.estimate.powi(2));
+    assert_close(
+        "variance",
+        average(&|l| l.absolute.se.powi(2)),
+        variance,
+        1e-12,
+        0.0,
+    );
+    let mut furthest = 0.0_f64;
+    for lift in &splits {
+        let as_far = splits
+            .iter()
+            .filter(|other| other.statistic.abs() >= lift.statistic.abs() - 1e-12);
+        let randomization = as_far.count() as f64 / count;
+        furthest = furthest.max((lift.probability.p - randomization).abs());
+    }
+    assert!(furthest < 0.02, "{furthest}");
+}

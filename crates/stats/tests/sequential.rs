@@ -6,11 +6,14 @@ mod common;
 
 use common::{Random, assert_close};
 use proptest::prelude::*;
+use stats::quantile::Distribution;
 use stats::sequential::{
-    AnytimeF, ConfidenceSequence, Decision, EmpiricalBernstein, Futility, Looks, Monitor,
-    SequentialError, Sides, Spending, Stage, Watch, bernoulli_sequence, conditional_power,
-    futility_bounds, group_sequential, optimal_g, predictive_power, quantile_sequence_ranks,
-    stopped_estimate, wald_f,
+    AnytimeF, ConfidenceSequence, Decision, DistributionSequence, EmpiricalBernstein, Futility,
+    HedgedCapital, Looks, Monitor, PlugInBernstein, SequentialError, Sides, Spending, Stage, Watch,
+    any_quantile_bound, bernoulli_sequence, conditional_power, futility_bounds,
+    gamma_exponential_bound, group_sequential, optimal_g, predictive_power,
+    quantile_sequence_probability, quantile_sequence_ranks, stitched_bound, stopped_estimate,
+    wald_f,
 };
 use stats::uniformity::binomial_limits;
 use stats::{Contrast, LeastSquares, Method, Noise, tail};
@@ -549,6 +552,113 @@ fn empirical_bernstein_covers() {
     let mut state = EmpiricalBernstein::default();
     assert!(state.push(1.5).is_err() && state.push(f64::NAN).is_err());
     assert_eq!(state.interval(ALPHA, 7.0), Ok((0.0, 1.0)));
+}
+
+/// Values of which one in twenty is 1, few of them: both bets hold the mean at every time,
+/// and are narrower than the mixture.
+#[test]
+fn bets_cover_and_are_narrow() {
+    const PATHS: u64 = 150;
+    const N: u64 = 400;
+    const SHARE: f64 = 0.05;
+    let mut random = Random(40);
+    let mut missed = [0u64; 2];
+    let mut widths = [0.0; 3];
+    for _ in 0..PATHS {
+        let mut plug_in = PlugInBernstein::new(ALPHA).expect("a level");
+        let mut hedged = HedgedCapital::new(ALPHA).expect("a level");
+        let mut mixture = EmpiricalBernstein::default();
+        let mut ever = [false; 2];
+        for _ in 0..N {
+            let value = f64::from(u8::from(random.uniform() < SHARE));
+            plug_in.push(value).expect("a value");
+            hedged.push(value).expect("a value");
+            mixture.push(value).expect("a value");
+            for (ever, (low, high)) in ever.iter_mut().zip([plug_in.interval(), hedged.interval()])
+            {
+                *ever |= !(low <= SHARE && SHARE <= high);
+            }
+        }
+        let planned = N as f64 * SHARE * (1.0 - SHARE);
+        let mixture = mixture.interval(ALPHA, planned).expect("an interval");
+        let all = [plug_in.interval(), hedged.interval(), mixture];
+        for (width, (low, high)) in widths.iter_mut().zip(all) {
+            *width += high - low;
+        }
+        for (missed, ever) in missed.iter_mut().zip(ever) {
+            *missed += u64::from(ever);
+        }
+    }
+    for missed in missed {
+        assert_rate("bets", missed, PATHS, 0.0, ALPHA);
+    }
+    assert!(widths[1] < widths[0] && widths[0] < widths[2], "{widths:?}");
+    let mut sequence = PlugInBernstein::new(ALPHA).expect("a level");
+    assert!(sequence.push(1.5).is_err() && sequence.push(f64::NAN).is_err());
+    assert_eq!(sequence.interval(), (0.0, 1.0));
+    assert!(HedgedCapital::new(1.0).is_err());
+}
+
+/// The boundaries that hold for all quantiles hold, at every look, and the probability that
+/// a quantile is the same in both arms stays above the level when it is, and falls when not.
+#[test]
+fn all_quantiles_are_held_at_all_times() {
+    const PATHS: u64 = 200;
+    const FIRST: u64 = 50;
+    let looks = [50usize, 100, 200, 400, 800];
+    let band = DistributionSequence::new(ALPHA, FIRST).expect("a band");
+    assert_eq!(band.distance(FIRST - 1), f64::INFINITY);
+    let mut random = Random(41);
+    let (mut band_left, mut bound_left, mut alarms, mut found) = (0u64, 0u64, 0u64, 0u64);
+    for _ in 0..PATHS {
+        let [a, b] = [(); 2].map(|()| (0..800).map(|_| random.uniform()).collect::<Vec<f64>>());
+        let (mut off_band, mut off_bound, mut alarm, mut other) = (false, false, false, false);
+        for &n in &looks {
+            for p in [0.01, 0.1, 0.5, 0.9, 0.99] {
+                let below = a[..n].iter().filter(|x| **x <= p).count() as f64;
+                let (t, excess) = (n as u64, below - n as f64 * p);
+                off_band |= excess.abs() > n as f64 * band.distance(t);
+                let bound = |p| any_quantile_bound(p, t, ALPHA, FIRST).expect("a bound");
+                off_bound |= excess > bound(p) || -excess > bound(1.0 - p);
+            }
+            let of = |values: &[f64], shift: f64| {
+                Distribution::of(values.iter().map(|x| x + shift).collect::<Vec<_>>())
+            };
+            let p = |shift| {
+                let (a, b) = (of(&a[..n], shift), of(&b[..n], 0.0));
+                quantile_sequence_probability(&a, &b, 0.5, 400.0).expect("a probability")
+            };
+            alarm |= p(0.0).p <= ALPHA;
+            other |= p(0.25).p <= ALPHA;
+        }
+        band_left += u64::from(off_band);
+        bound_left += u64::from(off_bound);
+        alarms += u64::from(alarm);
+        found += u64::from(other);
+    }
+    for (what, count) in [
+        ("band", band_left),
+        ("bound", bound_left),
+        ("alarms", alarms),
+    ] {
+        assert_rate(what, count, PATHS, 0.0, ALPHA);
+    }
+    assert!(found > PATHS * 9 / 10, "{found}");
+    let none = Distribution::of([]);
+    assert!(quantile_sequence_probability(&none, &none, 0.5, 400.0).is_err());
+    assert!(any_quantile_bound(0.5, 100, ALPHA, 0).is_err());
+    assert!(DistributionSequence::new(0.0, 1).is_err());
+}
+
+/// A stitched boundary is above the mixture around its planned time, and below it far away.
+#[test]
+fn stitching_needs_no_plan() {
+    let mixture = |v| gamma_exponential_bound(v, ALPHA, 1000.0).expect("a bound");
+    let stitched = |v| stitched_bound(v, ALPHA, 10.0, 1.0).expect("a bound");
+    assert!(stitched(1000.0) > 1.2 * mixture(1000.0));
+    assert!(stitched(10.0) < mixture(10.0));
+    assert_eq!(stitched(1.0), stitched(10.0));
+    assert!(stitched_bound(1.0, ALPHA, 0.0, 1.0).is_err());
 }
 
 #[test]

@@ -68,6 +68,16 @@ pub(crate) enum Command {
     },
     /// List the lake's snapshots, which --at can go back to
     Snapshots,
+    /// Show how large an experiment has to be, how long it takes and what running it costs
+    Plan(Plan),
+    /// Fix an experiment's definition before its data come in, so that it can be held to it
+    Seal {
+        /// The experiment
+        experiment: String,
+        /// Why a definition that was sealed before is changed
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
     /// Measure, from summaries of the data
     Measure {
         #[command(subcommand)]
@@ -99,8 +109,58 @@ pub(crate) enum Measure {
         /// The experiment; all of them, if none is named
         name: Option<String>,
         #[command(flatten)]
+        trust: Trust,
+        #[command(flatten)]
         at: At,
     },
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Trust {
+    /// Instead of measuring, analyse this many random halves of the reference arm, to see whether the analysis is valid
+    #[arg(long, value_name = "SPLITS", requires = "name")]
+    pub(crate) replay: Option<u32>,
+    /// The same seed gives the same halves
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    pub(crate) seed: u64,
+    /// Look through the rows of facts, however many customers there are
+    #[arg(long)]
+    pub(crate) deep: bool,
+}
+
+impl Trust {
+    /// How much is looked at before effects are believed.
+    pub(crate) fn depth(self) -> measure::audience::Depth {
+        if self.deep {
+            measure::audience::Depth::Deep
+        } else {
+            measure::audience::Depth::Usual
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// The experiment
+    pub(crate) experiment: String,
+    /// Mean of the primary metric per customer without the treatment, where there are no data yet
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) baseline_mean: Option<f64>,
+    /// Its standard deviation between customers; of a share it follows from the mean
+    #[arg(long, value_name = "NUMBER", requires = "baseline_mean")]
+    pub(crate) baseline_sd: Option<f64>,
+    /// Customers who come into the experiment a day, all arms together
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) customers_a_day: Option<f64>,
+    /// The smallest effect that matters, 0.02 for two per cent, instead of the plan's
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) minimum_effect: Option<f64>,
+    /// All customers for whom the winner is chosen: with a prior, shows the test that earns most
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) audience: Option<u64>,
+    /// How many weeks to show
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) weeks: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, Args)]

@@ -3,11 +3,14 @@
 mod demo;
 mod import;
 mod init;
+mod plan;
+mod programme;
 mod schema;
+mod seal;
 
 use catalog::Catalog;
 use lake::{Lake, Snapshot};
-use measure::audience::{self, LiftFinding};
+use measure::audience::{self, Depth, LiftFinding, ProgrammeFinding};
 use report::html::TruthRow;
 use report::terminal;
 use schemars::JsonSchema;
@@ -31,16 +34,29 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
             import::import(global, &sources, rejects.as_deref())
         }
         Command::Snapshots => snapshots(global),
+        Command::Plan(asked) => plan::plan(global, &asked),
+        Command::Seal { experiment, reason } => {
+            seal::seal(global, &experiment, reason.as_deref())
+        }
         Command::Measure {
             what:
                 Measure::Audience {
                     name: Some(name),
+                    trust,
                     at,
                 },
-        } => measure_one(global, &name, at.at),
+        } => match trust.replay {
+            Some(splits) => replay(global, &name, (splits, trust.seed), at.at),
+            None => measure_one(global, &name, trust.depth(), at.at),
+        },
         Command::Measure {
-            what: Measure::Audience { name: None, at },
-        } => measure_all(global, at.at),
+            what:
+                Measure::Audience {
+                    name: None,
+                    trust,
+                    at,
+                },
+        } => measure_all(global, trust.depth(), at.at),
         Command::Roi(at) => roi(global, at.at),
         Command::Report { output, at } => html(global, &output, at.at),
         Command::Simulate { folder, company } => demo::simulate(global, &folder, company),
@@ -116,14 +132,38 @@ fn snapshots(global: &Global) -> Result<(), Failure> {
     })
 }
 
-fn measure_one(global: &Global, name: &str, at: Option<u64>) -> Result<(), Failure> {
+fn measure_one(
+    global: &Global,
+    name: &str,
+    depth: Depth,
+    at: Option<u64>,
+) -> Result<(), Failure> {
     let catalog = project::load(global)?;
+    if let Some(summaries) = catalog.summaries(name) {
+        return programme::show_one(global, &catalog, summaries, at);
+    }
     let experiment = project::experiment(&catalog, name)?;
     let mut lake = Lake::open(&catalog, at)?;
     let spinner = Spinner::new(&format!("measuring {name}"));
-    let finding = audience::lift(&catalog, &mut lake, experiment)?;
+    let finding = audience::lift_at_depth(&catalog, &mut lake, experiment, depth)?;
     drop(spinner);
     show(global.format, &finding, terminal::lift)
+}
+
+/// Whether the analysis of an experiment is valid on its data.
+fn replay(
+    global: &Global,
+    name: &str,
+    (splits, seed): (u32, u64),
+    at: Option<u64>,
+) -> Result<(), Failure> {
+    let catalog = project::load(global)?;
+    let experiment = project::experiment(&catalog, name)?;
+    let mut lake = Lake::open(&catalog, at)?;
+    let spinner = Spinner::new(&format!("replaying {name}"));
+    let finding = audience::replay(&catalog, &mut lake, experiment, splits, seed)?;
+    drop(spinner);
+    show(global.format, &finding, terminal::replay)
 }
 
 /// The findings of several experiments.
@@ -132,24 +172,40 @@ struct Lifts {
     /// The name and version of this format.
     format: &'static str,
     experiments: Vec<LiftFinding>,
+    /// Experiments of which only summaries are known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    programmes: Vec<ProgrammeFinding>,
 }
 
 impl Lifts {
     const FORMAT: &'static str = "touchstone.lifts/1";
 }
 
-fn measure_all(global: &Global, at: Option<u64>) -> Result<(), Failure> {
+fn measure_all(global: &Global, depth: Depth, at: Option<u64>) -> Result<(), Failure> {
     let catalog = project::load(global)?;
     let mut lake = Lake::open(&catalog, at)?;
+    let programmes = programme::all(&catalog, &mut lake)?;
+    let experiments = if programmes.is_empty() {
+        measured(&catalog, &mut lake, depth)?
+    } else {
+        project::lifts(&catalog, &mut lake, depth)?
+    };
     let lifts = Lifts {
         format: Lifts::FORMAT,
-        experiments: measured(&catalog, &mut lake)?,
+        experiments,
+        programmes,
     };
     show(global.format, &lifts, |lifts, screen| {
         let tables: Vec<String> = lifts
             .experiments
             .iter()
             .map(|finding| terminal::lift(finding, screen))
+            .chain(
+                lifts
+                    .programmes
+                    .iter()
+                    .map(|finding| terminal::programme(finding, screen)),
+            )
             .collect();
         tables.join("\n")
     })
@@ -158,7 +214,7 @@ fn measure_all(global: &Global, at: Option<u64>) -> Result<(), Failure> {
 fn roi(global: &Global, at: Option<u64>) -> Result<(), Failure> {
     let catalog = project::load(global)?;
     let mut lake = Lake::open(&catalog, at)?;
-    let lifts = measured(&catalog, &mut lake)?;
+    let lifts = measured(&catalog, &mut lake, Depth::Usual)?;
     let ledger = project::ledger(&catalog, &lake, &lifts)?;
     show(global.format, &ledger, terminal::ledger)
 }
@@ -166,15 +222,15 @@ fn roi(global: &Global, at: Option<u64>) -> Result<(), Failure> {
 fn html(global: &Global, output: &std::path::Path, at: Option<u64>) -> Result<(), Failure> {
     let catalog = project::load(global)?;
     let mut lake = Lake::open(&catalog, at)?;
-    let lifts = measured(&catalog, &mut lake)?;
+    let lifts = measured(&catalog, &mut lake, Depth::Usual)?;
     let ledger = project::ledger(&catalog, &lake, &lifts)?;
     write_html(&catalog, &ledger, &lifts, &[], output)?;
     print(&format!("wrote {}\n", output.display()))
 }
 
 /// Measures every experiment; a project without one has nothing to say.
-fn measured(catalog: &Catalog, lake: &mut Lake) -> Result<Vec<LiftFinding>, Failure> {
-    let lifts = project::lifts(catalog, lake)?;
+fn measured(catalog: &Catalog, lake: &mut Lake, depth: Depth) -> Result<Vec<LiftFinding>, Failure> {
+    let lifts = project::lifts(catalog, lake, depth)?;
     if lifts.is_empty() {
         return Err(Failure::Refused(format!(
             "the catalog in {} declares no experiment: add a document with `kind: experiment`",

@@ -12,6 +12,8 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Catalog(#[from] LoadError),
     #[error(transparent)]
+    Seal(#[from] catalog::seal::SealError),
+    #[error(transparent)]
     Lake(#[from] lake::LakeError),
     #[error(transparent)]
     Measure(#[from] measure::MeasureError),

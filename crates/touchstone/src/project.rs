@@ -3,7 +3,7 @@
 use catalog::{Catalog, Experiment, did_you_mean};
 use lake::Lake;
 use measure::Provenance;
-use measure::audience::{self, LiftFinding};
+use measure::audience::{self, Depth, LiftFinding};
 use value::LedgerFinding;
 
 use crate::cli::Global;
@@ -22,18 +22,28 @@ pub(crate) fn experiment<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Exp
     catalog.experiment(name).ok_or_else(|| Failure::Unknown {
         kind: "experiment",
         name: name.to_owned(),
-        meant: did_you_mean(name, catalog.experiments().map(|known| known.name.as_str()))
-            .map(str::to_owned),
+        meant: did_you_mean(
+            name,
+            catalog
+                .experiments()
+                .map(|known| known.name.as_str())
+                .chain(catalog.all_summaries().map(|known| known.name.as_str())),
+        )
+        .map(str::to_owned),
     })
 }
 
 /// Measures every experiment of a project.
-pub(crate) fn lifts(catalog: &Catalog, lake: &mut Lake) -> Result<Vec<LiftFinding>, Failure> {
+pub(crate) fn lifts(
+    catalog: &Catalog,
+    lake: &mut Lake,
+    depth: Depth,
+) -> Result<Vec<LiftFinding>, Failure> {
     let spinner = Spinner::new("measuring");
     let mut lifts = Vec::new();
     for experiment in catalog.experiments() {
         spinner.say(&format!("measuring {}", experiment.name));
-        lifts.push(audience::lift(catalog, lake, experiment)?);
+        lifts.push(audience::lift_at_depth(catalog, lake, experiment, depth)?);
     }
     Ok(lifts)
 }

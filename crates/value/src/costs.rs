@@ -111,7 +111,10 @@ fn over_rounds(
     for shown in shown {
         let in_first = quantity(shown)?;
         let customers = shown.arm.customers;
-        for (k, round) in schedule(catalog, initiative, customers).iter().enumerate() {
+        for (k, round) in schedule(catalog, initiative.recurs.as_ref(), customers)
+            .iter()
+            .enumerate()
+        {
             let in_round = if k == 0 {
                 in_first
             } else {

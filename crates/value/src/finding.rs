@@ -70,6 +70,9 @@ pub struct LedgerFinding {
     pub total: Option<Total>,
     /// Initiatives without a number, which the total leaves out.
     pub refused: u64,
+    /// What holdouts say of programmes of initiatives; not in the total, which has the initiatives.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programmes: Vec<ProgrammeValue>,
     pub caveats: Vec<String>,
     pub provenance: Provenance,
 }
@@ -204,4 +207,59 @@ pub struct Total {
     pub grade: Grade,
     /// The share of the increments' absolute amounts by grade, the best first.
     pub by_grade: Vec<(Grade, f64)>,
+}
+
+/// What a holdout says of a programme, and what its initiatives' own experiments add up to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProgrammeValue {
+    pub experiment: String,
+    /// The arm that gets the programme.
+    pub arm: String,
+    /// Customers in it.
+    pub customers: u64,
+    /// The contribution margin that the programme added in the holdout's time: lift against the holdout times customers
+    /// times margin.
+    pub measured: Option<MoneyEstimate>,
+    /// The initiatives that it covers, in the order of the catalog.
+    pub initiatives: Vec<Covered>,
+    /// The sum of what the covered initiatives' experiments say for the same time.
+    pub sum: Option<MoneyEstimate>,
+    /// What was measured, less the sum; none where an initiative has no number.
+    pub difference: Option<MoneyEstimate>,
+    /// What the difference says.
+    pub agreement: Option<Agreement>,
+    /// Why the programme has no number.
+    pub refusal: Option<Refusal>,
+}
+
+/// What one initiative's experiments say for the time of a holdout.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Covered {
+    pub initiative: String,
+    pub increment: Option<MoneyEstimate>,
+    /// Rounds counted, those that begin in the holdout's time.
+    pub rounds: u64,
+    /// Why it has no number.
+    pub refusal: Option<Refusal>,
+}
+
+/// An amount with its standard error and interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MoneyEstimate {
+    pub amount: Money,
+    pub low: Money,
+    pub high: Money,
+    pub se: f64,
+}
+
+/// Whether a programme brings what its initiatives add up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Agreement {
+    /// The interval of the difference holds zero.
+    Agrees,
+    /// The programme brings more: initiatives help each other, or more is in it than is covered.
+    More,
+    /// The programme brings less: initiatives take from each other, or their sum was too good.
+    Less,
 }

@@ -1,6 +1,6 @@
 //! What an arm's lift comes to in money, over all the customers and rounds that count.
 
-use catalog::{Better, Catalog, Initiative, Metric, Unit};
+use catalog::{Better, Catalog, Initiative, Metric, Recurrence, Unit};
 use measure::audience::{ArmFinding, Comparison, LiftFinding};
 use measure::{Reason, Refusal};
 
@@ -13,6 +13,7 @@ const DAYS_A_YEAR: f64 = 365.2425;
 const SECONDS_A_DAY: f64 = 86_400.0;
 
 /// An increment with what the sums over several need.
+#[derive(Clone)]
 pub(crate) struct Measured {
     pub(crate) increment: Increment,
     /// Degrees of freedom; infinite for a normal reference.
@@ -21,6 +22,19 @@ pub(crate) struct Measured {
     pub(crate) weight: f64,
     /// Standard error of the reference arm's mean, which increments of one experiment share.
     pub(crate) against_se: f64,
+}
+
+impl Measured {
+    /// Whether both rest on one arm of reference.
+    pub(crate) fn shares_reference_with(&self, other: &Self) -> bool {
+        self.increment.experiment == other.increment.experiment
+            && self.increment.metric == other.increment.metric
+    }
+
+    /// The covariance of two increments that share their reference arm.
+    pub(crate) fn covariance_with(&self, other: &Self) -> f64 {
+        self.weight * other.weight * self.against_se * other.against_se
+    }
 }
 
 /// An arm that shows an initiative.
@@ -53,13 +67,21 @@ pub(crate) fn increments(
     }
     shown
         .iter()
-        .map(|shown| increment(catalog, initiative, shown.lift, &shown.arm.name))
+        .map(|shown| {
+            increment(
+                catalog,
+                initiative.recurs.as_ref(),
+                shown.lift,
+                &shown.arm.name,
+            )
+        })
         .collect()
 }
 
-fn increment(
+/// The increment of one arm, over the rounds that recur.
+pub(crate) fn increment(
     catalog: &Catalog,
-    initiative: &Initiative,
+    recurs: Option<&Recurrence>,
     lift: &LiftFinding,
     arm: &str,
 ) -> Result<Measured, Refusal> {
@@ -95,7 +117,7 @@ fn increment(
             "the amount is too large for money to the cent",
         )
     };
-    let rounds = rounds(catalog, initiative, customers, gain * margin).ok_or_else(too_large)?;
+    let rounds = rounds(catalog, recurs, customers, gain * margin).ok_or_else(too_large)?;
     let weight: f64 = margin
         * rounds
             .iter()
@@ -162,11 +184,11 @@ fn money_metric<'c, 'l>(
 /// The measured round and, where the catalog says so, those that recur, with the margin that they bring.
 fn rounds(
     catalog: &Catalog,
-    initiative: &Initiative,
+    recurs: Option<&Recurrence>,
     customers: u64,
     margin_per_customer: f64,
 ) -> Option<Vec<Round>> {
-    let schedule = schedule(catalog, initiative, customers);
+    let schedule = schedule(catalog, recurs, customers);
     let round = |(k, scheduled): (usize, Scheduled)| {
         let Scheduled {
             customers,
@@ -195,15 +217,12 @@ pub(crate) struct Scheduled {
 /// worth `(1 + discount_rate)^-(k * every in years)` today.
 pub(crate) fn schedule(
     catalog: &Catalog,
-    initiative: &Initiative,
+    recurs: Option<&Recurrence>,
     customers: u64,
 ) -> Vec<Scheduled> {
-    let times = initiative
-        .recurs
-        .as_ref()
-        .map_or(1, |recurs| recurs.times.max(1));
+    let times = recurs.map_or(1, |recurs| recurs.times.max(1));
     let round = |k: u32| {
-        let (customers, retained, years) = match initiative.recurs.as_ref().filter(|_| k > 0) {
+        let (customers, retained, years) = match recurs.filter(|_| k > 0) {
             None => (customers, 1.0, 0.0),
             Some(recurs) => (
                 recurs.customers.unwrap_or(customers),

@@ -10,8 +10,11 @@ use rust_decimal::prelude::ToPrimitive;
 use stats::tail::student_t_critical;
 
 use crate::costs::costs;
-use crate::finding::{Estimate, Grade, InitiativeValue, LedgerFinding, Money, Payback, Total};
+use crate::finding::{
+    Estimate, Grade, InitiativeValue, LedgerFinding, Money, MoneyEstimate, Payback, Total,
+};
 use crate::increment::{Measured, increments, shown};
+use crate::programme::programmes;
 
 /// The level of the ledger's intervals.
 pub(crate) const CONFIDENCE: f64 = 0.95;
@@ -46,6 +49,7 @@ pub fn ledger(catalog: &Catalog, lifts: &[LiftFinding], provenance: Provenance) 
         total: total(&rows, &counted),
         caveats: caveats(&rows, &counted, lifts, refused),
         refused,
+        programmes: programmes(catalog, lifts),
         initiatives: rows,
         provenance,
     }
@@ -129,24 +133,22 @@ fn fill(
 }
 
 /// A sum of increments with its uncertainty.
-struct Sum {
-    amount: Money,
-    se: f64,
-    df: f64,
+pub(crate) struct Sum {
+    pub(crate) amount: Money,
+    pub(crate) se: f64,
+    pub(crate) df: f64,
 }
 
 impl Sum {
-    fn of(measured: &[Measured]) -> Self {
+    pub(crate) fn of(measured: &[Measured]) -> Self {
         let mut variance: f64 = measured
             .iter()
             .map(|measured| measured.increment.se.powi(2))
             .sum();
         for (i, a) in measured.iter().enumerate() {
             for b in &measured[i + 1..] {
-                let shares_reference = a.increment.experiment == b.increment.experiment
-                    && a.increment.metric == b.increment.metric;
-                if shares_reference {
-                    variance += 2.0 * a.weight * b.weight * a.against_se * b.against_se;
+                if a.shares_reference_with(b) {
+                    variance += 2.0 * a.covariance_with(b);
                 }
             }
         }
@@ -164,6 +166,16 @@ impl Sum {
                 .map(|measured| measured.df)
                 .fold(f64::INFINITY, f64::min),
         }
+    }
+
+    /// The sum with its interval; none where the amounts are too large for money.
+    pub(crate) fn estimate(&self) -> Option<MoneyEstimate> {
+        Some(MoneyEstimate {
+            amount: self.amount,
+            low: Money::from_f64(self.low())?,
+            high: Money::from_f64(self.high())?,
+            se: self.se,
+        })
     }
 
     fn reach(&self) -> f64 {

@@ -4,9 +4,10 @@ mod costs;
 mod finding;
 mod increment;
 mod ledger;
+mod programme;
 
 pub use finding::{
-    CostLine, Estimate, Grade, Increment, InitiativeValue, LedgerFinding, Money, Payback, Round,
-    Total,
+    Agreement, CostLine, Covered, Estimate, Grade, Increment, InitiativeValue, LedgerFinding,
+    Money, MoneyEstimate, Payback, ProgrammeValue, Round, Total,
 };
 pub use ledger::ledger;

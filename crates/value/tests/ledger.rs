@@ -83,6 +83,11 @@ fn finding(arms: &[(&str, f64, f64, u64)]) -> LiftFinding {
             against: 2.0,
         }),
         cut: None,
+        quantile: None,
+        maturity: None,
+        caps: Vec::new(),
+        funnel: Vec::new(),
+        second_opinions: Vec::new(),
         outcome: Outcome {
             absolute: Some(Estimate {
                 estimate,
@@ -96,6 +101,9 @@ fn finding(arms: &[(&str, f64, f64, u64)]) -> LiftFinding {
         },
         adjusted: None,
         verdict: Some(Verdict::Unclear),
+        looking: None,
+        among: measure::audience::AmongOthers::default(),
+        by_day: None,
     };
     let arm = |name: &str, initiative: Option<&str>, customers| ArmFinding {
         name: name.to_owned(),
@@ -134,6 +142,9 @@ fn finding(arms: &[(&str, f64, f64, u64)]) -> LiftFinding {
         metrics: arms.iter().map(comparison).collect(),
         segments: Vec::new(),
         checks: Vec::new(),
+        plan: None,
+        omnibus: None,
+        together: measure::audience::Together::default(),
         refusal: None,
         provenance: provenance(),
     }

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{
-    Absent, Aggregate, Arm, Audience, Channel, Content, Cost, Document, Experiment, Fact, Format,
-    Initiative, Metric, Role, Scalar, Source, Team,
+    Absent, Aggregate, Arm, Audience, Cap, Channel, Content, Cost, Document, Experiment, Fact, Format,
+    Initiative, Metric, Role, Scalar, Source, Summaries, Team,
 };
 
 impl Document {
@@ -21,6 +21,7 @@ impl Document {
             Self::Content(_) => "content",
             Self::Initiative(_) => "initiative",
             Self::Experiment(_) => "experiment",
+            Self::Summaries(_) => "summaries",
             Self::Cost(_) => "cost",
         }
     }
@@ -38,6 +39,7 @@ impl Document {
             | Self::Content(Content { name, .. })
             | Self::Initiative(Initiative { name, .. })
             | Self::Experiment(Experiment { name, .. })
+            | Self::Summaries(Summaries { name, .. })
             | Self::Cost(Cost { name, .. }) => name,
         }
     }
@@ -83,6 +85,20 @@ impl Metric {
             ),
         }
     }
+
+    /// Whether its rows are put in order by their time, or counted by it.
+    #[must_use]
+    pub fn needs_time(&self) -> bool {
+        self.window.is_some() || matches!(self.aggregate, Aggregate::Days | Aggregate::Funnel)
+    }
+}
+
+impl Cap {
+    /// Whether a bound depends on the values.
+    #[must_use]
+    pub fn has_percentile(&self) -> bool {
+        self.lower_percentile.is_some() || self.upper_percentile.is_some()
+    }
 }
 
 impl fmt::Display for Scalar {
@@ -104,11 +120,12 @@ impl Experiment {
         of_role(Role::Generic).or_else(|| of_role(Role::Holdout))
     }
 
-    /// The metrics that are compared: the primary one, then the secondary ones.
+    /// The metrics that are compared: the primary one, other success metrics, guardrails, secondary ones.
     pub fn metric_names(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(&self.metrics.primary)
-            .chain(&self.metrics.secondary)
-            .map(String::as_str)
+        let guardrails = self.metrics.guardrails.iter();
+        self.success_names()
+            .chain(guardrails.map(|guardrail| guardrail.metric.as_str()))
+            .chain(self.metrics.secondary.iter().map(String::as_str))
     }
 }
 

@@ -32,14 +32,17 @@ pub(super) fn check(cost: &Cost, all: &Documents<'_>, report: &mut Report<'_>) {
         .as_deref()
         .and_then(|name| all.metrics.get(name));
     if metric
-        .is_some_and(|metric| metric.unit != Unit::Money || metric.aggregate == Aggregate::Ratio)
+        .is_some_and(|metric| {
+            metric.unit != Unit::Money
+                || matches!(metric.aggregate, Aggregate::Ratio | Aggregate::Quantile)
+        })
     {
         let message = "a share of revenue is taken of a sum of money, which this metric is not";
         report.error(
             "metric",
             "metric",
             message,
-            "name a metric with `unit: money`, not a ratio",
+            "name a metric with `unit: money`, neither a ratio nor a quantile",
         );
     }
 }

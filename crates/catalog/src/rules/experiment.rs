@@ -1,10 +1,10 @@
 //! Rules of experiments.
 
-use super::{Documents, Report};
+use super::{Documents, Report, cluster, decisions, learned, programme};
 use crate::model::{Aggregate, Covariate, CovariateMetric, Experiment, Role};
 
 /// How far the shares of arms may be from adding up to 1.
-const SHARE_TOLERANCE: f64 = 1e-6;
+pub(super) const SHARE_TOLERANCE: f64 = 1e-6;
 
 pub(super) fn check(experiment: &Experiment, all: &Documents<'_>, report: &mut Report<'_>) {
     check_arms(experiment, report);
@@ -14,6 +14,26 @@ pub(super) fn check(experiment: &Experiment, all: &Documents<'_>, report: &mut R
     check_metrics(experiment, all, report);
     check_covariates(experiment, all, report);
     check_columns(experiment, report);
+    check_until(experiment, report);
+    cluster::check(experiment, all, report);
+    programme::check(experiment, all, report);
+}
+
+/// The end of the data is a date or a time of the project's time zone.
+fn check_until(experiment: &Experiment, report: &mut Report<'_>) {
+    let Some(until) = &experiment.until else {
+        return;
+    };
+    if until.parse::<jiff::civil::DateTime>().is_err() {
+        let message = format!("`{until}` is not a date or time");
+        let help = "write for example `2024-03-01` or `2024-03-01 18:00:00`";
+        report.error("wrong-type", "until", message, help);
+    }
+    if !has_time(experiment) {
+        let message = "the time of exposure is not known, so that no window can have passed or not";
+        let help = "name the column with `time` in `assignment` or `exposure`";
+        report.error("needs-time", "until", message, help);
+    }
 }
 
 fn check_arms(experiment: &Experiment, report: &mut Report<'_>) {
@@ -129,7 +149,7 @@ fn check_initiatives(experiment: &Experiment, report: &mut Report<'_>) {
     for (i, arm) in arms.iter().enumerate() {
         let path = format!("arms/{i}/initiative");
         let Some(initiative) = &arm.initiative else {
-            if arm.role == Role::Personalized {
+            if arm.role == Role::Personalized && arm.covers.is_none() {
                 let message = format!(
                     "the arm `{}` shows no initiative, so it does not enter the ledger",
                     arm.name
@@ -171,31 +191,10 @@ fn check_initiatives(experiment: &Experiment, report: &mut Report<'_>) {
 }
 
 fn check_metrics(experiment: &Experiment, all: &Documents<'_>, report: &mut Report<'_>) {
-    report.unique(
-        "metrics/secondary",
-        experiment.metrics.secondary.iter().cloned(),
-    );
-    for (i, name) in experiment.metrics.secondary.iter().enumerate() {
-        if *name == experiment.metrics.primary {
-            let message = format!("the metric `{name}` is the primary one already");
-            let path = format!("metrics/secondary/{i}");
-            report.clash(
-                "duplicate-value",
-                &path,
-                "metrics/primary",
-                message,
-                "remove it from `secondary`",
-            );
-        }
-    }
     if has_time(experiment) {
         return;
     }
-    for (i, name) in experiment.metric_names().enumerate() {
-        let path = match i.checked_sub(1) {
-            None => "metrics/primary".to_owned(),
-            Some(secondary) => format!("metrics/secondary/{secondary}"),
-        };
+    for (path, name) in decisions::metrics(experiment) {
         let parts = all.parts(name);
         let has_window = parts.iter().any(|metric| metric.window.is_some());
         let has_fact_time = parts
@@ -249,6 +248,10 @@ fn check_covariates(experiment: &Experiment, all: &Documents<'_>, report: &mut R
                 check_covariate_metric(experiment, covariate, &path, all, report);
                 covariate.metrics.as_slice()
             }
+            Covariate::Learned(covariate) => {
+                learned::check(experiment, covariate, &path, all, report);
+                covariate.metrics.as_slice()
+            }
         };
         for (k, metric) in metrics.iter().enumerate() {
             if !experiment.metric_names().any(|compared| compared == metric) {
@@ -260,7 +263,7 @@ fn check_covariates(experiment: &Experiment, all: &Documents<'_>, report: &mut R
     }
 }
 
-fn check_covariate_metric(
+pub(super) fn check_covariate_metric(
     experiment: &Experiment,
     covariate: &CovariateMetric,
     path: &str,
@@ -285,6 +288,15 @@ fn check_covariate_metric(
     let Some(metric) = all.metrics.get(covariate.metric.as_str()) else {
         return;
     };
+    if matches!(metric.aggregate, Aggregate::Quantile | Aggregate::Funnel) {
+        let help = "name a metric that is a number per customer at all times";
+        report.error(
+            "metric",
+            &path,
+            "a quantile or a funnel is no covariate",
+            help,
+        );
+    }
     if metric.aggregate == Aggregate::Ratio {
         let help = "name the metric above or below its line";
         report.error(
@@ -311,6 +323,7 @@ fn check_covariate_metric(
 /// Covariates and segments must not be what the assignment itself decides.
 fn check_columns(experiment: &Experiment, report: &mut Report<'_>) {
     report.unique("segments", experiment.segments.iter().cloned());
+    report.unique("strata", experiment.strata.iter().cloned());
     let covariates = experiment
         .covariates
         .iter()
@@ -320,14 +333,16 @@ fn check_columns(experiment: &Experiment, report: &mut Report<'_>) {
             Covariate::ColumnFor(covariate) => {
                 Some((format!("covariates/{i}/column"), &covariate.column))
             }
-            Covariate::Before(_) => None,
+            Covariate::Before(_) | Covariate::Learned(_) => None,
         });
     let segments = experiment
         .segments
         .iter()
         .enumerate()
         .map(|(i, column)| (format!("segments/{i}"), column));
-    for (path, column) in covariates.chain(segments) {
+    let strata = experiment.strata.iter().enumerate();
+    let strata = strata.map(|(i, column)| (format!("strata/{i}"), column));
+    for (path, column) in covariates.chain(segments).chain(strata) {
         let use_of_column = match column {
             column if *column == experiment.assignment.arm => "the arm",
             column if *column == experiment.assignment.customer => "the customer",

@@ -568,6 +568,24 @@ fn rules_of_an_experiments_metrics_and_columns() {
         ),
         (
             TIME,
+            "metrics: { primary: orders }\nstrata: [a]",
+            "column",
+            "a",
+        ),
+        (
+            TIME,
+            "metrics: { primary: orders }\nstrata: [x, x]",
+            "duplicate-value",
+            "x",
+        ),
+        (
+            TIME,
+            "metrics: { primary: orders }\nstrata: [q, r, s, t, u, v, w, x, y]",
+            "out-of-range",
+            "[q, r, s, t, u, v, w, x, y]",
+        ),
+        (
+            TIME,
             "metrics: { primary: orders }\ncovariates: [c]",
             "column",
             "c",

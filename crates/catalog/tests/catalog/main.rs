@@ -1,7 +1,10 @@
 //! Projects through the public interface: what is read, what is refused and how it is said.
 
 mod contract;
+mod decisions;
 mod diagnostics;
+mod plan;
+mod metrics;
 mod reference;
 mod robustness;
 

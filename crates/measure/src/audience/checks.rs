@@ -1,18 +1,136 @@
 //! Whether an experiment can be trusted: what is looked at before its effects are believed.
 
+pub(crate) mod adjustment;
+mod attrition;
+mod balance;
+mod events;
+mod pass;
+mod sample_ratio;
+mod several_arms;
+
 use catalog::SeveralArms;
-use stats::{Counts, SampleRatio};
+use lake::Lake;
+use stats::Counts;
+
+pub(crate) use sample_ratio::{phase_of, shares_change};
 
 use super::finding::{ArmFinding, Check, CheckKind, Comparison, Customers, Severity};
-use super::lift::SAMPLE_RATIO_ALARM;
-use super::plan::Plan;
+use super::plan::{MadeOf, Plan};
+use super::query::Query;
+use super::query::assigned::assigned;
+use super::tally::{Layout, Tally};
+use super::trust::Trust;
+use crate::error::MeasureError;
 
-/// Covariates that differ by more standard deviations than chance would give once in ten thousand.
-const IMBALANCE_ALARM: f64 = 1e-4;
 /// Missing values that differ between arms with a smaller probability are not missing by chance.
 const MISSING_ALARM: f64 = 1e-3;
 /// A share of customers in several arms above which the comparison is diluted enough to say so.
 const MANY_IN_SEVERAL_ARMS: f64 = 0.01;
+/// Customers from whom on the most extreme ones are a few among many.
+const FEWEST_FOR_EXTREMES: u64 = 1_000;
+/// Customers up to whom the rows of facts are looked through without being asked to.
+const FEW_CUSTOMERS: u64 = 200_000;
+
+/// How much is looked at before effects are believed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Depth {
+    /// What costs little: the rows of facts, which take about as long as the measurement itself, are looked through
+    /// where there are at most 200,000 customers.
+    #[default]
+    Usual,
+    /// Everything.
+    Deep,
+}
+
+/// What has been measured so far.
+pub(crate) struct Measured<'m, 'a> {
+    pub(crate) plan: &'m Plan<'a>,
+    pub(crate) query: &'m Query,
+    pub(crate) layout: &'m Layout,
+    pub(crate) tally: &'m Tally,
+    pub(crate) customers: &'m Customers,
+    pub(crate) arms: &'m [ArmFinding],
+    pub(crate) metrics: &'m [Comparison],
+}
+
+/// The numbers behind the checks, and the checks that come of numbers which are not kept.
+pub(crate) fn trust(
+    measured: &Measured<'_, '_>,
+    lake: &Lake,
+    depth: Depth,
+) -> Result<(Trust, Vec<Check>), MeasureError> {
+    let &Measured {
+        plan,
+        query,
+        layout,
+        tally,
+        customers,
+        arms,
+        metrics,
+    } = measured;
+    let assigned = assigned(plan, lake)?;
+    let counted: Vec<u64> = arms.iter().map(|arm| arm.customers).collect();
+    let declared: Vec<f64> = arms.iter().map(|arm| arm.expected_share).collect();
+    let sample_ratio = sample_ratio::split(plan, lake, &assigned, &counted, &declared)?;
+    let shares = sample_ratio.as_ref().and_then(sample_ratio::expected_shares);
+    let mut trust = Trust {
+        sample_ratio,
+        ..Trust::default()
+    };
+    if customers.several_arms > 0 {
+        trust.several_arms = several_arms::combinations(plan, lake, &assigned)?;
+        let shares = shares.as_deref().unwrap_or(&declared);
+        trust.several_arms_sensitivity =
+            several_arms::sensitivity(plan, lake, query, customers, shares)?;
+    }
+    trust.balance = balance::balance(plan, layout, tally).map_err(|error| {
+        MeasureError::summary(&plan.experiment.name, &[], &error)
+    })?;
+    let uneven: Vec<&Comparison> = metrics
+        .iter()
+        .filter(|comparison| comparison.primary && missing_differs(comparison).is_some_and(|d| d.0))
+        .collect();
+    trust.attrition = attrition::bounds(plan, lake, query, tally, &uneven)?;
+    let mut checks = Vec::new();
+    if depth == Depth::Deep || customers.counted <= FEW_CUSTOMERS {
+        trust.events = events::facts(plan, lake)?;
+        checks.extend(events::early_exposures(plan, lake, &assigned)?);
+        trust.top_customers = top_customers(measured, lake)?;
+    }
+    Ok((trust, checks))
+}
+
+/// The share of the variation of the primary metric that its most extreme customers have; of a ratio none.
+fn top_customers(
+    measured: &Measured<'_, '_>,
+    lake: &Lake,
+) -> Result<Option<f64>, MeasureError> {
+    let &Measured {
+        plan, query, tally, ..
+    } = measured;
+    let primary = plan
+        .metrics
+        .iter()
+        .find(|compared| compared.metric.name == plan.experiment.metrics.primary);
+    let Some(MadeOf::Value(place)) = primary.map(|compared| compared.made_of) else {
+        return Ok(None);
+    };
+    let mut moments = None::<stats::moments::Moments>;
+    for arm in 0..plan.experiment.arms.len() {
+        let failed =
+            |error| MeasureError::summary(&plan.experiment.name, &[plan.values[place].name.clone()], &error);
+        let of_arm = tally.moments(arm, 1 << place).map_err(failed)?;
+        match &mut moments {
+            Some(all) => all.merge(&of_arm).map_err(failed)?,
+            None => moments = Some(of_arm),
+        }
+    }
+    let Some(moments) = moments.filter(|moments| moments.rows() > FEWEST_FOR_EXTREMES) else {
+        return Ok(None);
+    };
+    let squares = moments.comoment(place, place).unwrap_or(f64::NAN);
+    events::top_customers(plan, lake, query, place, (moments.mean(place), squares))
+}
 
 fn check(check: CheckKind, severity: Severity, message: String) -> Check {
     Check {
@@ -27,7 +145,7 @@ fn check(check: CheckKind, severity: Severity, message: String) -> Check {
 /// All checks, in the order in which a reader should meet them.
 pub(crate) fn checks(
     plan: &Plan<'_>,
-    ratio: Option<&SampleRatio>,
+    trust: &Trust,
     customers: &Customers,
     arms: &[ArmFinding],
     metrics: &[Comparison],
@@ -38,13 +156,33 @@ pub(crate) fn checks(
             .filter(|arm| arm.customers == 0)
             .map(|arm| empty_arm(plan, arm)),
     );
-    checks.extend(ratio.map(|ratio| sample_ratio(ratio, arms)));
-    checks.extend(several_arms(plan, customers, arms));
+    if let Some(split) = &trust.sample_ratio {
+        checks.extend(sample_ratio::checks(split, arms));
+    }
+    checks.extend(across_phases(plan, metrics));
+    checks.extend(several_arms(plan, trust, customers, arms));
     checks.extend(assignment(customers));
     checks.extend(nothing_recorded(plan, metrics));
-    checks.extend(metrics.iter().filter_map(missing));
-    checks.extend(balance(metrics));
+    checks.extend(metrics.iter().filter_map(|of| missing(trust, of)));
+    if let Some(balance) = &trust.balance {
+        let against = &plan.experiment.arms[plan.reference].name;
+        checks.push(balance::check(balance, against));
+    }
+    checks.extend(metrics.iter().filter_map(adjustment::check));
     checks.extend(metrics.iter().filter_map(caps));
+    let has_until = plan.experiment.until.is_some();
+    checks.extend(
+        trust
+            .events
+            .iter()
+            .flat_map(|fact| events::checks(fact, has_until)),
+    );
+    let primary = &plan.experiment.metrics.primary;
+    checks.extend(
+        trust
+            .top_customers
+            .and_then(|share| events::top_check(primary, share)),
+    );
     checks
 }
 
@@ -101,44 +239,47 @@ fn nothing_recorded(plan: &Plan<'_>, metrics: &[Comparison]) -> Vec<Check> {
     checks
 }
 
-fn sample_ratio(ratio: &SampleRatio, arms: &[ArmFinding]) -> Check {
-    let sizes: Vec<String> = arms
+/// Effects that are not compared within phases, although customers of different phases had different odds.
+fn across_phases(plan: &Plan<'_>, metrics: &[Comparison]) -> Option<Check> {
+    if !shares_change(plan.experiment) {
+        return None;
+    }
+    let across: Vec<String> = metrics
         .iter()
-        .zip(&ratio.expected)
-        .map(|(arm, expected)| format!("{} {} (expected {expected:.0})", arm.name, arm.customers))
+        .filter(|comparison| comparison.outcome.absolute.is_some() && comparison.stratified.is_none())
+        .map(|comparison| format!("`{}` in {}", comparison.metric, comparison.arm))
         .collect();
-    let p = ratio.probability.p;
-    let (severity, verdict) = if p < SAMPLE_RATIO_ALARM {
-        (
-            Severity::Stop,
-            "the arms' sizes cannot be chance; something sorts customers into arms or out of the data",
+    let within = "the arms' shares changed on the way, so that effects are compared within phases and put together";
+    Some(if across.is_empty() {
+        check(
+            CheckKind::Strata,
+            Severity::Notice,
+            format!("{within}; those by segment are not, and lean towards the phases in which an arm was large"),
         )
     } else {
-        (Severity::Fine, "the arms are as large as declared")
-    };
-    Check {
-        p_value: Some(p),
-        ln_p: Some(ratio.probability.ln_p),
-        ..check(
-            CheckKind::SampleRatio,
-            severity,
-            format!("{verdict}: {}", sizes.join(", ")),
+        check(
+            CheckKind::Strata,
+            Severity::Warning,
+            format!(
+                "{within}, but not those of {}: customers of different phases stand against one another there, which is \
+                 a bias if they differ",
+                across.join(", ")
+            ),
         )
-    }
+    })
 }
 
-fn several_arms(plan: &Plan<'_>, customers: &Customers, arms: &[ArmFinding]) -> Option<Check> {
+fn several_arms(
+    plan: &Plan<'_>,
+    trust: &Trust,
+    customers: &Customers,
+    arms: &[ArmFinding],
+) -> Option<Check> {
     if customers.several_arms == 0 {
         return None;
     }
     let experiment = plan.experiment;
-    let total = customers.counted
-        + customers
-            .not_counted
-            .iter()
-            .map(|left| left.number)
-            .sum::<u64>();
-    let share = customers.several_arms as f64 / total.max(1) as f64;
+    let share = customers.several_arms as f64 / several_arms::in_any_arm(customers) as f64;
     let handled = match (
         experiment.assignment.time.is_some(),
         experiment.several_arms,
@@ -169,11 +310,48 @@ fn several_arms(plan: &Plan<'_>, customers: &Customers, arms: &[ArmFinding]) -> 
         CheckKind::SeveralArms,
         severity,
         format!(
-            "{} customers ({:.2} %) are in several arms; {handled}{bias}",
+            "{} customers ({:.2} %) are in several arms{}; {handled}{bias}{}",
             customers.several_arms,
-            100.0 * share
+            100.0 * share,
+            combination(trust),
+            sensitivity(trust),
         ),
     ))
+}
+
+/// The arms that most of them are in.
+fn combination(trust: &Trust) -> String {
+    let [first, others @ ..] = trust.several_arms.as_slice() else {
+        return String::new();
+    };
+    let most = if others.is_empty() {
+        ""
+    } else {
+        ", most of them"
+    };
+    format!("{most} in {}", first.arms.join(" and "))
+}
+
+/// What they can do to the primary metric.
+fn sensitivity(trust: &Trust) -> String {
+    let of_arm = trust.several_arms_sensitivity.iter().map(|sensitivity| {
+        let effect = |effect: Option<super::finding::Estimate>| {
+            effect.map_or("unknown".to_owned(), |effect| {
+                format!("{:.4}", effect.estimate)
+            })
+        };
+        format!(
+            "; the effect of {} on `{}` is {} with them, {} without, and between {:.4} and {:.4} whatever they would have \
+             done in one arm alone",
+            sensitivity.arm,
+            sensitivity.metric,
+            effect(sensitivity.first),
+            effect(sensitivity.exclude),
+            sensitivity.low,
+            sensitivity.high
+        )
+    });
+    of_arm.collect()
 }
 
 fn assignment(customers: &Customers) -> Option<Check> {
@@ -198,8 +376,8 @@ fn assignment(customers: &Customers) -> Option<Check> {
     Some(check(CheckKind::Assignment, Severity::Notice, message))
 }
 
-/// Missing values, and whether one arm has more of them than chance would give.
-fn missing(comparison: &Comparison) -> Option<Check> {
+/// Whether values are missing more often in one arm than chance gives, with the test; none where nothing is missing.
+fn missing_differs(comparison: &Comparison) -> Option<(bool, stats::TailProbability)> {
     let (arm, against) = (comparison.missing.arm, comparison.missing.against);
     if arm + against == 0 {
         return None;
@@ -214,16 +392,29 @@ fn missing(comparison: &Comparison) -> Option<Check> {
         MISSING_ALARM,
     )
     .ok()?;
-    let differs = difference.probability.p < MISSING_ALARM;
+    Some((
+        difference.probability.p < MISSING_ALARM,
+        difference.probability,
+    ))
+}
+
+/// Missing values, and whether one arm has more of them than chance would give.
+fn missing(trust: &Trust, comparison: &Comparison) -> Option<Check> {
+    let (differs, probability) = missing_differs(comparison)?;
     let what = format!(
-        "`{}` is missing for {arm} customers of {} and {against} of {}",
-        comparison.metric, comparison.arm, comparison.against
+        "`{}` is missing for {} customers of {} and {} of {}",
+        comparison.metric,
+        comparison.missing.arm,
+        comparison.arm,
+        comparison.missing.against,
+        comparison.against
     );
     let (severity, message) = if differs {
         (
             Severity::Warning,
             format!(
-                "{what}: not by chance, so those who have it are not alike and the effect is biased"
+                "{what}: not by chance, so those who have it are not alike and the effect is biased{}",
+                bounds(trust, comparison)
             ),
         )
     } else {
@@ -233,68 +424,55 @@ fn missing(comparison: &Comparison) -> Option<Check> {
         )
     };
     Some(Check {
-        p_value: Some(difference.probability.p),
-        ln_p: Some(difference.probability.ln_p),
+        p_value: Some(probability.p),
+        ln_p: Some(probability.ln_p),
         ..check(CheckKind::MissingValues, severity, message)
     })
 }
 
-/// Whether the arms were alike before, by the covariates of the primary metric.
-fn balance(metrics: &[Comparison]) -> Vec<Check> {
-    let mut checks = Vec::new();
-    for comparison in metrics.iter().filter(|comparison| comparison.primary) {
-        let Some(adjusted) = &comparison.adjusted else {
-            continue;
-        };
-        let spread = (1.0 / comparison.n.arm as f64 + 1.0 / comparison.n.against as f64).sqrt();
-        let used: Vec<_> = adjusted
-            .covariates
-            .iter()
-            .filter(|covariate| covariate.dropped.is_none())
-            .collect();
-        let alarm = IMBALANCE_ALARM / used.len().max(1) as f64;
-        let unbalanced: Vec<String> = used
-            .iter()
-            .filter(|covariate| {
-                stats::tail::normal_two_sided(covariate.imbalance / spread).p < alarm
-            })
-            .map(|covariate| {
-                format!(
-                    "`{}` ({:+.3} standard deviations)",
-                    covariate.name, covariate.imbalance
-                )
-            })
-            .collect();
-        let arms = format!("{} and {}", comparison.arm, comparison.against);
-        checks.push(if unbalanced.is_empty() {
-            check(
-                CheckKind::Balance,
-                Severity::Fine,
-                format!("{arms} were alike before"),
-            )
-        } else {
-            check(
-                CheckKind::Balance,
-                Severity::Warning,
-                format!(
-                    "{arms} differed before in {}: look for a fault in the randomization",
-                    unbalanced.join(", ")
-                ),
-            )
-        });
+/// How large or small the effect can be all the same.
+fn bounds(trust: &Trust, comparison: &Comparison) -> String {
+    let bounds = trust
+        .attrition
+        .iter()
+        .find(|bounds| bounds.metric == comparison.metric && bounds.arm == comparison.arm);
+    let Some(bounds) = bounds else {
+        return String::new();
+    };
+    let mut text = String::new();
+    if let Some(always) = bounds.always_observed {
+        text.push_str(&format!(
+            "; among those who have it in either arm it lies between {:.4} and {:.4}, if the arm only adds values or only \
+             takes them away",
+            always.low, always.high
+        ));
     }
-    checks
+    if let Some(worst) = bounds.worst_case {
+        text.push_str(&format!(
+            "; among all customers between {:.4} and {:.4}, whatever the missing values are",
+            worst.low, worst.high
+        ));
+    }
+    text
 }
 
 fn caps(comparison: &Comparison) -> Option<Check> {
     let cut = comparison
         .cut
         .filter(|cut| cut.arm != 0.0 || cut.against != 0.0)?;
+    let customers = comparison
+        .caps
+        .first()
+        .map(|cap| {
+            let super::finding::Pair { arm, against } = cap.customers;
+            format!(", of {arm} customers and of {against}")
+        })
+        .unwrap_or_default();
     Some(check(
         CheckKind::Caps,
         Severity::Notice,
         format!(
-            "the cap of `{}` cuts {:.2} in {} and {:.2} in {}",
+            "the cap of `{}` cuts {:.2} in {} and {:.2} in {}{customers}",
             comparison.metric, cut.arm, comparison.arm, cut.against, comparison.against
         ),
     ))

@@ -3,10 +3,13 @@
 use catalog::{Better, Unit};
 use stats::moments::Moments;
 use stats::{
-    AdjustedLift, ArmMoments, Counts, Lift, RatioMoments, RatioSample, Sample, Unestimable,
+    AdjustedLift, ArmMoments, Contrast, Counts, Lift, RatioMoments, RatioSample, Sample, Unestimable,
 };
 
 use super::finding::{Adjusted, Comparison, Covariate, Estimate, Outcome, Pair, Relative, Verdict};
+use super::checks::adjustment;
+use super::funnel;
+use super::together::AmongOthers;
 use super::plan::{Compared, MadeOf, Plan};
 use super::tally::Layout;
 use crate::{Reason, Refusal};
@@ -15,6 +18,10 @@ use crate::{Reason, Refusal};
 pub(crate) struct ArmSummary {
     pub(crate) moments: Moments,
     pub(crate) missing: u64,
+    /// Customers of the whole arm of whom a value is no finite number.
+    pub(crate) not_finite: u64,
+    /// For each covariate, how many customers of the experiment have one that is no finite number.
+    pub(crate) covariates_not_finite: Vec<u64>,
 }
 
 /// Compares a metric of an arm with that of the reference arm.
@@ -33,17 +40,24 @@ pub(crate) fn compare(
         arm: &summaries.arm.moments,
         against: &summaries.against.moments,
     };
-    let effect = effect(compared, moments, alpha);
+    let effect = match not_finite(plan, compared, arm, summaries) {
+        Some(refusal) => Err(refusal),
+        None => effect(compared, moments, alpha),
+    };
     let may_adjust = layout.filter(|_| !plan.covariates.is_empty());
     let adjusted = match (&effect, may_adjust) {
         // A small count is left to its exact test.
         (Ok(lift), Some(layout)) if lift.method != stats::Method::Score => {
-            adjust(plan, layout, compared, moments)
+            let not_finite = &summaries.arm.covariates_not_finite;
+            adjust(plan, layout, compared, moments, not_finite)
         }
         _ => None,
     };
     let outcome = match effect {
-        Ok(lift) => outcome(&lift, mean_se(compared.made_of, moments.against)),
+        Ok(lift) => Outcome {
+            contrast: contrast(compared, moments),
+            ..outcome(&lift, mean_se(compared.made_of, moments.against))
+        },
         Err(refusal) => refused(refusal),
     };
     let arms = &plan.experiment.arms;
@@ -64,16 +78,64 @@ pub(crate) fn compare(
             against: summaries.against.missing,
         },
         mean: means(compared.made_of, moments),
-        cut: layout.and_then(|layout| cut(plan, layout, compared.made_of, moments)),
+        cut: layout.and_then(|layout| cut(layout, compared.made_of, moments)),
+        quantile: None,
+        maturity: None,
+        caps: Vec::new(),
+        funnel: funnel::reached(compared, moments),
         outcome,
         adjusted,
+        stratified: None,
+        shrunk: None,
         verdict: None,
+        among: AmongOthers::default(),
+        looking: None,
+        by_day: None,
+        second_opinions: Vec::new(),
     };
     comparison.verdict = comparison
         .decisive()
         .and_then(|outcome| outcome.absolute)
         .map(|effect| verdict(effect, metric.better));
     comparison
+}
+
+/// Numbers that are not finite take the metric away, and no other.
+fn not_finite(
+    plan: &Plan<'_>,
+    compared: &Compared<'_>,
+    arm: usize,
+    summaries: Pair<&ArmSummary>,
+) -> Option<Refusal> {
+    refusal_of_not_finite(
+        plan,
+        &compared.metric.name,
+        arm,
+        Pair {
+            arm: summaries.arm.not_finite,
+            against: summaries.against.not_finite,
+        },
+    )
+}
+
+/// The refusal of a metric of which some customers have numbers that are not finite.
+pub(crate) fn refusal_of_not_finite(
+    plan: &Plan<'_>,
+    metric: &str,
+    arm: usize,
+    customers: Pair<u64>,
+) -> Option<Refusal> {
+    if customers.arm + customers.against == 0 {
+        return None;
+    }
+    let arms = &plan.experiment.arms;
+    Some(Refusal::new(
+        Reason::UnfitData,
+        format!(
+            "`{metric}` is NaN or infinite for {} customers of {} and {} of {}: leave such rows out with `where`, or              make them numbers",
+            customers.arm, arms[arm].name, customers.against, arms[plan.reference].name
+        ),
+    ))
 }
 
 fn effect(compared: &Compared<'_>, moments: Pair<&Moments>, alpha: f64) -> Result<Lift, Refusal> {
@@ -101,7 +163,26 @@ fn effect(compared: &Compared<'_>, moments: Pair<&Moments>, alpha: f64) -> Resul
     lift.map_err(too_little)
 }
 
-fn too_little(reason: Unestimable) -> Refusal {
+/// The two estimates of a comparison without covariates.
+fn contrast(compared: &Compared<'_>, moments: Pair<&Moments>) -> Option<Contrast> {
+    match compared.made_of {
+        MadeOf::Value(place) => {
+            let of = |moments| sample(moments, place);
+            Contrast::of_means(&of(moments.arm), &of(moments.against)).ok()
+        }
+        MadeOf::Ratio {
+            numerator,
+            denominator,
+        } => {
+            let of = |moments| ratio_moments(moments, numerator, denominator, &[]);
+            // The level is that of an interval which is not used.
+            let lift = stats::adjusted_ratio_lift(&of(moments.arm)?, &of(moments.against)?, 0.05);
+            lift.ok().map(|lift| lift.means)
+        }
+    }
+}
+
+pub(crate) fn too_little(reason: Unestimable) -> Refusal {
     Refusal::new(Reason::TooLittleData, reason.to_string())
 }
 
@@ -171,25 +252,11 @@ fn means(made_of: MadeOf, moments: Pair<&Moments>) -> Option<Pair<f64>> {
     (pair.arm.is_finite() && pair.against.is_finite()).then_some(pair)
 }
 
-fn cut(
-    plan: &Plan<'_>,
-    layout: &Layout,
-    made_of: MadeOf,
-    moments: Pair<&Moments>,
-) -> Option<Pair<f64>> {
+fn cut(layout: &Layout, made_of: MadeOf, moments: Pair<&Moments>) -> Option<Pair<f64>> {
     let MadeOf::Value(place) = made_of else {
         return None;
     };
-    let has_cap =
-        |value: &super::plan::Value<'_>| value.metric.is_some_and(|metric| metric.cap.is_some());
-    if !has_cap(&plan.values[place]) {
-        return None;
-    }
-    let among_cuts = plan.values[..place]
-        .iter()
-        .filter(|value| has_cap(value))
-        .count();
-    let column = layout.cut(among_cuts);
+    let column = layout.cut_of(place)?;
     Some(Pair {
         arm: moments.arm.sum(column),
         against: moments.against.sum(column),
@@ -204,11 +271,12 @@ fn adjust(
     layout: &Layout,
     compared: &Compared<'_>,
     moments: Pair<&Moments>,
+    not_finite: &[u64],
 ) -> Option<Adjusted> {
     let metric = compared.metric;
-    let known: Vec<usize> = (0..plan.covariates.len())
+    let (unfit, known): (Vec<usize>, Vec<usize>) = (0..plan.covariates.len())
         .filter(|&covariate| plan.covariates[covariate].is_for(metric))
-        .collect();
+        .partition(|&covariate| not_finite.get(covariate).is_some_and(|&number| number > 0));
     let is_missing = |covariate: &&usize| {
         let column = layout.covariate_missing(**covariate);
         moments.arm.sum(column) + moments.against.sum(column) > 0.0
@@ -239,9 +307,32 @@ fn adjust(
     }
     .ok()
     .filter(|lift| !lift.kept.is_empty())?;
-    let covariates = known
-        .iter()
-        .enumerate()
+    let unfit = unfit.into_iter().map(|covariate| Covariate {
+        name: plan.covariates[covariate].name.clone(),
+        imbalance: 0.0,
+        dropped: Some(format!(
+            "it is NaN or infinite for {} customers",
+            not_finite[covariate]
+        )),
+    });
+    let mut covariates = covariates_of(plan, &known, &lift);
+    covariates.extend(unfit);
+    let of = (known.as_slice(), columns.as_slice());
+    let health = adjustment::health(layout, compared.made_of, of, moments, &lift);
+    Some(Adjusted {
+        health,
+        ..adjusted(&lift, covariates)
+    })
+}
+
+/// What became of the covariates of an adjustment.
+pub(crate) fn covariates_of(
+    plan: &Plan<'_>,
+    known: &[usize],
+    lift: &AdjustedLift,
+) -> Vec<Covariate> {
+    let covariates = known.iter().enumerate();
+    covariates
         .map(|(number, &covariate)| Covariate {
             name: plan.covariates[covariate].name.clone(),
             imbalance: lift.imbalance[number],
@@ -250,13 +341,16 @@ fn adjust(
                 .iter()
                 .find(|dropped| dropped.covariate == number)
                 .map(|dropped| dropped.reason.to_string()),
-        });
-    Some(adjusted(&lift, covariates.collect()))
+        })
+        .collect()
 }
 
 fn adjusted(lift: &AdjustedLift, covariates: Vec<Covariate>) -> Adjusted {
     Adjusted {
-        outcome: outcome(&lift.lift, Some(lift.means.control_variance.sqrt())),
+        outcome: Outcome {
+            contrast: Some(lift.means),
+            ..outcome(&lift.lift, Some(lift.means.control_variance.sqrt()))
+        },
         mean: Pair {
             arm: lift.means.treated,
             against: lift.means.control,
@@ -264,10 +358,11 @@ fn adjusted(lift: &AdjustedLift, covariates: Vec<Covariate>) -> Adjusted {
         r2: lift.r2,
         variance_reduction: lift.variance_reduction,
         covariates,
+        health: None,
     }
 }
 
-fn arm_moments(moments: &Moments, place: usize, columns: &[usize]) -> Option<ArmMoments> {
+pub(crate) fn arm_moments(moments: &Moments, place: usize, columns: &[usize]) -> Option<ArmMoments> {
     Some(ArmMoments {
         n: moments.rows(),
         mean: moments.mean(place),
@@ -278,7 +373,7 @@ fn arm_moments(moments: &Moments, place: usize, columns: &[usize]) -> Option<Arm
     })
 }
 
-fn ratio_moments(
+pub(crate) fn ratio_moments(
     moments: &Moments,
     numerator: usize,
     denominator: usize,
@@ -317,7 +412,7 @@ fn mean_se(made_of: MadeOf, moments: &Moments) -> Option<f64> {
     }
 }
 
-fn outcome(lift: &Lift, against_se: Option<f64>) -> Outcome {
+pub(crate) fn outcome(lift: &Lift, against_se: Option<f64>) -> Outcome {
     let effect = lift.absolute;
     Outcome {
         absolute: Some(Estimate {
@@ -342,17 +437,18 @@ fn outcome(lift: &Lift, against_se: Option<f64>) -> Outcome {
         against_se,
         method: Some(lift.method.to_string()),
         refusal: None,
+        contrast: None,
     }
 }
 
-fn refused(refusal: Refusal) -> Outcome {
+pub(crate) fn refused(refusal: Refusal) -> Outcome {
     Outcome {
         refusal: Some(refusal),
         ..Outcome::default()
     }
 }
 
-fn verdict(effect: Estimate, better: Better) -> Verdict {
+pub(crate) fn verdict(effect: Estimate, better: Better) -> Verdict {
     let (good, bad) = match better {
         Better::Increase => (effect.low > 0.0, effect.high < 0.0),
         Better::Decrease => (effect.high < 0.0, effect.low > 0.0),

@@ -4,6 +4,13 @@ use catalog::{Better, Role, Unit};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::by_day::ByDay;
+use super::omnibus::ArmsOmnibus;
+use super::planned::{Looking, PlanFinding};
+use super::cluster::ClustersFinding;
+use super::learned::LearnedFinding;
+use super::trust::{Health, Trust};
+use super::together::{AmongOthers, Together};
 use crate::{Provenance, Refusal};
 
 /// What an experiment says about every metric, arm and segment.
@@ -28,6 +35,24 @@ pub struct LiftFinding {
     /// Each metric for each arm, by segment.
     pub segments: Vec<SegmentFinding>,
     pub checks: Vec<Check>,
+    /// The numbers behind the checks.
+    #[serde(flatten)]
+    pub trust: Trust,
+    /// The plan by which it is decided, of an experiment that declares one or was sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanFinding>,
+    /// The clusters, where they were randomized.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clusters: Option<ClustersFinding>,
+    /// The covariates that were learned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learned: Vec<LearnedFinding>,
+    /// What the results mean together.
+    #[serde(flatten)]
+    pub together: Together,
+    /// Whether any arm differs from the reference at all, where there are three and more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub omnibus: Option<ArmsOmnibus>,
     /// Set where no decision can rest on this experiment.
     pub refusal: Option<Refusal>,
     pub provenance: Provenance,
@@ -117,7 +142,7 @@ pub struct Comparison {
     pub against: String,
     pub primary: bool,
     pub unit: Unit,
-    /// Whether it is a ratio of two sums over customers, rather than a mean per customer.
+    /// Whether it is a ratio of two sums over customers or a quantile, rather than a mean per customer.
     pub ratio: bool,
     /// Which direction is good.
     pub better: Better,
@@ -129,12 +154,96 @@ pub struct Comparison {
     pub mean: Option<Pair<f64>>,
     /// What the caps cut off, in all.
     pub cut: Option<Pair<f64>>,
+    /// The level of a quantile, which is neither a mean nor a ratio.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantile: Option<f64>,
+    /// Of a window with an end: until when the data reach, and whose windows had not passed by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maturity: Option<Maturity>,
+    /// The caps of the metric, or of a ratio's two parts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caps: Vec<CapFinding>,
+    /// The steps of a funnel.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub funnel: Vec<FunnelStep>,
     #[serde(flatten)]
     pub outcome: Outcome,
     /// The same effect with what was known of customers before taken into account. Where it is there, it decides.
     pub adjusted: Option<Adjusted>,
+    /// The same effect with strata, and covariates inside them, taken into account. Where it is there, it decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stratified: Option<Stratified>,
+    /// Of a segment's value: the effect moved towards those of the other values. Where it is there, it is what to show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shrunk: Option<Shrunk>,
     /// What the deciding estimate says.
     pub verdict: Option<Verdict>,
+    /// What it says as one of several comparisons.
+    #[serde(flatten)]
+    pub among: AmongOthers,
+    /// What the declared plan says of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looking: Option<Looking>,
+    /// The effect by the days since exposure, where the experiment asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_day: Option<ByDay>,
+    /// Other looks at the same metric, none of which decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub second_opinions: Vec<SecondOpinion>,
+}
+
+/// Until when the data of a metric reach.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Maturity {
+    /// Microseconds since 1970, in the project's time zone.
+    pub until: i64,
+    /// Customers whose window, and the fact's delay after it, had not passed by then.
+    pub not_matured: Pair<u64>,
+    /// Whether these customers count all the same: an early look.
+    pub counted: bool,
+}
+
+/// Where a cap lies and what it cuts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CapFinding {
+    /// The capped metric: of a ratio, one of its parts.
+    pub metric: String,
+    pub lower: Option<f64>,
+    pub upper: Option<f64>,
+    /// What it takes away, in all; below zero where it adds more at the lower bound.
+    pub cut: Pair<f64>,
+    /// Customers whose value it changes.
+    pub customers: Pair<u64>,
+}
+
+/// A step of a funnel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FunnelStep {
+    pub step: String,
+    /// Customers who did it, and all steps before it.
+    pub reached: Pair<u64>,
+}
+
+/// Another look at a metric.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SecondOpinion {
+    pub look: SecondLook,
+    /// What is estimated, in words.
+    pub about: String,
+    /// What is compared, in each arm.
+    pub mean: Pair<f64>,
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// Which look a second opinion takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondLook {
+    /// A capped mean without its cap.
+    Uncapped,
+    /// A mean without the largest values of each arm.
+    Trimmed,
 }
 
 impl Comparison {
@@ -145,11 +254,21 @@ impl Comparison {
             ..Outcome::default()
         };
         self.adjusted = None;
+        self.stratified = None;
+        self.shrunk = None;
         self.verdict = None;
+        self.among = AmongOthers::default();
+        self.looking = None;
+        self.by_day = None;
+        self.second_opinions.clear();
     }
 
-    /// The absolute effect that decides: the adjusted one where there is one.
+    /// The absolute effect that decides: the post-stratified one where there is one, else the adjusted one where there is
+    /// one.
     pub fn decisive(&self) -> Option<&Outcome> {
+        if let Some(stratified) = &self.stratified {
+            return Some(&stratified.outcome);
+        }
         match &self.adjusted {
             Some(adjusted) => Some(&adjusted.outcome),
             None => self.outcome.absolute.is_some().then_some(&self.outcome),
@@ -174,6 +293,9 @@ pub struct Outcome {
     pub method: Option<String>,
     /// Why there is no effect to show.
     pub refusal: Option<Refusal>,
+    /// The two estimates that are compared, for other tests of the same comparison. It is not written.
+    #[serde(skip)]
+    pub contrast: Option<stats::Contrast>,
 }
 
 /// An estimate with its standard error and interval.
@@ -208,7 +330,41 @@ pub struct Adjusted {
     pub r2: f64,
     /// Share of the squared standard error that the adjustment saves.
     pub variance_reduction: f64,
+    /// What to know before relying on it; of a ratio, nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
     pub covariates: Vec<Covariate>,
+}
+
+/// The post-stratified effect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Stratified {
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// Post-stratified means per customer.
+    pub mean: Pair<f64>,
+    /// Strata compared.
+    pub strata: usize,
+    /// Strata with too few customers in an arm, which are compared as one.
+    pub merged: usize,
+    /// The customers in these, of both arms.
+    pub merged_customers: u64,
+    /// Covariates that it is adjusted for inside each stratum.
+    pub covariates: Vec<String>,
+    /// Share of the squared standard error of the plain comparison that strata and covariates save.
+    pub variance_reduction: f64,
+}
+
+/// An effect moved towards others like it, by as much as its noise warrants.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Shrunk {
+    /// What is to be expected of the effect, in the metric's unit.
+    pub estimate: f64,
+    /// Its standard deviation.
+    pub sd: f64,
+    /// The interval that holds the effect with probability 1 - alpha.
+    pub low: f64,
+    pub high: f64,
 }
 
 /// A covariate in an adjustment.
@@ -239,7 +395,43 @@ pub struct SegmentFinding {
     /// The column.
     pub segment: String,
     pub values: Vec<SegmentValue>,
+    /// For each metric and arm: do the effects differ between the values?
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heterogeneity: Vec<SegmentHeterogeneity>,
     /// Set where the column cannot be used.
+    pub refusal: Option<Refusal>,
+}
+
+/// Whether the effects on a metric differ between the values of a segment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SegmentHeterogeneity {
+    pub metric: String,
+    pub arm: String,
+    pub against: String,
+    /// Values whose effects are compared.
+    pub values: usize,
+    /// Values left out, because they have too few customers for an effect of known precision.
+    pub left_out: usize,
+    /// The customers with these values, in both arms.
+    pub left_out_customers: u64,
+    /// Cochran's Q.
+    pub q: Option<f64>,
+    /// The degrees of freedom of Q: one less than the values.
+    pub df: Option<f64>,
+    /// The probability of effects at least as different if there is one effect.
+    pub p_value: Option<f64>,
+    /// Its natural logarithm.
+    pub ln_p: Option<f64>,
+    /// The same, corrected for the number of segments by Holm's procedure.
+    pub p_adjusted: Option<f64>,
+    pub ln_p_adjusted: Option<f64>,
+    /// The share of the differences between the effects that is not noise, I^2.
+    pub i_squared: Option<f64>,
+    /// The standard deviation of the effects, their noise taken off.
+    pub tau: Option<f64>,
+    /// Whether the effects differ: the corrected probability is below alpha.
+    pub differ: Option<bool>,
+    /// Why there is no answer.
     pub refusal: Option<Refusal>,
 }
 
@@ -276,12 +468,26 @@ pub enum CheckKind {
     MissingValues,
     /// Were the arms alike before?
     Balance,
+    /// Can the adjusted effect be relied on?
+    Adjustment,
+    /// Are the rows of facts and exposures real, once, and in time?
+    Events,
     /// Do all assignments name a declared arm?
     Assignment,
+    /// Can the strata be used?
+    Strata,
     /// How much do caps cut?
     Caps,
+    /// Had customers' windows passed at the end of the data, and had all the same time?
+    Maturity,
+    /// Do the parts of a ratio count the same time?
+    Windows,
     /// Is there anything to compare?
     NoData,
+    /// Was the plan held to?
+    Plan,
+    /// Does the lake hold what lies at its sources' paths?
+    Sources,
 }
 
 /// How bad what was found is.

@@ -1,19 +1,22 @@
 //! The lift of an experiment: personalized against generic, for every metric and segment, from one pass.
 
 use catalog::{Catalog, Experiment};
-use lake::{Lake, sql};
+use lake::{Lake, SourceContent, sql};
 use stats::moments::MomentsError;
-use stats::{SampleRatio, sample_ratio};
 
-use super::checks::checks;
+use super::checks::{Depth, Measured, checks, trust};
 use super::compare::{ArmSummary, compare};
 use super::finding::{
-    ArmFinding, Comparison, Customers, LiftFinding, NotCounted, Pair, Period as Observed,
-    SegmentFinding, SegmentValue, Touches,
+    ArmFinding, Check, CheckKind, Comparison, Customers, LiftFinding, NotCounted, Pair, Period as Observed,
+    Severity, Touches,
 };
 use super::plan::{Period, Plan};
 use super::query::{self, Query, status};
-use super::tally::{Layout, MOST_SEGMENT_VALUES, Tally, TallyError};
+use super::{bayes, by_day, caps, cluster, learned, maturity, omnibus, planned, quantiles, segments, strata};
+use super::tally::{Layout, Tally, TallyError};
+use super::together::{Rule, together};
+use super::trigger::Sides;
+use super::trust::Split;
 use crate::error::MeasureError;
 use crate::{Provenance, Reason, Refusal};
 
@@ -41,8 +44,23 @@ pub fn lift(
     lake: &mut Lake,
     experiment: &Experiment,
 ) -> Result<LiftFinding, MeasureError> {
+    lift_at_depth(catalog, lake, experiment, Depth::Usual)
+}
+
+/// [`lift`], and how much is looked at before it is believed.
+///
+/// # Errors
+///
+/// As [`lift`].
+pub fn lift_at_depth(
+    catalog: &Catalog,
+    lake: &mut Lake,
+    experiment: &Experiment,
+    depth: Depth,
+) -> Result<LiftFinding, MeasureError> {
+    let prior = bayes::prior(catalog, experiment, |other| lift(catalog, lake, other));
     let plan = Plan::new(catalog, experiment)?;
-    let query = query::write(&plan, catalog, lake)?;
+    let mut query = query::write(&plan, catalog, lake)?;
     let layout = Layout::new(&plan, &query);
     let tally = sum_up(&plan, &query, &layout, lake)?;
     lake.check_unchanged()?;
@@ -53,12 +71,50 @@ pub fn lift(
     let arms = arms(&plan, &tally, &weights).map_err(summary_failed)?;
     let customers = customers(&plan, &tally, lake)?;
     let mut metrics = overall(&plan, &layout, &tally).map_err(summary_failed)?;
-    let mut segments = segments(&plan, &tally).map_err(summary_failed)?;
-    let counts: Vec<u64> = arms.iter().map(|arm| arm.customers).collect();
-    let ratio = sample_ratio(&counts, &weights).ok();
-    let checks = checks(&plan, ratio.as_ref(), &customers, &arms, &metrics);
-    let refusal = refusal(ratio.as_ref());
+    let strata = strata::add(&plan, &layout, &tally, &mut metrics).map_err(summary_failed)?;
+    caps::add(&plan, lake, &query, &layout, &tally, &mut metrics)?;
+    metrics.extend(quantiles::comparisons(&plan, lake, &query, &tally)?);
+    metrics.sort_by_key(|comparison| place_of(experiment, &comparison.metric));
+    maturity::add(&plan, &query, &tally, &mut metrics);
+    let clusters = cluster::add(&plan, lake, &query, &tally, &mut metrics)?;
+    let (mut trust, of_rows) = trust(
+        &Measured {
+            plan: &plan,
+            query: &query,
+            layout: &layout,
+            tally: &tally,
+            customers: &customers,
+            arms: &arms,
+            metrics: &metrics,
+        },
+        lake,
+        depth,
+    )?;
+    if let Some(clusters) = &clusters {
+        clusters.replace(&mut trust, &weights);
+    }
+    let mut learned = std::mem::take(&mut query.learned);
+    learned::add_gains(&plan, &layout, &tally, &metrics, &mut learned).map_err(summary_failed)?;
+    query.finish(lake)?;
+    let mut segments = segments::segments(&plan, &layout, &tally).map_err(summary_failed)?;
+    if clusters.is_some() {
+        cluster::refuse(&mut segments);
+    }
+    let course = planned::decide(&plan, &layout, &tally, &mut metrics, &mut segments)?;
+    let declared = planned::finding(catalog, &plan, course.as_ref(), tally.exposures)?;
+    by_day::add(catalog, lake, experiment, &mut metrics)?;
+    let mut checks = checks(&plan, &trust, &customers, &arms, &metrics);
+    checks.extend(of_rows);
+    checks.extend(strata);
+    checks.extend(maturity::checks(&plan, tally.exposures, &metrics));
+    checks.extend(not_imported(lake));
+    checks.extend(declared.iter().flat_map(|plan| planned::checks(plan, &metrics)));
+    let omnibus = omnibus::omnibus(&plan, &metrics);
+    let refusal = refusal(trust.sample_ratio.as_ref());
     if let Some(refusal) = &refusal {
+        segments
+            .iter_mut()
+            .for_each(|segment| segment.heterogeneity.clear());
         let by_segment = segments
             .iter_mut()
             .flat_map(|segment| &mut segment.values)
@@ -68,6 +124,12 @@ pub fn lift(
             .chain(by_segment)
             .for_each(|comparison| comparison.refuse(refusal));
     }
+    let rule = course.as_ref().map_or_else(
+        || Rule::without_plan(experiment.alpha),
+        planned::Course::rule,
+    );
+    let sides = Sides::new(&plan, &layout, &tally).filter(|_| clusters.is_none());
+    let together = together(&plan, &rule, prior.as_ref(), sides.as_ref(), &mut metrics, &checks);
     Ok(LiftFinding {
         format: LiftFinding::FORMAT.to_owned(),
         experiment: experiment.name.clone(),
@@ -81,12 +143,48 @@ pub fn lift(
         metrics,
         segments,
         checks,
+        trust,
+        plan: declared,
+        together,
+        clusters,
+        learned,
+        omnibus: omnibus.filter(|_| refusal.is_none()),
         refusal,
         provenance: Provenance::of(catalog, lake)?,
     })
 }
 
-fn sum_up(
+/// The place of a metric in the experiment.
+fn place_of(experiment: &Experiment, metric: &str) -> usize {
+    let mut names = experiment.metric_names();
+    names.position(|name| name == metric).unwrap_or(usize::MAX)
+}
+
+/// Sources whose files have changed since they were imported.
+fn not_imported(lake: &Lake) -> impl Iterator<Item = Check> {
+    lake.versions()
+        .into_iter()
+        .filter_map(|version| match version.content {
+            SourceContent::Lake {
+                files_not_imported, ..
+            } if files_not_imported > 0 => Some(Check {
+                check: CheckKind::Sources,
+                severity: Severity::Notice,
+                message: format!(
+                    "{files_not_imported} {} of source `{}` {} other content than was imported: `touchstone import` \
+                     takes it in",
+                    if files_not_imported == 1 { "file" } else { "files" },
+                    version.source,
+                    if files_not_imported == 1 { "has" } else { "have" },
+                ),
+                p_value: None,
+                ln_p: None,
+            }),
+            _ => None,
+        })
+}
+
+pub(super) fn sum_up(
     plan: &Plan<'_>,
     query: &Query,
     layout: &Layout,
@@ -110,7 +208,7 @@ fn sum_up(
     )?;
     let mut total = Tally::new(layout);
     for tally in tallies {
-        total.merge(tally).map_err(|error| {
+        total.merge(layout, tally).map_err(|error| {
             MeasureError::summary(&plan.experiment.name, &column_names(plan), &error)
         })?;
     }
@@ -132,7 +230,7 @@ fn column_names(plan: &Plan<'_>) -> Vec<String> {
 }
 
 /// Declared shares, else equal ones.
-fn expected_shares(experiment: &Experiment) -> Vec<f64> {
+pub(super) fn expected_shares(experiment: &Experiment) -> Vec<f64> {
     let equal = 1.0 / experiment.arms.len() as f64;
     experiment
         .arms
@@ -172,7 +270,11 @@ fn customers(plan: &Plan<'_>, tally: &Tally, lake: &Lake) -> Result<Customers, M
         (status::SEVERAL_ARMS, "in several arms".to_owned()),
         (status::NOT_EXPOSED, "never exposed".to_owned()),
         (status::OTHER_ARM, format!("in no declared arm{other}")),
-        (status::NO_TIME, "without a time of assignment".to_owned()),
+        (status::NO_CLUSTER, "in no cluster".to_owned()),
+        (
+            status::NO_TIME,
+            "without a time of assignment from the years 1000 to 3099".to_owned(),
+        ),
     ];
     let mut not_counted: Vec<NotCounted> = reasons
         .into_iter()
@@ -238,50 +340,18 @@ fn overall(
 ) -> Result<Vec<Comparison>, MomentsError> {
     comparisons(plan, Some(layout), |arm, needed| {
         let moments = tally.moments(arm, needed)?;
-        let missing = tally.customers(arm) - moments.rows();
-        Ok(ArmSummary { moments, missing })
-    })
-}
-
-fn segments(plan: &Plan<'_>, tally: &Tally) -> Result<Vec<SegmentFinding>, MomentsError> {
-    let segment = |(number, name): (usize, &String)| {
-        let Some(cells) = tally.segment(number) else {
-            let message = format!(
-                "`{name}` has more than {MOST_SEGMENT_VALUES} different values: it is no segment"
-            );
-            return Ok(SegmentFinding {
-                segment: name.clone(),
-                values: Vec::new(),
-                refusal: Some(Refusal::new(Reason::UnfitData, message)),
-            });
+        let left_out = if plan.leaves_immature_out() {
+            tally.not_matured(arm, needed)
+        } else {
+            0
         };
-        let mut values = Vec::new();
-        for (value, cells) in cells {
-            let metrics = comparisons(plan, None, |arm, needed| {
-                let moments = cells.moments(arm, needed)?;
-                let missing = cells.customers(arm) - moments.rows();
-                Ok(ArmSummary { moments, missing })
-            })?;
-            values.push(SegmentValue {
-                value: value.to_owned(),
-                customers: (0..plan.experiment.arms.len())
-                    .map(|arm| cells.customers(arm))
-                    .sum(),
-                metrics,
-            });
-        }
-        Ok(SegmentFinding {
-            segment: name.clone(),
-            values,
-            refusal: None,
+        Ok(ArmSummary {
+            missing: tally.customers(arm) - moments.rows() - left_out,
+            moments,
+            not_finite: tally.not_finite(arm, needed),
+            covariates_not_finite: tally.covariates_not_finite.clone(),
         })
-    };
-    plan.experiment
-        .segments
-        .iter()
-        .enumerate()
-        .map(segment)
-        .collect()
+    })
 }
 
 /// Every metric for every arm but the reference; `summary` gives an arm's customers who have certain values.
@@ -320,8 +390,8 @@ fn observed(plan: &Plan<'_>, (first, last): (i64, i64)) -> Observed {
     }
 }
 
-fn refusal(ratio: Option<&SampleRatio>) -> Option<Refusal> {
-    let p = ratio?.probability.p;
+fn refusal(split: Option<&Split>) -> Option<Refusal> {
+    let p = split?.p_value;
     (p < SAMPLE_RATIO_ALARM).then(|| {
         Refusal::new(
             Reason::SampleRatioMismatch,

@@ -1,11 +1,21 @@
 //! What an experiment needs: which numbers per customer, from which facts, in which columns.
 
+use std::ops::Range;
+
 use catalog::{Aggregate, Catalog, Covariate, Experiment, Fact, Metric, Per, Source, Span};
 
+use super::learned::Learned;
+use super::checks::shares_change;
 use crate::error::MeasureError;
 
 /// The most numbers per customer that one experiment may ask for: missing values are tracked in the bits of a word.
 pub(crate) const MOST_VALUES: usize = 64;
+
+/// The class that is no column: the phase in which a customer was assigned.
+pub(crate) const PHASE: &str = "_ts_phase";
+
+/// The class of customers whom the treatment could reach, which is made of columns.
+pub(crate) const TRIGGER: &str = "_ts_trigger";
 
 /// What one experiment asks of each customer.
 pub(crate) struct Plan<'a> {
@@ -17,7 +27,19 @@ pub(crate) struct Plan<'a> {
     pub(crate) values: Vec<Value<'a>>,
     /// The metrics to compare, the primary one first.
     pub(crate) metrics: Vec<Compared<'a>>,
+    /// Quantiles to compare.
+    pub(crate) quantiles: Vec<Quantile<'a>>,
     pub(crate) covariates: Vec<Known<'a>>,
+    /// Columns of the source that predictions are learned from.
+    pub(crate) learned_columns: Vec<&'a str>,
+    /// Numbers per customer before exposure that predictions are learned from.
+    pub(crate) learned_values: Vec<Value<'a>>,
+    /// Columns of the source by which customers are told apart: the segments, then strata that are none of them.
+    pub(crate) classes: Vec<&'a str>,
+    /// Which of `classes` are strata.
+    pub(crate) strata: Vec<usize>,
+    /// Which of `classes` tells triggered customers from others: the one behind the segments.
+    pub(crate) trigger: Option<usize>,
     /// Values that count touches: the fact, and the value's place.
     pub(crate) touches: Vec<(&'a Fact, usize)>,
 }
@@ -29,7 +51,27 @@ pub(crate) struct Value<'a> {
     pub(crate) aggregate: Aggregate,
     /// The metric that defines it; none for a count of touches.
     pub(crate) metric: Option<&'a Metric>,
+    /// Of a funnel: the step, from 0, whose customers it counts.
+    pub(crate) step: Option<usize>,
     pub(crate) period: Period,
+}
+
+impl Value<'_> {
+    /// The conditions of its metric and step that rows must meet, as SQL.
+    pub(crate) fn filter(&self) -> Option<String> {
+        let metric = self.metric?;
+        let step = self.step.and_then(|step| metric.steps.get(step));
+        let conditions = metric.filter.iter().chain(step.map(|step| &step.filter));
+        let conditions: Vec<String> = conditions
+            .map(|condition| format!("({condition})"))
+            .collect();
+        (!conditions.is_empty()).then(|| conditions.join(" AND "))
+    }
+
+    /// Whether a customer's number depends on the time since exposure without an end to it.
+    pub(crate) fn is_open_ended(&self) -> bool {
+        self.fact.time.is_some() && matches!(self.period, Period::After { to: None, .. })
+    }
 }
 
 /// Which of a customer's rows count.
@@ -48,6 +90,23 @@ pub(crate) enum Period {
 pub(crate) struct Compared<'a> {
     pub(crate) metric: &'a Metric,
     pub(crate) made_of: MadeOf,
+    /// Of a funnel: the places of its steps.
+    pub(crate) steps: Range<usize>,
+}
+
+/// A quantile to compare.
+pub(crate) struct Quantile<'a> {
+    pub(crate) metric: &'a Metric,
+    pub(crate) level: f64,
+    pub(crate) of: QuantileOf<'a>,
+}
+
+/// What a quantile is taken of.
+pub(crate) enum QuantileOf<'a> {
+    /// Of customers: the place of their value.
+    Customers(usize),
+    /// Of a fact's rows.
+    Rows(Value<'a>),
 }
 
 /// The places of the values that a metric is made of.
@@ -61,6 +120,17 @@ pub(crate) enum MadeOf {
 }
 
 impl MadeOf {
+    /// The places of the values that must be there.
+    pub(crate) fn places(self) -> Vec<usize> {
+        match self {
+            Self::Value(place) => vec![place],
+            Self::Ratio {
+                numerator,
+                denominator,
+            } => vec![numerator, denominator],
+        }
+    }
+
     /// The bits of the values that must be there.
     pub(crate) fn bits(self) -> u64 {
         match self {
@@ -78,7 +148,7 @@ pub(crate) struct Known<'a> {
     pub(crate) name: String,
     pub(crate) from: KnownFrom<'a>,
     /// The metrics that are adjusted for it; all where it names none.
-    metrics: &'a [String],
+    pub(super) metrics: &'a [String],
 }
 
 impl Known<'_> {
@@ -93,6 +163,8 @@ pub(crate) enum KnownFrom<'a> {
     Column(&'a str),
     /// A metric before exposure.
     Value(Value<'a>),
+    /// A prediction of the metric.
+    Learned(Learned),
 }
 
 impl<'a> Plan<'a> {
@@ -113,13 +185,41 @@ impl<'a> Plan<'a> {
             reference,
             values: Vec::new(),
             metrics: Vec::new(),
+            quantiles: Vec::new(),
             covariates: Vec::new(),
+            learned_columns: Vec::new(),
+            learned_values: Vec::new(),
+            classes: experiment.segments.iter().map(String::as_str).collect(),
+            strata: Vec::new(),
+            trigger: None,
             touches: Vec::new(),
         };
+        if experiment.trigger.is_some() {
+            plan.trigger = Some(plan.classes.len());
+            plan.classes.push(TRIGGER);
+        }
+        for stratum in &experiment.strata {
+            let known = plan.classes.iter();
+            let place = known.clone().position(|class| class.eq_ignore_ascii_case(stratum));
+            plan.strata.push(place.unwrap_or(known.len()));
+            if place.is_none() {
+                plan.classes.push(stratum);
+            }
+        }
+        // Customers who had different odds are not compared with one another.
+        if shares_change(experiment) {
+            plan.strata.push(plan.classes.len());
+            plan.classes.push(PHASE);
+        }
         for name in experiment.metric_names() {
             let metric = catalog
                 .metric(name)
                 .ok_or_else(|| undeclared(experiment, "metric", name))?;
+            if metric.aggregate == Aggregate::Quantile {
+                let quantile = plan.quantile(catalog, metric)?;
+                plan.quantiles.push(quantile);
+                continue;
+            }
             let made_of = match (metric.aggregate, &metric.numerator, &metric.denominator) {
                 (Aggregate::Ratio, Some(numerator), Some(denominator)) => MadeOf::Ratio {
                     numerator: plan.value_of(catalog, numerator)?,
@@ -127,10 +227,21 @@ impl<'a> Plan<'a> {
                 },
                 _ => MadeOf::Value(plan.value_of(catalog, name)?),
             };
-            plan.metrics.push(Compared { metric, made_of });
+            let steps = match made_of {
+                MadeOf::Value(last) => last + 1 - metric.steps.len().max(1)..last + 1,
+                MadeOf::Ratio { .. } => 0..0,
+            };
+            plan.metrics.push(Compared {
+                metric,
+                made_of,
+                steps,
+            });
         }
         for covariate in &experiment.covariates {
-            plan.covariates.push(known(catalog, experiment, covariate)?);
+            match covariate {
+                Covariate::Learned(learned) => plan.learn(catalog, learned)?,
+                _ => plan.covariates.extend(known(catalog, experiment, covariate)?),
+            }
         }
         plan.count_touches(catalog)?;
         if plan.values.len() > MOST_VALUES {
@@ -157,14 +268,77 @@ impl<'a> Plan<'a> {
         let metric = catalog
             .metric(name)
             .ok_or_else(|| undeclared(self.experiment, "metric", name))?;
-        let window = metric.window.as_ref();
-        let period = Period::After {
-            from: window.and_then(|window| window.from),
-            to: window.and_then(|window| window.to),
-        };
-        self.values
-            .push(value(catalog, self.experiment, metric, period)?);
+        let period = after(metric);
+        if metric.steps.is_empty() {
+            self.values
+                .push(value(catalog, self.experiment, metric, period)?);
+        }
+        for (number, step) in metric.steps.iter().enumerate() {
+            let mut value = value(catalog, self.experiment, metric, period)?;
+            value.step = Some(number);
+            // The last step is the metric itself.
+            if number + 1 < metric.steps.len() {
+                value.name = format!("{name} as far as {}", step.name);
+            }
+            self.values.push(value);
+        }
         Ok(self.values.len() - 1)
+    }
+
+    fn quantile(
+        &mut self,
+        catalog: &'a Catalog,
+        metric: &'a Metric,
+    ) -> Result<Quantile<'a>, MeasureError> {
+        let of = match &metric.of {
+            Some(of) => QuantileOf::Customers(self.value_of(catalog, of)?),
+            None => QuantileOf::Rows(value(catalog, self.experiment, metric, after(metric))?),
+        };
+        Ok(Quantile {
+            metric,
+            // The catalog's rules demand a level.
+            level: metric.quantile.unwrap_or(0.5),
+            of,
+        })
+    }
+
+    /// Whether more than one look at the customers is needed.
+    pub(crate) fn looks_twice(&self) -> bool {
+        let has_cap = |value: &Value<'_>| value.metric.is_some_and(|metric| metric.cap.is_some());
+        !self.quantiles.is_empty() || self.all_values().any(has_cap) || self.learns()
+            || self.experiment.assignment.cluster.is_some()
+    }
+
+    /// The primary metric; none where it is a quantile.
+    pub(crate) fn primary(&self) -> Option<&Compared<'a>> {
+        let primary = &self.experiment.metrics.primary;
+        let mut metrics = self.metrics.iter();
+        metrics.find(|compared| compared.metric.name == *primary)
+    }
+
+    /// The place among all values of one that predictions are learned from.
+    pub(crate) fn value_before(&self, learned: usize) -> usize {
+        self.all_values().count() - self.learned_values.len() + learned
+    }
+
+    /// The place of an arm.
+    pub(crate) fn arm(&self, name: &str) -> Option<usize> {
+        self.experiment.arms.iter().position(|arm| arm.name == name)
+    }
+
+    /// The facts that are read, each once.
+    pub(crate) fn facts(&self) -> Vec<&'a Fact> {
+        let of_rows = self.quantiles.iter().filter_map(|quantile| match &quantile.of {
+            QuantileOf::Rows(value) => Some(value.fact),
+            QuantileOf::Customers(_) => None,
+        });
+        let mut facts: Vec<&'a Fact> = Vec::new();
+        for fact in self.all_values().map(|value| value.fact).chain(of_rows) {
+            if !facts.iter().any(|known| known.name == fact.name) {
+                facts.push(fact);
+            }
+        }
+        facts
     }
 
     /// Costs that are paid per touch need the number of touches in each arm.
@@ -189,6 +363,7 @@ impl<'a> Plan<'a> {
                 fact,
                 aggregate: Aggregate::Count,
                 metric: None,
+                step: None,
                 period: Period::After {
                     from: None,
                     to: None,
@@ -205,13 +380,13 @@ impl<'a> Plan<'a> {
             .iter()
             .filter_map(|known| match &known.from {
                 KnownFrom::Value(value) => Some(value),
-                KnownFrom::Column(_) => None,
+                KnownFrom::Column(_) | KnownFrom::Learned(_) => None,
             });
-        self.values.iter().chain(before)
+        self.values.iter().chain(before).chain(&self.learned_values)
     }
 }
 
-fn value<'a>(
+pub(super) fn value<'a>(
     catalog: &'a Catalog,
     experiment: &Experiment,
     metric: &'a Metric,
@@ -230,31 +405,42 @@ fn value<'a>(
         fact,
         aggregate: metric.aggregate,
         metric: Some(metric),
+        step: None,
         period,
     })
 }
 
+/// The period after exposure that a metric's window names.
+fn after(metric: &Metric) -> Period {
+    let window = metric.window.as_ref();
+    Period::After {
+        from: window.and_then(|window| window.from),
+        to: window.and_then(|window| window.to),
+    }
+}
+
+/// A covariate that is known as it is; none where it is learned.
 fn known<'a>(
     catalog: &'a Catalog,
     experiment: &'a Experiment,
     covariate: &'a Covariate,
-) -> Result<Known<'a>, MeasureError> {
-    match covariate {
-        Covariate::Column(column) => Ok(Known {
+) -> Result<Option<Known<'a>>, MeasureError> {
+    let known = match covariate {
+        Covariate::Column(column) => Known {
             name: column.clone(),
             from: KnownFrom::Column(column),
             metrics: &[],
-        }),
-        Covariate::ColumnFor(covariate) => Ok(Known {
+        },
+        Covariate::ColumnFor(covariate) => Known {
             name: covariate.column.clone(),
             from: KnownFrom::Column(&covariate.column),
             metrics: &covariate.metrics,
-        }),
+        },
         Covariate::Before(before) => {
             let metric = catalog
                 .metric(&before.metric)
                 .ok_or_else(|| undeclared(experiment, "metric", &before.metric))?;
-            Ok(Known {
+            Known {
                 name: format!("{} in {} before", before.metric, before.before),
                 from: KnownFrom::Value(value(
                     catalog,
@@ -263,9 +449,11 @@ fn known<'a>(
                     Period::Before(before.before),
                 )?),
                 metrics: &before.metrics,
-            })
+            }
         }
-    }
+        Covariate::Learned(_) => return Ok(None),
+    };
+    Ok(Some(known))
 }
 
 /// A loaded catalog has no such gap; this says so where one is built by hand.

@@ -2,17 +2,35 @@
 //!
 //! Facts in SQL are pasted into it, so its own tables have names, `_ts_...`, that nobody else uses.
 //!
-//! Its columns, in this order: status, arm, [repeated rows, several arms], [exposure], segments, values, money cut by
-//! caps, covariates.
+//! It is made in two layers. The customers' table has for each customer, by names, `status`, `arm`, `repeated` rows and
+//! whether in `several` arms (where assignments repeat), the time from which facts count (`started`), segments (`s0`,
+//! ...), values before and after (`v0`, ...), and columns known before (`x0`, ...). What is summed up are its columns
+//! with caps, in this order: status, arm, [repeated rows, several arms], [exposure], [values that are not mature, a bit
+//! each], segments, values, money cut by caps, covariates.
 
-use std::collections::BTreeMap;
+pub(crate) mod assigned;
+pub(crate) mod columns;
+mod customers;
+pub(crate) mod types;
+mod values;
+mod wide;
 
-use catalog::{Aggregate, Catalog, Fact, Metric, SeveralArms, did_you_mean};
+use catalog::{Catalog, Fact, Trigger};
 use lake::{Column, Lake, sql};
+use stats::robust::CapThresholds;
 
-use super::plan::{KnownFrom, Plan, Value};
-use super::times::{Clock, bounds, counts};
+use self::customers::STATUS;
+pub(crate) use self::values::exact_sum;
+use self::types::{check_covariate, check_time, require_column, type_of};
+use super::{caps, cluster};
+use super::learned::{self, LearnedFinding};
+use super::maturity::{self, Horizon};
+use super::plan::{KnownFrom, Plan};
+use super::times::Clock;
 use crate::error::MeasureError;
+
+/// The customers' table where it is kept, because there is more than one look at it.
+const KEPT: &str = "_ts_customers";
 
 /// What becomes of a customer, by the number in the status column.
 pub(crate) mod status {
@@ -24,16 +42,67 @@ pub(crate) mod status {
     pub(crate) const OTHER_ARM: u8 = 3;
     pub(crate) const NO_TIME: u8 = 4;
     pub(crate) const NO_CUSTOMER: u8 = 5;
-    pub(crate) const NUMBER: usize = 6;
+    /// In no cluster, where clusters were randomized.
+    pub(crate) const NO_CLUSTER: u8 = 6;
+    pub(crate) const NUMBER: usize = 7;
 }
 
 /// A generated query and where its columns are.
 pub(crate) struct Query {
+    /// What is summed up.
     pub(crate) sql: String,
+    /// The customers' table: a name, or a query in parentheses.
+    pub(crate) customers: String,
+    /// The type of the customers' ids.
+    pub(crate) customer_type: String,
     /// Whether rows say how often and in how many arms a customer was assigned.
     pub(crate) has_assignments: bool,
     /// Whether rows say when the customer was exposed, in microseconds.
     pub(crate) has_exposure: bool,
+    /// When customers' values are mature.
+    pub(crate) horizons: Vec<Horizon>,
+    /// The bounds of each value, those before exposure last.
+    pub(crate) caps: Vec<Option<CapThresholds>>,
+    /// The predictions that are covariates.
+    pub(crate) learned: Vec<LearnedFinding>,
+}
+
+impl Query {
+    /// Whether a customer's value counts as far as its window goes, as SQL over the customers' table.
+    pub(crate) fn is_mature(&self, plan: &Plan<'_>, place: usize) -> String {
+        let bit = 1_u64.checked_shl(place as u32).unwrap_or(0);
+        let horizon = self
+            .horizons
+            .iter()
+            .find(|horizon| horizon.values & bit != 0 && place < plan.values.len());
+        match horizon.filter(|_| plan.leaves_immature_out()) {
+            Some(horizon) => format!("NOT ({})", horizon.is_open),
+            None => "true".to_owned(),
+        }
+    }
+
+    /// Until when the data of some values reach, in microseconds: the earliest end among them.
+    pub(crate) fn end_of(&self, values: u64) -> Option<i64> {
+        let horizons = self.horizons.iter();
+        horizons
+            .filter(|horizon| horizon.values & values != 0)
+            .map(|horizon| horizon.end)
+            .min()
+    }
+
+    /// Lets go of the customers' table, if it was kept.
+    pub(crate) fn finish(&self, lake: &Lake) -> Result<(), MeasureError> {
+        let statement =
+            format!(
+            "DROP VIEW IF EXISTS {}; DROP VIEW IF EXISTS {}; DROP TABLE IF EXISTS {}; DROP TABLE IF EXISTS {KEPT}",
+            learned::PREDICTED,
+            cluster::UNITED,
+            cluster::CLUSTERS,
+        );
+        Ok(lake
+            .engine()
+            .execute(&statement, "cannot drop the customers' table")?)
+    }
 }
 
 /// Where the fact's rows of a customer are.
@@ -53,6 +122,8 @@ struct Writer<'p, 'a> {
 }
 
 /// Writes the query, and defines the sources that it reads.
+///
+/// Where caps or quantiles need more than one look at the customers, their table is computed here and kept.
 pub(crate) fn write(
     plan: &Plan<'_>,
     catalog: &Catalog,
@@ -63,8 +134,8 @@ pub(crate) fn write(
     if let Some(source) = exposure.and_then(|exposure| catalog.source(&exposure.source)) {
         lake.define(catalog, source)?;
     }
-    for value in plan.all_values() {
-        match (&value.fact.source, &value.fact.sql) {
+    for fact in plan.facts() {
+        match (&fact.source, &fact.sql) {
             (Some(name), _) => {
                 if let Some(source) = catalog.source(name) {
                     lake.define(catalog, source)?;
@@ -81,16 +152,31 @@ pub(crate) fn write(
         columns,
     };
     writer.check_columns()?;
-    writer.query()
+    let mut query = writer.query()?;
+    query.horizons = maturity::horizons(plan, lake, query.has_exposure)?;
+    if plan.looks_twice() {
+        let statement = format!(
+            "CREATE OR REPLACE TEMP TABLE {KEPT} AS FROM {}",
+            query.customers
+        );
+        let context = format!("cannot measure experiment `{}`", plan.experiment.name);
+        lake.engine().execute(&statement, &context)?;
+        query.customers = KEPT.to_owned();
+    }
+    cluster::unite(plan, lake, &mut query)?;
+    query.caps = caps::thresholds(plan, lake, &query)?;
+    query.learned = learned::learn(plan, lake, &mut query)?;
+    query.sql = columns::summed(plan, &query);
+    Ok(query)
 }
 
 /// A source as SQL names it.
-fn source_view(name: &str) -> String {
+pub(crate) fn source_view(name: &str) -> String {
     format!("source.{}", sql::identifier(name))
 }
 
 /// A fact's rows as SQL names them.
-fn fact_rows(fact: &Fact) -> String {
+pub(crate) fn fact_rows(fact: &Fact) -> String {
     match (&fact.source, &fact.sql) {
         (Some(source), _) => source_view(source),
         (None, query) => format!(
@@ -110,56 +196,64 @@ impl<'a> Writer<'_, 'a> {
         format!("experiment `{}`", self.plan.experiment.name)
     }
 
-    /// Every column that the experiment names must be there.
+    /// Every column that the experiment names must be there, and of a type that can be used.
     fn check_columns(&self) -> Result<(), MeasureError> {
+        self.check_assignment()?;
+        if let Some(exposure) = &self.plan.experiment.exposure {
+            let rows = source_view(&exposure.source);
+            let columns = self.lake.columns(&rows)?;
+            let place = format!("{}, exposure", self.place());
+            for column in [&exposure.customer, &exposure.time] {
+                require_column(&columns, place.clone(), &exposure.source, column)?;
+            }
+            check_time(self.lake, &columns, &rows, &exposure.time, &place)?;
+        }
+        for fact in self.plan.facts() {
+            let rows = fact_rows(fact);
+            let columns = self.lake.columns(&rows)?;
+            let place = format!("fact `{}`", fact.name);
+            let named = [Some(&fact.customer), fact.time.as_ref()];
+            for column in named.into_iter().flatten() {
+                require_column(&columns, place.clone(), &fact.name, column)?;
+            }
+            if let Some(time) = &fact.time {
+                check_time(self.lake, &columns, &rows, time, &place)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_assignment(&self) -> Result<(), MeasureError> {
         let assignment = &self.plan.experiment.assignment;
-        let mut named = vec![
-            ("assignment", assignment.customer.as_str()),
-            ("assignment", assignment.arm.as_str()),
-        ];
-        named.extend(assignment.time.as_deref().map(|time| ("assignment", time)));
-        named.extend(
-            self.plan
-                .experiment
-                .segments
-                .iter()
-                .map(|segment| ("segments", segment.as_str())),
-        );
-        named.extend(
-            self.plan
-                .covariates
-                .iter()
-                .filter_map(|known| match known.from {
-                    KnownFrom::Column(column) => Some(("covariates", column)),
-                    KnownFrom::Value(_) => None,
-                }),
-        );
+        let rows = source_view(&self.plan.source.name);
+        let segments = self.plan.experiment.segments.iter();
+        let strata = self.plan.experiment.strata.iter();
+        let trigger = self.plan.experiment.trigger.iter().flat_map(Trigger::columns);
+        let time = assignment.time.as_deref();
+        let named = [&assignment.customer, &assignment.arm]
+            .into_iter()
+            .map(|column| ("assignment", column.as_str()))
+            .chain(time.map(|time| ("assignment", time)))
+            .chain(segments.map(|segment| ("segments", segment.as_str())))
+            .chain(strata.map(|stratum| ("strata", stratum.as_str())))
+            .chain(trigger.map(|column| ("trigger", column)))
+            .chain(self.known_columns().map(|column| ("covariates", column)))
+            .chain(self.plan.learned_columns.iter().map(|column| ("covariates", *column)))
+            .chain(assignment.cluster.as_deref().map(|cluster| ("assignment", cluster)));
         for (key, column) in named {
             let place = format!("{}, {key}", self.place());
             require_column(&self.columns, place, &self.plan.source.name, column)?;
         }
-        if let Some(exposure) = &self.plan.experiment.exposure {
-            let columns = self.lake.columns(&source_view(&exposure.source))?;
-            for column in [&exposure.customer, &exposure.time] {
-                require_column(
-                    &columns,
-                    format!("{}, exposure", self.place()),
-                    &exposure.source,
-                    column,
-                )?;
-            }
+        if let Some(time) = time {
+            let place = format!("{}, assignment", self.place());
+            check_time(self.lake, &self.columns, &rows, time, &place)?;
         }
-        for (fact, _) in self.by_fact() {
-            let columns = self.lake.columns(&fact_rows(fact))?;
-            let named = [Some(&fact.customer), fact.time.as_ref()];
-            for column in named.into_iter().flatten() {
-                require_column(
-                    &columns,
-                    format!("fact `{}`", fact.name),
-                    &fact.name,
-                    column,
-                )?;
-            }
+        let place = format!("{}, covariates", self.place());
+        for column in self.known_columns() {
+            check_covariate(self.lake, &self.columns, &rows, column, &place)?;
+        }
+        for column in &self.plan.learned_columns {
+            learned::check_column(&self.columns, column, &place)?;
         }
         Ok(())
     }
@@ -181,198 +275,39 @@ impl<'a> Writer<'_, 'a> {
         }
     }
 
+    /// The query without what its customers' table has yet to tell.
     fn query(&self) -> Result<Query, MeasureError> {
-        match self.shape() {
-            Shape::Wide => self.wide(),
-            shape => self.joined(matches!(shape, Shape::Unique)),
-        }
-    }
-
-    /// The clock of a column of the assignment.
-    fn clock(&self, column: &str) -> Clock {
-        Clock::of(&self.columns, column)
-    }
-
-    /// The function that makes an assignment's time of microseconds.
-    fn time_constructor(&self) -> &'static str {
-        match self
-            .plan
-            .experiment
-            .assignment
-            .time
-            .as_deref()
-            .map(|time| self.clock(time))
-        {
-            Some(Clock::Zoned) => "make_timestamptz",
-            _ => "make_timestamp",
-        }
-    }
-
-    fn timed(&self) -> bool {
-        self.plan.experiment.assignment.time.is_some()
-    }
-
-    /// The number of the arm that a row names, none for an undeclared one.
-    fn arm_number(&self) -> String {
-        let column = &self.plan.experiment.assignment.arm;
-        let arms = &self.plan.experiment.arms;
-        let texts: Vec<String> = arms
-            .iter()
-            .map(|arm| arm.column_value().to_string())
-            .collect();
-        let is_number = self
-            .columns
-            .iter()
-            .any(|known| known.name.eq_ignore_ascii_case(column) && is_number(&known.type_name));
-        // 0 is 0.0 in a column of floating-point numbers; and comparing numbers spares the engine a text for each row.
-        let as_numbers = is_number && texts.iter().all(|text| text.parse::<f64>().is_ok());
-        let (subject, literal): (String, fn(&str) -> String) = if as_numbers {
-            (sql::identifier(column), str::to_owned)
-        } else {
-            (
-                format!("CAST({} AS VARCHAR)", sql::identifier(column)),
-                sql::text,
-            )
-        };
-        let cases: Vec<String> = texts
-            .iter()
-            .enumerate()
-            .map(|(arm, text)| format!("WHEN {subject} = {} THEN {arm}", literal(text)))
-            .collect();
-        format!("CAST(CASE {} END AS UTINYINT)", cases.join(" "))
-    }
-
-    fn where_clause(filter: &Option<String>) -> String {
-        filter
-            .as_ref()
-            .map(|filter| format!(" WHERE ({filter})"))
-            .unwrap_or_default()
-    }
-
-    /// One scan of one table.
-    fn wide(&self) -> Result<Query, MeasureError> {
-        let assignment = &self.plan.experiment.assignment;
-        let start = assignment
-            .time
-            .as_deref()
-            .map(|time| self.clock(time).time(time));
-        let mut select = vec![format!("{} AS arm", self.arm_number())];
-        select.extend(start.iter().map(|start| format!("{start} AS started")));
-        select.extend(
-            self.segment_columns()
-                .enumerate()
-                .map(|(i, segment)| format!("{segment} AS s{i}")),
-        );
-        for (i, value) in self.plan.all_values().enumerate() {
-            let time = value
-                .fact
-                .time
-                .as_deref()
-                .map(|time| (self.clock(time), time));
-            let started = start
-                .as_ref()
-                .zip(time)
-                .map(|(start, (clock, _))| clock.exposure(start));
-            let time = time.map(|(clock, time)| clock.time(time));
-            let condition = conditions(value, time.as_deref(), started.as_deref());
-            let one_row = match value.aggregate {
-                Aggregate::Count | Aggregate::Any => "1".to_owned(),
-                Aggregate::CountDistinct => {
-                    format!("CAST(({}) IS NOT NULL AS INTEGER)", expression(value))
-                }
-                _ => format!("({})", expression(value)),
-            };
-            let number = match condition {
-                None => one_row,
-                Some(condition) => format!(
-                    "CASE WHEN {condition} THEN {one_row} ELSE {} END",
-                    absent(value)
-                ),
-            };
-            self.check_number(value, &number)?;
-            select.push(format!("CAST({number} AS DOUBLE) AS v{i}"));
-        }
-        select.extend(
-            self.known_columns()
-                .enumerate()
-                .map(|(i, column)| format!("CAST({} AS DOUBLE) AS x{i}", sql::identifier(column))),
-        );
-        let rows = format!(
-            "SELECT {} FROM {}{}",
-            select.join(", "),
-            source_view(&self.plan.source.name),
-            Self::where_clause(&assignment.filter)
-        );
-        let no_time = if self.timed() {
-            format!(" WHEN started IS NULL THEN {}", status::NO_TIME)
-        } else {
-            String::new()
-        };
-        let status = format!(
-            "CASE WHEN arm IS NULL THEN {}{no_time} ELSE {} END",
-            status::OTHER_ARM,
-            status::COUNTED
-        );
-        let exposure = if self.timed() {
-            ", epoch_us(started)"
-        } else {
-            ""
+        let shape = self.shape();
+        let has_assignments = !matches!(shape, Shape::Wide);
+        let customers = match shape {
+            Shape::Wide => self.wide()?,
+            shape => self.joined(matches!(shape, Shape::Unique))?,
         };
         Ok(Query {
-            sql: format!(
-                "SELECT CAST({status} AS UTINYINT), arm{exposure}{} FROM ({rows})",
-                self.output()
-            ),
-            has_assignments: false,
-            has_exposure: self.timed(),
+            sql: String::new(),
+            customers: format!("({customers})"),
+            customer_type: self.customer_type().to_owned(),
+            has_assignments,
+            has_exposure: self.timed() || self.plan.experiment.exposure.is_some(),
+            horizons: Vec::new(),
+            caps: Vec::new(),
+            learned: Vec::new(),
         })
     }
 
     /// Assignments, exposures and facts, each reduced to a row a customer, joined.
-    fn joined(&self, unique: bool) -> Result<Query, MeasureError> {
-        let mut tables = vec![
-            self.rows(),
-            if unique {
-                self.units_of_unique()
-            } else {
-                self.units_of_repeated()
-            },
-        ];
-        let exposed = match &self.plan.experiment.exposure {
-            Some(exposure) => {
-                let columns = self.lake.columns(&source_view(&exposure.source))?;
-                Some(format!(
-                    "_ts_exposed AS (SELECT _ts_units.customer, min(moment) AS started \
-                     FROM (SELECT {} AS customer, {} AS moment FROM {}{}) e \
-                     JOIN _ts_units ON e.customer = _ts_units.customer{} GROUP BY _ts_units.customer)",
-                    sql::identifier(&exposure.customer),
-                    Clock::of(&columns, &exposure.time).time(&exposure.time),
-                    source_view(&exposure.source),
-                    Self::where_clause(&exposure.filter),
-                    if self.timed() {
-                        " AND e.moment >= _ts_units.started"
-                    } else {
-                        ""
-                    },
-                ))
-            }
-            None => None,
-        };
-        let has_exposure = exposed.is_some() || self.timed();
-        let starts = if let Some(exposed) = exposed {
-            tables.push(exposed);
-            tables.push(format!(
-                "_ts_starts AS (SELECT _ts_units.* EXCLUDE (tag{}), _ts_exposed.started, CASE WHEN {STATUS} = {} AND _ts_exposed.started IS NULL \
-                 THEN tag + {}::USMALLINT ELSE tag END AS tag FROM _ts_units LEFT JOIN _ts_exposed ON _ts_units.customer = _ts_exposed.customer)",
-                if self.timed() { ", started" } else { "" },
-                status::COUNTED,
-                status::NOT_EXPOSED,
-            ));
-            "_ts_starts"
+    fn joined(&self, unique: bool) -> Result<String, MeasureError> {
+        let units = if unique {
+            self.units_of_unique()
         } else {
-            "_ts_units"
+            self.units_of_repeated()
         };
-        let mut last = starts.to_owned();
+        let mut tables = vec![self.rows(), units];
+        let (exposed, mut last) = self
+            .exposed()
+            .map(|(tables, last)| (tables, last.to_owned()))?;
+        tables.extend(exposed);
+        let has_exposure = self.timed() || self.plan.experiment.exposure.is_some();
         let mut carried = self.attributes();
         if has_exposure {
             carried.push("started".to_owned());
@@ -391,67 +326,27 @@ impl<'a> Writer<'_, 'a> {
             carried.extend(values.iter().map(|(place, _)| format!("v{place}")));
             last = name;
         }
-        let exposure = if has_exposure {
-            ", epoch_us(started)"
-        } else {
-            ""
-        };
-        Ok(Query {
-            sql: format!(
-                "WITH {} SELECT CAST({STATUS} AS UTINYINT), CAST(nullif(tag >> 8, 255) AS UTINYINT), {repeated}, \
-                 (tag & 8) > 0{exposure}{} FROM {last}",
-                tables.join(", "),
-                self.output(),
-            ),
-            has_assignments: true,
-            has_exposure,
-        })
+        carried.retain(|name| name != "tag" && name != "repeated");
+        let carried: String = carried.iter().map(|name| format!(", {name}")).collect();
+        Ok(format!(
+            "WITH {} SELECT customer, CAST({STATUS} AS UTINYINT) AS status, \
+             CAST(nullif(tag >> 8, 255) AS UTINYINT) AS arm, {repeated} AS repeated, (tag & 8) > 0 AS several{carried} \
+             FROM {last}",
+            tables.join(", "),
+        ))
     }
 
-    /// The columns behind the fixed ones.
-    fn output(&self) -> String {
-        let number = |place: usize| format!("v{place}");
-        let segments = (0..self.plan.experiment.segments.len()).map(|i| format!("s{i}"));
-        let before = self.plan.values.len();
-        let values = self
-            .plan
-            .values
-            .iter()
-            .enumerate()
-            .map(|(i, value)| capped(value, &number(i)));
-        let cuts = self
-            .plan
-            .values
-            .iter()
-            .enumerate()
-            .filter(|(_, value)| cap_of(value).is_some())
-            .map(|(i, value)| {
-                let raw = number(i);
-                format!("{raw} - {}", capped(value, &raw))
-            });
-        let mut columns = 0;
-        let mut values_before = before;
-        let covariates = self.plan.covariates.iter().map(|known| match &known.from {
-            KnownFrom::Column(_) => {
-                columns += 1;
-                format!("x{}", columns - 1)
-            }
-            KnownFrom::Value(value) => {
-                values_before += 1;
-                capped(value, &number(values_before - 1))
-            }
-        });
-        segments
-            .chain(values)
-            .chain(cuts)
-            .chain(covariates)
-            .map(|column| format!(", {column}"))
-            .collect()
+    /// The clock of a column of the assignment.
+    fn clock(&self, column: &str) -> Clock {
+        Clock::of(&self.columns, column)
     }
 
-    fn segment_columns(&self) -> impl Iterator<Item = String> {
-        let segments = self.plan.experiment.segments.iter();
-        segments.map(|segment| format!("CAST({} AS VARCHAR)", sql::identifier(segment)))
+    fn timed(&self) -> bool {
+        self.plan.experiment.assignment.time.is_some()
+    }
+
+    fn customer_type(&self) -> &str {
+        type_of(&self.columns, &self.plan.experiment.assignment.customer).unwrap_or_default()
     }
 
     fn known_columns(&self) -> impl Iterator<Item = &'a str> {
@@ -460,415 +355,14 @@ impl<'a> Writer<'_, 'a> {
             .iter()
             .filter_map(|known| match known.from {
                 KnownFrom::Column(column) => Some(column),
-                KnownFrom::Value(_) => None,
+                KnownFrom::Value(_) | KnownFrom::Learned(_) => None,
             })
     }
 
-    /// The assignment's rows with what is asked of them.
-    fn rows(&self) -> String {
-        let assignment = &self.plan.experiment.assignment;
-        let mut select = vec![
-            format!("{} AS customer", sql::identifier(&assignment.customer)),
-            format!("{} AS arm", self.arm_number()),
-        ];
-        select.extend(
-            assignment
-                .time
-                .as_deref()
-                .map(|time| format!("{} AS moment", self.clock(time).time(time))),
-        );
-        select.extend(
-            self.segment_columns()
-                .enumerate()
-                .map(|(i, segment)| format!("{segment} AS s{i}")),
-        );
-        select.extend(
-            self.known_columns()
-                .enumerate()
-                .map(|(i, column)| format!("CAST({} AS DOUBLE) AS x{i}", sql::identifier(column))),
-        );
-        format!(
-            "_ts_rows AS (SELECT {} FROM {}{})",
-            select.join(", "),
-            source_view(&self.plan.source.name),
-            Self::where_clause(&assignment.filter)
-        )
+    fn where_clause(filter: &Option<String>) -> String {
+        filter
+            .as_ref()
+            .map(|filter| format!(" WHERE ({filter})"))
+            .unwrap_or_default()
     }
-
-    /// The names of what is taken along from a customer's first assignment.
-    fn attributes(&self) -> Vec<String> {
-        let segments = (0..self.plan.experiment.segments.len()).map(|i| format!("s{i}"));
-        segments
-            .chain((0..self.known_columns().count()).map(|i| format!("x{i}")))
-            .collect()
-    }
-
-    fn units_of_unique(&self) -> String {
-        let no_time = if self.timed() {
-            format!(" WHEN moment IS NULL THEN {}", status::NO_TIME)
-        } else {
-            String::new()
-        };
-        let started = if self.timed() {
-            ", moment AS started"
-        } else {
-            ""
-        };
-        let attributes: String = self
-            .attributes()
-            .iter()
-            .map(|name| format!(", {name}"))
-            .collect();
-        format!(
-            "_ts_units AS (SELECT customer{started}{attributes}, {} AS tag FROM _ts_rows)",
-            tag(
-                &format!(
-                    "CASE WHEN arm IS NULL THEN {}{no_time} ELSE {} END",
-                    status::OTHER_ARM,
-                    status::COUNTED
-                ),
-                "false",
-                "arm"
-            ),
-        )
-    }
-
-    /// A customer counts in the arm of the first assignment. Time and arm are one number, whose least is the first
-    /// assignment; of two arms at one time the one declared first, so that the answer is the same every time.
-    fn units_of_repeated(&self) -> String {
-        let first = if self.timed() {
-            "epoch_us(moment) * 256 + arm"
-        } else {
-            "CAST(arm AS BIGINT)"
-        };
-        let attributes = self.attributes();
-        let taken_along = if attributes.is_empty() {
-            format!("min({first}) AS first")
-        } else {
-            let packed: Vec<String> = attributes
-                .iter()
-                .map(|name| format!("{name} := {name}"))
-                .collect();
-            format!(
-                "min(struct_pack(first := {first}, {})) FILTER (WHERE {first} IS NOT NULL) AS head",
-                packed.join(", ")
-            )
-        };
-        let grouped = format!(
-            "SELECT customer, count(*) AS assignments, min(arm) <> max(arm) AS several, \
-             count(arm) > 0 AS declared, {taken_along} FROM _ts_rows GROUP BY customer"
-        );
-        let first = if attributes.is_empty() {
-            "first".to_owned()
-        } else {
-            "head.first".to_owned()
-        };
-        let taken: String = attributes
-            .iter()
-            .map(|name| format!(", head.{name} AS {name}"))
-            .collect();
-        let (arm, started, no_time) = if self.timed() {
-            (
-                low_byte(&first),
-                format!(
-                    ", {}(({first} - {}) // 256) AS started",
-                    self.time_constructor(),
-                    low_byte(&first)
-                ),
-                format!(" WHEN {first} IS NULL THEN {}", status::NO_TIME),
-            )
-        } else {
-            (first.clone(), String::new(), String::new())
-        };
-        let leave_out = !self.timed() || self.plan.experiment.several_arms == SeveralArms::Exclude;
-        let several = if leave_out {
-            format!(" WHEN several THEN {}", status::SEVERAL_ARMS)
-        } else {
-            String::new()
-        };
-        let status = format!(
-            "CASE WHEN customer IS NULL THEN {} WHEN NOT declared THEN {}{several}{no_time} ELSE {} END",
-            status::NO_CUSTOMER,
-            status::OTHER_ARM,
-            status::COUNTED,
-        );
-        format!(
-            "_ts_units AS (SELECT customer{started}, \
-             CAST(CASE WHEN customer IS NULL THEN assignments ELSE assignments - 1 END AS UBIGINT) AS repeated{taken}, \
-             {} AS tag FROM ({grouped}))",
-            tag(&status, "several", &arm),
-        )
-    }
-
-    /// The customers of a table with what it has of them (`carried`), and the values of one more fact. Customers and
-    /// rows are joined and grouped at once: a table of the fact's values by itself would be joined a second time.
-    fn with_fact(
-        &self,
-        fact: &Fact,
-        values: &[(usize, &Value<'_>)],
-        customers: &str,
-        carried: &[String],
-        has_exposure: bool,
-    ) -> Result<String, MeasureError> {
-        let time = fact.time.as_deref().filter(|_| has_exposure);
-        let clock = match time {
-            Some(time) => Clock::of(&self.lake.columns(&fact_rows(fact))?, time),
-            None => Clock::Local,
-        };
-        let started = clock.exposure("started");
-        let bounds = if time.is_some() {
-            bounds(values.iter().map(|(_, value)| *value), &started)
-        } else {
-            String::new()
-        };
-        // Where all values have one period, the join lets no other rows through.
-        let one_period = values
-            .iter()
-            .all(|(_, value)| value.period == values[0].1.period);
-        let started = (time.is_some() && !one_period).then_some(&started);
-        let mut inner = vec![format!("{} AS customer", sql::identifier(&fact.customer))];
-        inner.extend(time.map(|time| format!("{} AS moment", clock.time(time))));
-        let mut outer: Vec<String> = carried
-            .iter()
-            .map(|name| format!("any_value({name}) AS {name}"))
-            .collect();
-        for (place, value) in values {
-            if takes_value(value.aggregate) {
-                inner.push(format!("{} AS e{place}", expression(value)));
-            }
-            if let Some(filter) = value.metric.and_then(|metric| metric.filter.as_ref()) {
-                inner.push(format!("({filter}) AS w{place}"));
-            }
-            let number = self.aggregate(*place, value, started)?;
-            outer.push(format!("{number} AS v{place}"));
-        }
-        Ok(format!(
-            "SELECT {customers}.customer, {} FROM {customers} LEFT JOIN (SELECT {} FROM {}{}) f \
-             ON f.customer = {customers}.customer{bounds} GROUP BY {customers}.customer",
-            outer.join(", "),
-            inner.join(", "),
-            fact_rows(fact),
-            Self::where_clause(&fact.filter),
-        ))
-    }
-
-    /// The values of each fact with their places, facts in the order in which they are first asked for.
-    fn by_fact(&self) -> Vec<(&'a Fact, Vec<(usize, &Value<'a>)>)> {
-        let mut order: Vec<&'a Fact> = Vec::new();
-        let mut groups: BTreeMap<&str, Vec<(usize, &Value<'a>)>> = BTreeMap::new();
-        for (place, value) in self.plan.all_values().enumerate() {
-            let group = groups.entry(value.fact.name.as_str()).or_default();
-            if group.is_empty() {
-                order.push(value.fact);
-            }
-            group.push((place, value));
-        }
-        order
-            .into_iter()
-            .map(|fact| (fact, groups.remove(fact.name.as_str()).unwrap_or_default()))
-            .collect()
-    }
-
-    /// How a customer's rows of a fact become a value.
-    fn aggregate(
-        &self,
-        place: usize,
-        value: &Value<'_>,
-        started: Option<&String>,
-    ) -> Result<String, MeasureError> {
-        let filtered = value
-            .metric
-            .is_some_and(|metric| metric.filter.is_some())
-            .then(|| format!("w{place}"));
-        let condition = both(
-            filtered,
-            started.map(|started| counts(value.period, "moment", started)),
-        );
-        let filter = condition
-            .map(|condition| format!(" FILTER (WHERE {condition})"))
-            .unwrap_or_default();
-        // A customer without rows is here once, with none of the fact's columns.
-        let rows = format!("count(f.customer){filter}");
-        let column = format!("e{place}");
-        let call = match value.aggregate {
-            Aggregate::Sum | Aggregate::Mean => self.exact(value, &column, &filter)?,
-            Aggregate::Min => format!("min({column}){filter}"),
-            Aggregate::Max => format!("max({column}){filter}"),
-            Aggregate::CountDistinct => format!("count(DISTINCT {column}){filter}"),
-            Aggregate::Any => "1".to_owned(),
-            Aggregate::Count | Aggregate::Ratio => rows.clone(),
-        };
-        Ok(format!(
-            "CAST(CASE WHEN {rows} > 0 THEN {call} ELSE {} END AS DOUBLE)",
-            absent(value)
-        ))
-    }
-
-    /// A sum or mean whose last digits do not depend on the order in which the engine's threads add.
-    fn exact(&self, value: &Value<'_>, column: &str, filter: &str) -> Result<String, MeasureError> {
-        let type_name = self.check_number(value, &expression(value))?;
-        let is_floating = matches!(type_name.as_str(), "DOUBLE" | "FLOAT");
-        Ok(match (value.aggregate, is_floating) {
-            (Aggregate::Mean, true) => {
-                format!("({}) / count({column}){filter}", exact_sum(column, filter))
-            }
-            (Aggregate::Mean, false) => format!("avg({column}){filter}"),
-            (_, true) => exact_sum(column, filter),
-            (_, false) => format!("sum({column}){filter}"),
-        })
-    }
-
-    /// The type of an expression over a fact's rows, which must be a number or a truth value.
-    fn check_number(&self, value: &Value<'_>, expression: &str) -> Result<String, MeasureError> {
-        let place = match value.metric {
-            Some(metric) => format!("metric `{}`, value", metric.name),
-            None => format!("fact `{}`", value.fact.name),
-        };
-        let relation = format!(
-            "(SELECT {expression} AS value FROM {})",
-            fact_rows(value.fact)
-        );
-        let columns = self
-            .lake
-            .columns(&relation)
-            .map_err(|error| MeasureError::Unusable {
-                place: place.clone(),
-                message: format!("`{}`: {error}", expression.trim_matches(['(', ')'])),
-            })?;
-        let type_name = columns
-            .first()
-            .map(|column| column.type_name.clone())
-            .unwrap_or_default();
-        if is_number(&type_name) || type_name == "BOOLEAN" {
-            return Ok(type_name);
-        }
-        Err(MeasureError::Unusable {
-            place,
-            message: format!(
-                "`{}` is {type_name}, not a number: convert it in SQL, such as `CAST(... AS DOUBLE)`, or give the \
-                 column's type in the source's `types:`",
-                expression.trim_matches(['(', ')'])
-            ),
-        })
-    }
-}
-
-/// The sum of floating-point numbers, the same in any order. Each is split into a multiple of 2^-12 and, of what is
-/// left, a multiple of 2^-48: adding and taking away 1.5 * 2^(52 - 12) rounds to the former, 1.5 * 2^(52 - 48) to the
-/// latter. Sums of such multiples are exact in a double while a customer's stay below 2^41 and their rests below 32,
-/// which takes more than 260,000 rows; beyond that they are as good as any sum of doubles, though not the same in any
-/// order. Decimals are exact as well, but converting to them costs a third of a query.
-fn exact_sum(column: &str, filter: &str) -> String {
-    let coarse = format!("(({column} + 1649267441664.0::DOUBLE) - 1649267441664.0::DOUBLE)");
-    let fine = format!("((({column} - {coarse}) + 24.0::DOUBLE) - 24.0::DOUBLE)");
-    format!("sum({coarse}){filter} + sum({fine}){filter}")
-}
-
-/// Whether a type of the engine is one of numbers.
-fn is_number(type_name: &str) -> bool {
-    ["INT", "DECIMAL", "DOUBLE", "FLOAT"]
-        .iter()
-        .any(|known| type_name.contains(known))
-        && type_name != "INTERVAL"
-}
-
-/// The status in a tag.
-const STATUS: &str = "(tag & 7)";
-
-/// Status, whether in several arms, and arm (255 for none) as one small number: what is carried along for each customer
-/// through joins and groups costs memory.
-fn tag(status: &str, several: &str, arm: &str) -> String {
-    format!(
-        "CAST(coalesce({arm}, 255) * 256::INTEGER + CASE WHEN {several} THEN 8 ELSE 0 END + {status} AS USMALLINT)"
-    )
-}
-
-/// The last 8 bits of an integer, of a negative one too.
-fn low_byte(number: &str) -> String {
-    format!("(({number} % 256 + 256) % 256)")
-}
-
-fn require_column(
-    columns: &[Column],
-    place: String,
-    table: &str,
-    column: &str,
-) -> Result<(), MeasureError> {
-    // SQL's identifiers do not depend on case.
-    if columns
-        .iter()
-        .any(|known| known.name.eq_ignore_ascii_case(column))
-    {
-        return Ok(());
-    }
-    let meant = did_you_mean(column, columns.iter().map(|known| known.name.as_str()));
-    Err(MeasureError::UnknownColumn {
-        place,
-        table: table.to_owned(),
-        column: column.to_owned(),
-        meant: meant.map(str::to_owned),
-    })
-}
-
-fn takes_value(aggregate: Aggregate) -> bool {
-    !matches!(
-        aggregate,
-        Aggregate::Count | Aggregate::Any | Aggregate::Ratio
-    )
-}
-
-fn expression(value: &Value<'_>) -> String {
-    let text = value
-        .metric
-        .and_then(|metric| metric.value.as_deref())
-        .unwrap_or("1");
-    format!("({text})")
-}
-
-/// What a customer without rows has, as SQL: of touches, which no metric defines, none.
-fn absent(value: &Value<'_>) -> &'static str {
-    match value.metric {
-        Some(metric) if !metric.absent_is_zero() => "NULL",
-        _ => "0",
-    }
-}
-
-fn cap_of<'v>(value: &'v Value<'_>) -> Option<&'v catalog::Cap> {
-    value.metric.and_then(|metric: &Metric| metric.cap.as_ref())
-}
-
-fn capped(value: &Value<'_>, number: &str) -> String {
-    let Some(cap) = cap_of(value) else {
-        return number.to_owned();
-    };
-    let lower = cap
-        .lower
-        .map(|lower| format!(" WHEN {number} < {lower:?} THEN {lower:?}"))
-        .unwrap_or_default();
-    let upper = cap
-        .upper
-        .map(|upper| format!(" WHEN {number} > {upper:?} THEN {upper:?}"))
-        .unwrap_or_default();
-    format!("CASE{lower}{upper} ELSE {number} END")
-}
-
-fn both(left: Option<String>, right: Option<String>) -> Option<String> {
-    match (left, right) {
-        (Some(left), Some(right)) => Some(format!("{left} AND {right}")),
-        (left, right) => left.or(right),
-    }
-}
-
-/// Which rows of a wide table count for a value: the fact's condition, the metric's, and the time's.
-fn conditions(value: &Value<'_>, time: Option<&str>, start: Option<&str>) -> Option<String> {
-    let in_parentheses = |filter: &String| format!("({filter})");
-    let fact = value.fact.filter.as_ref().map(in_parentheses);
-    let metric = value
-        .metric
-        .and_then(|metric| metric.filter.as_ref())
-        .map(in_parentheses);
-    let time = time
-        .zip(start)
-        .map(|(time, start)| counts(value.period, time, start));
-    both(both(fact, metric), time)
 }

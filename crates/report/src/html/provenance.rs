@@ -60,9 +60,16 @@ fn source(version: &SourceVersion) -> Source {
                 format!("BLAKE3 {blake3}"),
             )
         }
-        SourceContent::Lake { table, snapshot } => (
+        SourceContent::Lake {
+            table,
+            snapshot,
+            files_not_imported,
+        } => (
             format!("lake table {table}"),
-            format!("snapshot {snapshot}"),
+            match files_not_imported {
+                0 => format!("snapshot {snapshot}"),
+                number => format!("snapshot {snapshot}; files with other content at its path: {number}"),
+            },
         ),
         SourceContent::Unpinned { location } => (
             location.clone(),

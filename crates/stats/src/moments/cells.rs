@@ -12,7 +12,7 @@
 //! the digits that the largest magnitude over all rows asks for, whatever the order of the rows.
 
 use super::digits::{Block, DIGITS, Extent, lowest_digit};
-use super::kernel::Kernel;
+use super::kernel::{Kernel, LANES, Quad};
 use super::{CoMoments, ColumnSums, MomentsError, Products, added, drop_lowest};
 
 /// Rows whose digits are laid out together: few enough for the first-level cache.
@@ -47,10 +47,10 @@ pub struct CellMoments {
     windows: Vec<Window>,
     /// For each pair of the products, in their order.
     units: Vec<Unit>,
-    /// Integers a row: the sums of all units.
+    /// Quads a row: the sums of all units.
     width: usize,
     /// Of each cell, `width` sums since they were last added to `totals`.
-    pending: Vec<i64>,
+    pending: Vec<Quad>,
     /// Of each cell, the rows in `pending`.
     pending_rows: Vec<u32>,
     /// Of each cell, [`SUMS`] for each unit.
@@ -155,7 +155,7 @@ impl CellMoments {
         let cells = cells.max(self.cells());
         self.rows.resize(cells, 0);
         self.pending_rows.resize(cells, 0);
-        self.pending.resize(cells * self.width, 0);
+        self.pending.resize(cells * self.width, Quad::ZERO);
         self.totals.resize(cells * self.units.len() * SUMS, 0);
     }
 
@@ -189,7 +189,10 @@ impl CellMoments {
             for (column, values) in columns.iter().enumerate() {
                 block.split(column, &values[start..end], self.windows[column].low);
             }
-            self.deepen(&block);
+            if self.deepen(&block) {
+                // What is behind the sums of a line is added as well, and must stay small.
+                matrix.clear();
+            }
             self.lay_out(&block, end - start, &mut matrix, &mut not_zero);
             for cells in cells {
                 self.add(&cells[start..end], &matrix, &not_zero);
@@ -227,8 +230,8 @@ impl CellMoments {
         Ok(rows)
     }
 
-    /// Makes room for the digits of a block that no block before had.
-    fn deepen(&mut self, block: &Block) {
+    /// Makes room for the digits of a block that no block before had; whether there were any.
+    fn deepen(&mut self, block: &Block) -> bool {
         let depth = |column: usize| match block.active(column) {
             active if active.is_empty() => 0,
             active => DIGITS - active.start,
@@ -238,7 +241,7 @@ impl CellMoments {
             (i, j) => i.max(j),
         };
         if self.units.iter().all(|unit| depth(unit) <= unit.depth) {
-            return;
+            return false;
         }
         (0..self.cells()).for_each(|cell| self.spill(cell));
         let mut first = 0;
@@ -247,20 +250,23 @@ impl CellMoments {
             unit.first = first;
             first += unit.sums();
         }
-        self.width = first;
+        self.width = first.div_ceil(LANES);
         self.pending.clear();
-        self.pending.resize(self.cells() * self.width, 0);
+        self.pending.resize(self.cells() * self.width, Quad::ZERO);
+        true
     }
 
     /// Writes a block's digits and their products row after row, and which rows have any.
-    fn lay_out(&self, block: &Block, rows: usize, matrix: &mut Vec<i64>, not_zero: &mut Vec<u32>) {
-        matrix.resize(ROWS * self.width, 0);
+    fn lay_out(&self, block: &Block, rows: usize, matrix: &mut Vec<Quad>, not_zero: &mut Vec<u32>) {
+        matrix.resize(ROWS * self.width, Quad::ZERO);
+        let matrix = Quad::flat_mut(matrix);
+        let width = LANES * self.width;
         let mut bits = [0_i64; ROWS];
         for unit in self.units.iter().filter(|unit| unit.depth > 0) {
             let digits =
                 |column| [2, 1, 0].map(|digit| &block.plane(column, digit).as_flattened()[..rows]);
-            let lines = matrix.chunks_exact_mut(self.width).enumerate().take(rows);
-            let lines = lines.map(|(row, line)| (row, &mut line[unit.first..][..unit.sums()]));
+            let lines = matrix.chunks_exact_mut(width).take(rows);
+            let lines = lines.map(|line| &mut line[unit.first..][..unit.sums()]);
             let [h, m, l] = digits(unit.i);
             let [g, n, k] = digits(unit.j);
             let of_column = unit.i == unit.j;
@@ -269,28 +275,29 @@ impl CellMoments {
                     bits[row] |= h[row] | m[row] | l[row];
                 }
             }
+            let own = h.iter().zip(m).zip(l).map(|((&h, &m), &l)| (h, m, l));
+            let others = g.iter().zip(n).zip(k).map(|((&g, &n), &k)| (g, n, k));
             // Each case is a loop of its own, without a decision inside.
             match (of_column, unit.depth) {
-                (true, 1) => lines.for_each(|(r, to)| {
-                    to.copy_from_slice(&[h[r], h[r] * h[r]]);
+                (true, 1) => lines.zip(own).for_each(|(to, (h, ..))| {
+                    to.copy_from_slice(&[h, h * h]);
                 }),
-                (true, 2) => lines.for_each(|(r, to)| {
-                    let (h, m) = (h[r], m[r]);
+                (true, 2) => lines.zip(own).for_each(|(to, (h, m, _))| {
                     to.copy_from_slice(&[h, h * h, m, h * m, m * m]);
                 }),
-                (true, _) => lines.for_each(|(r, to)| {
-                    let (h, m, l) = (h[r], m[r], l[r]);
+                (true, _) => lines.zip(own).for_each(|(to, (h, m, l))| {
                     to.copy_from_slice(&[h, h * h, m, h * m, m * m, l, h * l, m * l, l * l]);
                 }),
-                (false, 1) => lines.for_each(|(r, to)| to[0] = h[r] * g[r]),
-                (false, 2) => lines.for_each(|(r, to)| {
-                    let (h, m, g, n) = (h[r], m[r], g[r], n[r]);
+                (false, 1) => lines.zip(own.zip(others)).for_each(|(to, (own, other))| {
+                    to[0] = own.0 * other.0;
+                }),
+                (false, 2) => lines.zip(own.zip(others)).for_each(|(to, (own, other))| {
+                    let ((h, m, _), (g, n, _)) = (own, other);
                     to.copy_from_slice(&[h * g, h * n, m * g, m * n]);
                 }),
-                (false, _) => lines.for_each(|(r, to)| {
-                    let (h, m, l) = (h[r], m[r], l[r]);
-                    let (g, n, k) = (g[r], n[r], k[r]);
-                    to.copy_from_slice(&[
+                (false, _) => lines.zip(own.zip(others)).for_each(|(to, (own, other))| {
+                    let ((h, m, l), (g, n, k)) = (own, other);
+                    let products = [
                         h * g,
                         h * n,
                         m * g,
@@ -300,7 +307,8 @@ impl CellMoments {
                         m * k,
                         l * n,
                         l * k,
-                    ]);
+                    ];
+                    to.copy_from_slice(&products);
                 }),
             }
         }
@@ -310,7 +318,7 @@ impl CellMoments {
     }
 
     /// Adds a block's rows to their cells of one classification.
-    fn add(&mut self, cells: &[u32], matrix: &[i64], not_zero: &[u32]) {
+    fn add(&mut self, cells: &[u32], matrix: &[Quad], not_zero: &[u32]) {
         self.kernel
             .add_rows(&mut self.pending, matrix, self.width, not_zero, cells);
         for &cell in cells {
@@ -326,7 +334,7 @@ impl CellMoments {
     /// Adds a cell's 64-bit sums to its 128-bit sums.
     fn spill(&mut self, cell: usize) {
         self.rows[cell] += u64::from(std::mem::take(&mut self.pending_rows[cell]));
-        let pending = &mut self.pending[cell * self.width..][..self.width];
+        let pending = Quad::flat_mut(&mut self.pending[cell * self.width..][..self.width]);
         let totals = &mut self.totals[cell * self.units.len() * SUMS..][..self.units.len() * SUMS];
         for (unit, totals) in self.units.iter().zip(totals.chunks_exact_mut(SUMS)) {
             let pending = &mut pending[unit.first..][..unit.sums()];
@@ -412,18 +420,7 @@ impl CellMoments {
     ///
     /// As an index does, where there is no such cell.
     pub fn cell(&self, cell: usize) -> CoMoments {
-        self.cell_without(cell, 0)
-    }
-
-    /// A cell without some of its rows that are zero in all columns: rows whose values are missing
-    /// may be pushed as zeros, which add to no sum, and be taken back here. At most all rows of the
-    /// cell are.
-    ///
-    /// # Panics
-    ///
-    /// As an index does, where there is no such cell.
-    pub fn cell_without(&self, cell: usize, zeros: u64) -> CoMoments {
-        let pending = &self.pending[cell * self.width..][..self.width];
+        let pending = Quad::flat(&self.pending[cell * self.width..][..self.width]);
         let totals = &self.totals[cell * self.units.len() * SUMS..];
         let columns = self.windows.iter().map(|window| ColumnSums {
             low: window.low,
@@ -433,7 +430,7 @@ impl CellMoments {
         let mut all = CoMoments {
             products: self.products.clone(),
             kernel: self.kernel,
-            rows: self.rows_of(cell).saturating_sub(zeros),
+            rows: self.rows_of(cell),
             columns: columns.collect(),
             product_sums: Vec::with_capacity(self.units.len()),
         };
@@ -581,7 +578,7 @@ mod tests {
         let mut sums = CellMoments::new(&Products::new(1, |_, _| false));
         sums.grow(1);
         sums.push(&[&[4.0, 0.0, 8.0, 0.0]], &[&[0; 4]]).unwrap();
-        let moments = sums.cell_without(0, 2).finish();
+        let moments = sums.cell(0).finish_without_zeros(2);
         assert_eq!((moments.rows(), moments.mean(0)), (2, 6.0));
         assert_eq!(moments.variance(0), 8.0);
     }

@@ -11,6 +11,27 @@ pub(super) const LANES: usize = 4;
 /// Four rows of one digit of one column.
 pub(super) type Lanes = [i64; LANES];
 
+/// Four integers that lie where a register is loaded from and stored to at once.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(32))]
+pub(super) struct Quad([i64; LANES]);
+
+impl Quad {
+    pub(super) const ZERO: Self = Self([0; LANES]);
+
+    /// The integers one after the other.
+    pub(super) fn flat(quads: &[Self]) -> &[i64] {
+        // SAFETY: a quad is four integers and nothing else.
+        unsafe { std::slice::from_raw_parts(quads.as_ptr().cast(), quads.len() * LANES) }
+    }
+
+    /// The integers one after the other.
+    pub(super) fn flat_mut(quads: &mut [Self]) -> &mut [i64] {
+        // SAFETY: a quad is four integers and nothing else.
+        unsafe { std::slice::from_raw_parts_mut(quads.as_mut_ptr().cast(), quads.len() * LANES) }
+    }
+}
+
 /// Adding and subtracting `1.5 · 2^(52 + k)` rounds a double below `2^(51 + k)` to the nearest
 /// multiple of `2^k`; the sum's bits, less those of the constant, are that multiple divided by
 /// `2^k`. Lowest digit first.
@@ -85,12 +106,12 @@ impl Kernel {
         }
     }
 
-    /// Adds rows of a matrix to the sums of their cells; both have `width` integers a row, and
-    /// `cells` says for each row of the matrix which cell it is in.
+    /// Adds rows of a matrix to the sums of their cells; both have `width` quads a row, and `cells`
+    /// says for each row of the matrix which cell it is in.
     pub(super) fn add_rows(
         self,
-        sums: &mut [i64],
-        matrix: &[i64],
+        sums: &mut [Quad],
+        matrix: &[Quad],
         width: usize,
         rows: &[u32],
         cells: &[u32],
@@ -106,13 +127,15 @@ impl Kernel {
 
 /// Inlined where the caller's instructions are known, for which the compiler vectorizes it well.
 #[inline(always)]
-fn add_rows(sums: &mut [i64], matrix: &[i64], width: usize, rows: &[u32], cells: &[u32]) {
+fn add_rows(sums: &mut [Quad], matrix: &[Quad], width: usize, rows: &[u32], cells: &[u32]) {
     for &row in rows {
         let row = row as usize;
         let line = &matrix[row * width..][..width];
         let sums = &mut sums[cells[row] as usize * width..][..width];
         for (sum, x) in sums.iter_mut().zip(line) {
-            *sum += x;
+            for lane in 0..LANES {
+                sum.0[lane] += x.0[lane];
+            }
         }
     }
 }
@@ -152,7 +175,7 @@ fn dot(left: &[Lanes], right: &[Lanes]) -> i64 {
 mod avx2 {
     use std::arch::x86_64::*;
 
-    use super::{DIGITS, DigitSums, LANES, Lanes, ROUNDERS};
+    use super::{DIGITS, DigitSums, LANES, Lanes, Quad, ROUNDERS};
 
     #[target_feature(enable = "avx2")]
     pub(super) fn split(
@@ -214,8 +237,8 @@ mod avx2 {
 
     #[target_feature(enable = "avx2")]
     pub(super) fn add_rows(
-        sums: &mut [i64],
-        matrix: &[i64],
+        sums: &mut [Quad],
+        matrix: &[Quad],
         width: usize,
         rows: &[u32],
         cells: &[u32],

@@ -124,7 +124,7 @@ impl Distribution {
     }
 
     /// Values surely below `low`, and values up to `high` counted generously.
-    pub(super) fn ranks_of(&self, low: f64, high: f64) -> (u64, u64) {
+    pub(crate) fn ranks_of(&self, low: f64, high: f64) -> (u64, u64) {
         let upto = |at: usize| at.checked_sub(1).map_or(0, |at| self.steps[at].upto);
         let below = self.steps.partition_point(|step| step.high < low);
         let with = self.steps.partition_point(|step| step.low <= high);

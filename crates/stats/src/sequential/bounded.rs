@@ -1,5 +1,4 @@
-//! Confidence sequences that hold for any sample size: shares, bounded values and
-//! quantiles. A guard where a normal limit cannot be trusted: few conversions,
+//! Confidence sequences that hold for any sample size: shares and bounded values. A guard where a normal limit cannot be trusted: few conversions,
 //! extremely skewed values.
 
 use super::{SequentialError, check_between};
@@ -14,7 +13,7 @@ fn mixture_weight(planned_n: f64, alpha: f64) -> f64 {
 }
 
 /// `ln e` against a share p of the mixture of shares `Beta(m p, m (1 - p))`.
-fn ln_beta_binomial(successes: f64, n: f64, p: f64, m: f64) -> f64 {
+pub(super) fn ln_beta_binomial(successes: f64, n: f64, p: f64, m: f64) -> f64 {
     let (a, b) = (m * p, m * (1.0 - p));
     let failures = n - successes;
     // 0 ln 0 is 0.
@@ -26,12 +25,12 @@ fn ln_beta_binomial(successes: f64, n: f64, p: f64, m: f64) -> f64 {
 }
 
 /// The prior weight of a beta mixture around each share.
-fn beta_weight(planned_n: f64, alpha: f64) -> f64 {
+pub(super) fn beta_weight(planned_n: f64, alpha: f64) -> f64 {
     const LEAST: f64 = 1e-3;
     (mixture_weight(planned_n, alpha) - 1.0).max(LEAST)
 }
 
-fn check_tuning(alpha: f64, planned_n: f64) -> Result<(), SequentialError> {
+pub(super) fn check_tuning(alpha: f64, planned_n: f64) -> Result<(), SequentialError> {
     check_between("level alpha", alpha, 0.0, 1.0)?;
     check_between(
         "planned number of observations",
@@ -97,55 +96,6 @@ pub fn bernoulli_sequence(
     Ok((low, high))
 }
 
-/// A confidence sequence for one quantile: the lowest and the highest count of
-/// observations that may lie at or below the true quantile. The number that does is
-/// binomial with share `quantile`, so the counts are those that the beta-binomial
-/// mixture of [`bernoulli_sequence`] does not reject (Howard and Ramdas, Bernoulli 28,
-/// 2022). With `x_(k)` the k-th smallest observation, the quantile lies in `[x_(low),
-/// x_(high + 1)]`; a `low` of 0 and a `high` of n leave that side open.
-///
-/// # Errors
-///
-/// A quantile or a level outside (0, 1), a planned n that is not positive.
-pub fn quantile_sequence_ranks(
-    quantile: f64,
-    n: u64,
-    alpha: f64,
-    planned_n: f64,
-) -> Result<(u64, u64), SequentialError> {
-    check_tuning(alpha, planned_n)?;
-    check_between("quantile", quantile, 0.0, 1.0)?;
-    let m = beta_weight(planned_n, alpha);
-    let kept = |k: u64| ln_beta_binomial(k as f64, n as f64, quantile, m) < -alpha.ln();
-    // The counts that are kept are an interval around the expected one.
-    let centre = (quantile * n as f64).round() as u64;
-    let (mut outside, mut low) = (0, centre);
-    if kept(0) {
-        low = 0;
-    }
-    while low > outside + 1 {
-        let middle = outside + (low - outside) / 2;
-        if kept(middle) {
-            low = middle;
-        } else {
-            outside = middle;
-        }
-    }
-    let (mut high, mut outside) = (centre, n);
-    if kept(n) {
-        high = n;
-    }
-    while outside > high + 1 {
-        let middle = high + (outside - high) / 2;
-        if kept(middle) {
-            high = middle;
-        } else {
-            outside = middle;
-        }
-    }
-    Ok((low, high))
-}
-
 /// The one-sided boundary for a sum with steps bounded on one side by 1, whose
 /// intrinsic time (sum of squares) is v: crossed ever with probability alpha at most.
 /// The gamma-exponential mixture of Howard et al. (2021), proposition 9, with scale 1,
@@ -172,6 +122,52 @@ pub fn gamma_exponential_bound(v: f64, alpha: f64, planned_v: f64) -> Result<f64
         high *= 2.0;
     }
     Ok(root::bracketed(excess, 0.0, high))
+}
+
+/// What stitched boundaries share: epochs that double, of which the k-th has the share
+/// `k^-1.4 / zeta(1.4)` of the level.
+pub(super) mod stitching {
+    /// The factor by which epochs grow.
+    pub(in crate::sequential) const ETA: f64 = 2.0;
+    /// The exponent by which their share of the level falls.
+    pub(in crate::sequential) const EXPONENT: f64 = 1.4;
+    /// Riemann's zeta function at the exponent.
+    pub(in crate::sequential) const ZETA: f64 = 3.105_547_277_977_58;
+    /// `(eta^(1/4) + eta^(-1/4)) / sqrt(2)`: what a line over an epoch is above the curve.
+    pub(in crate::sequential) const K1: f64 = 1.435_499_972_755_075;
+    /// `(sqrt(eta) + 1) / 2`.
+    pub(in crate::sequential) const K2: f64 = 1.207_106_781_186_547_5;
+}
+
+/// The one-sided boundary for a sum with intrinsic time v (sum of squares) that needs no
+/// planned end: polynomial stitching, Howard et al. (2021), theorem 1 and equation 10,
+///
+/// ```text
+/// sqrt(k1^2 v l + k2^2 c^2 l^2) + k2 c l,
+/// l = 1.4 ln ln(2 v / start) + ln(zeta(1.4) / (alpha ln^1.4 2))
+/// ```
+///
+/// crossed ever with probability alpha at most. It grows as `sqrt(v ln ln v)`, the slowest
+/// that is possible, and is level before `start`. `scale` is c of the sub-gamma condition: 0
+/// for Gaussian steps, 1 for [`EmpiricalBernstein`] and other steps bounded on one side by 1.
+/// Within some three orders of magnitude around a planned time,
+/// [`gamma_exponential_bound`] is narrower.
+///
+/// # Errors
+///
+/// A level outside (0, 1), a start that is not positive, a time or a scale that is negative,
+/// any of them not finite.
+pub fn stitched_bound(v: f64, alpha: f64, start: f64, scale: f64) -> Result<f64, SequentialError> {
+    use stitching::{ETA, EXPONENT, K1, K2, ZETA};
+    check_between("level alpha", alpha, 0.0, 1.0)?;
+    check_between("first intrinsic time", start, 0.0, f64::INFINITY)?;
+    check_between("intrinsic time", v, (0.0_f64).next_down(), f64::INFINITY)?;
+    check_between("scale", scale, (0.0_f64).next_down(), f64::INFINITY)?;
+    let v = v.max(start);
+    let l = EXPONENT * (ETA * (v / start)).ln().ln() + (ZETA / ETA.ln().powf(EXPONENT)).ln()
+        - alpha.ln();
+    let skew = K2 * scale * l;
+    Ok((K1 * K1 * v * l + skew * skew).sqrt() + skew)
 }
 
 /// A confidence sequence for the mean of values in [0, 1], observed one by one, in

@@ -2,13 +2,14 @@
 //! with one for each.
 
 use crate::cases::{Results, arm_moments, compare, id, of_lift, text};
+use crate::columns::{Columns, USERS};
 use crate::common::{assert_close, numbers};
 use serde_json::Value;
 use stats::{Method, Noise, Slopes, adjusted_lift, cuped, regression};
 
 #[test]
 fn adjusted_means() {
-    let users = Users::read();
+    let users = Columns::read(USERS);
     compare(include_str!("adjusted.json"), |case| {
         match text(&case["kind"]) {
             "cuped" => one_slope(case),
@@ -44,37 +45,7 @@ pub(crate) fn one_slope(case: &Value) -> Result<Results, String> {
     Ok(results)
 }
 
-/// The columns of `users.csv`.
-struct Users {
-    treated: Vec<bool>,
-    columns: Vec<(String, Vec<f64>)>,
-}
-
-impl Users {
-    fn read() -> Self {
-        let mut lines = include_str!("users.csv").lines();
-        let names = lines.next().expect("a header").split(',');
-        let mut columns: Vec<(String, Vec<f64>)> =
-            names.map(|name| (name.to_owned(), Vec::new())).collect();
-        for line in lines {
-            for ((_, column), field) in columns.iter_mut().zip(line.split(',')) {
-                column.push(field.parse().expect("a number"));
-            }
-        }
-        let (_, variant) = columns.remove(0);
-        Users {
-            treated: variant.iter().map(|v| *v == 1.0).collect(),
-            columns,
-        }
-    }
-
-    fn column(&self, name: &str) -> &[f64] {
-        let column = self.columns.iter().find(|(column, _)| column == name);
-        &column.expect("a column").1
-    }
-}
-
-fn by_rows(case: &Value, users: &Users) -> Result<Results, String> {
+fn by_rows(case: &Value, users: &Columns) -> Result<Results, String> {
     let covariates: Vec<&[f64]> = case["covariates"]
         .as_array()
         .expect("names")
@@ -86,7 +57,8 @@ fn by_rows(case: &Value, users: &Users) -> Result<Results, String> {
         "per_arm" => Slopes::PerArm,
         other => panic!("unknown slopes {other}"),
     };
-    let fit = regression(users.column("revenue"), &users.treated, &covariates, slopes)
+    let treated: Vec<bool> = users.arm.iter().map(|arm| *arm == 1.0).collect();
+    let fit = regression(users.column("revenue"), &treated, &covariates, slopes)
         .map_err(|e| e.to_string())?;
     let effect = fit.coefficients[1];
     let se = |noise| fit.standard_errors(noise)[1];

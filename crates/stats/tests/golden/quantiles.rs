@@ -1,6 +1,7 @@
 //! Quantiles and caps.
 
 use crate::cases::{Results, compare, count, of_lift, text};
+use crate::columns::{Columns, USERS};
 use crate::common::{number, numbers, sample};
 use serde_json::Value;
 use stats::quantile::{BoundedQuantile, ClusterIndicator, Distribution, Histogram};
@@ -74,13 +75,7 @@ fn bounded(arm: &Value) -> (BoundedQuantile, f64) {
 }
 
 fn quantile_of_users(case: &Value) -> Result<Results, String> {
-    let control: Vec<f64> = include_str!("users.csv")
-        .lines()
-        .skip(1)
-        .map(|line| line.split(',').collect::<Vec<_>>())
-        .filter(|fields| fields[0] == "0")
-        .map(|fields| fields[1].parse().expect("revenue"))
-        .collect();
+    let control = Columns::read(USERS).of_arm("revenue", 0.0);
     let exact = Distribution::of(control.iter().copied());
     let histogram: Histogram = control.into_iter().collect();
     let quantiles = numbers(&case["levels"]).into_iter().map(|level| {

@@ -2,11 +2,15 @@
 //! anytime-valid t and F.
 
 use crate::cases::{Results, compare, count, id, of_lift, sample, text};
+use crate::columns::{Columns, SKEWED, USERS};
 use crate::common::{assert_close, number, numbers};
 use serde_json::Value;
+use stats::quantile::Distribution;
 use stats::sequential::{
-    AnytimeF, ConfidenceSequence, EmpiricalBernstein, Looks, Monitor, Sides, Spending, Stage,
-    bernoulli_sequence, gamma_exponential_bound, group_sequential,
+    AnytimeF, ConfidenceSequence, DistributionSequence, EmpiricalBernstein, HedgedCapital, Looks,
+    Monitor, PlugInBernstein, SequentialError, Sides, Spending, Stage, any_quantile_bound,
+    bernoulli_sequence, gamma_exponential_bound, group_sequential, quantile_sequence_probability,
+    quantile_sequence_ranks, stitched_bound,
 };
 use stats::{Contrast, Lift, Method};
 
@@ -23,6 +27,11 @@ fn sequential() {
             "gamma_exponential" => gamma_exponential(case),
             "bernoulli" => bernoulli(case),
             "empirical_bernstein" => empirical_bernstein(case),
+            "stitched" => stitched(case),
+            "plug_in" => plug_in(case),
+            "hedged" => hedged(case),
+            "quantile_ab" => quantile_ab(case),
+            "any_quantile" => any_quantile(case),
             "group_sequential" => spent(case),
             "looks" => looks(case),
             other => panic!("unknown kind {other}"),
@@ -31,7 +40,7 @@ fn sequential() {
     });
 }
 
-type Outcome = Result<Results, stats::sequential::SequentialError>;
+type Outcome = Result<Results, SequentialError>;
 
 /// A standard error, and where given a z, at an information fraction.
 fn radius(case: &Value) -> Outcome {
@@ -121,6 +130,87 @@ fn empirical_bernstein(case: &Value) -> Outcome {
         high.push(interval.1);
     }
     Ok(vec![("low", low), ("high", high)])
+}
+
+fn stitched(case: &Value) -> Outcome {
+    let of = |name: &str| number(&case[name]);
+    let bound = stitched_bound(of("v"), of("alpha"), of("start"), 0.0)?;
+    Ok(vec![("bound", vec![bound])])
+}
+
+/// Revenue of the control arm in the order of the rows, capped and as a share of the cap.
+fn shares_of_cap(case: &Value) -> Vec<f64> {
+    let columns = Columns::read(match text(&case["file"]) {
+        "users" => USERS,
+        "skewed" => SKEWED,
+        other => panic!("unknown file {other}"),
+    });
+    let cap = number(&case["cap"]);
+    let revenue = columns.of_arm("revenue", 0.0);
+    revenue.into_iter().map(|x| x.min(cap) / cap).collect()
+}
+
+/// The intervals after some numbers of values.
+fn followed(
+    case: &Value,
+    mut next: impl FnMut(f64) -> Result<(f64, f64), SequentialError>,
+) -> Outcome {
+    let at = numbers(&case["at"]);
+    let (mut low, mut high) = (Vec::new(), Vec::new());
+    for (i, value) in shares_of_cap(case).into_iter().enumerate() {
+        let interval = next(value)?;
+        if at.contains(&(i as f64 + 1.0)) {
+            low.push(interval.0);
+            high.push(interval.1);
+        }
+        if i as f64 > at[at.len() - 1] {
+            break;
+        }
+    }
+    Ok(vec![("low", low), ("high", high)])
+}
+
+fn plug_in(case: &Value) -> Outcome {
+    let mut sequence = PlugInBernstein::new(ALPHA)?;
+    followed(case, |value| {
+        sequence.push(value)?;
+        Ok(sequence.interval())
+    })
+}
+
+fn hedged(case: &Value) -> Outcome {
+    let mut sequence = HedgedCapital::new(ALPHA)?;
+    followed(case, |value| {
+        sequence.push(value)?;
+        Ok(sequence.interval())
+    })
+}
+
+fn quantile_ab(case: &Value) -> Outcome {
+    let users = Columns::read(USERS);
+    let [control, treated] = [0.0, 1.0].map(|arm| Distribution::of(users.of_arm("revenue", arm)));
+    let (quantile, planned_n) = (number(&case["quantile"]), number(&case["planned_n"]));
+    let p = quantile_sequence_probability(&treated, &control, quantile, planned_n)?;
+    Ok(vec![("p", vec![p.p])])
+}
+
+fn any_quantile(case: &Value) -> Outcome {
+    let (quantile, n, alpha) = (
+        number(&case["quantile"]),
+        count(&case["n"]),
+        number(&case["alpha"]),
+    );
+    let [first, band_first] = [0, 1].map(|i| count(&case["first_n"][i]));
+    let bound = any_quantile_bound(quantile, n, alpha, first)?;
+    let band = DistributionSequence::new(alpha, band_first)?;
+    // The one quantile asked for has the narrower sequence.
+    let (low, high) = quantile_sequence_ranks(quantile, n, alpha, n as f64)?;
+    assert!(high as f64 - quantile * n as f64 <= bound);
+    assert!(high - low < 2 * bound as u64);
+    Ok(vec![
+        ("bound", vec![bound]),
+        ("distance", vec![band.distance(n)]),
+    ])
 }
 
 fn spent(case: &Value) -> Outcome {

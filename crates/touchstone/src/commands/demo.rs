@@ -2,7 +2,7 @@ use std::path::Path;
 
 use catalog::Catalog;
 use lake::Lake;
-use measure::audience::{Estimate, LiftFinding};
+use measure::audience::{Depth, Estimate, LiftFinding};
 use report::html::{Scale, TruthRow};
 use report::terminal;
 use schemars::JsonSchema;
@@ -67,7 +67,7 @@ pub(crate) fn demo(global: &Global, demo: &Demo) -> Result<(), Failure> {
     let mut catalog = Catalog::load(&demo.folder)?;
     catalog.bound_engine(global.threads, global.memory.clone());
     let mut lake = Lake::open(&catalog, None)?;
-    let lifts = project::lifts(&catalog, &mut lake)?;
+    let lifts = project::lifts(&catalog, &mut lake, Depth::Usual)?;
     let ledger = project::ledger(&catalog, &lake, &lifts)?;
     let beside = Demonstration {
         format: Demonstration::FORMAT,

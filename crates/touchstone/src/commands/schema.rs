@@ -2,6 +2,7 @@ use schemars::schema_for;
 
 use super::demo::Demonstration;
 use super::import::Imports;
+use super::seal::SealedExperiment;
 use super::{Checked, Lifts, Snapshots};
 use crate::cli::Schema;
 use crate::failure::Failure;
@@ -24,6 +25,7 @@ fn findings() -> serde_json::Value {
         (Lifts::FORMAT, schema_for!(Lifts)),
         (Checked::FORMAT, schema_for!(Checked)),
         (Imports::FORMAT, schema_for!(Imports)),
+        (SealedExperiment::FORMAT, schema_for!(SealedExperiment)),
         (Snapshots::FORMAT, schema_for!(Snapshots)),
         (Demonstration::FORMAT, schema_for!(Demonstration)),
     ];

@@ -1,0 +1,293 @@
+//! When customers' values are mature: the window and the fact's delay had passed at the end of the data.
+
+use std::collections::BTreeMap;
+
+use catalog::{Fact, Immature, Span};
+use lake::{Lake, sql};
+
+use super::finding::{Check, CheckKind, Comparison, Maturity, Pair, Severity};
+use super::plan::{MadeOf, Period, Plan, QuantileOf, Value};
+use super::query::{Query, fact_rows};
+use super::tally::Tally;
+use super::times::Clock;
+use crate::error::MeasureError;
+use crate::{Reason, Refusal};
+
+/// Values that are mature at the same time.
+#[derive(Debug, Clone)]
+pub(crate) struct Horizon {
+    /// The values, a bit each.
+    pub(crate) values: u64,
+    /// Whether a customer's values are not mature, as SQL over the customers' table.
+    pub(crate) is_open: String,
+    /// The end of the data, in microseconds since 1970 of the project's time zone.
+    pub(crate) end: i64,
+}
+
+/// The end of a fact's data.
+#[derive(Clone)]
+struct End {
+    clock: Clock,
+    /// As SQL.
+    time: String,
+    microseconds: i64,
+}
+
+/// The horizons of an experiment's values. A value without an end of its window, of a fact without time or without rows,
+/// or of customers whose exposure is not known has none.
+pub(crate) fn horizons(
+    plan: &Plan<'_>,
+    lake: &Lake,
+    has_exposure: bool,
+) -> Result<Vec<Horizon>, MeasureError> {
+    if !has_exposure {
+        return Ok(Vec::new());
+    }
+    let mut ends: BTreeMap<&str, Option<End>> = BTreeMap::new();
+    let mut horizons: Vec<Horizon> = Vec::new();
+    for (place, value) in plan.values.iter().enumerate() {
+        let Some(horizon) = horizon(plan, lake, value, &mut ends)? else {
+            continue;
+        };
+        let bit = 1 << place;
+        match horizons
+            .iter_mut()
+            .find(|known| known.is_open == horizon.is_open)
+        {
+            Some(known) => known.values |= bit,
+            None => horizons.push(Horizon {
+                values: bit,
+                ..horizon
+            }),
+        }
+    }
+    Ok(horizons)
+}
+
+/// The horizon of rows that are no value of each customer, such as those of a quantile of rows.
+pub(crate) fn horizon_of_rows(
+    plan: &Plan<'_>,
+    lake: &Lake,
+    value: &Value<'_>,
+) -> Result<Option<Horizon>, MeasureError> {
+    horizon(plan, lake, value, &mut BTreeMap::new())
+}
+
+fn horizon<'f>(
+    plan: &Plan<'_>,
+    lake: &Lake,
+    value: &Value<'f>,
+    ends: &mut BTreeMap<&'f str, Option<End>>,
+) -> Result<Option<Horizon>, MeasureError> {
+    let Period::After { to: Some(to), .. } = value.period else {
+        return Ok(None);
+    };
+    let fact = value.fact;
+    let end = match ends.get(fact.name.as_str()) {
+        Some(end) => end.clone(),
+        None => {
+            let end = end_of(plan, lake, fact)?;
+            ends.insert(fact.name.as_str(), end.clone());
+            end
+        }
+    };
+    Ok(end.map(|end| Horizon {
+        values: 0,
+        is_open: is_open(&end, to, fact.delay),
+        end: end.microseconds,
+    }))
+}
+
+fn is_open(end: &End, to: Span, delay: Option<Span>) -> String {
+    let passed = sql::after(&end.clock.exposure("started"), to);
+    let passed = delay.map_or(passed.clone(), |delay| sql::after(&passed, delay));
+    format!("{passed} > {}", end.time)
+}
+
+/// The end of a fact's data: that of the experiment, else the latest time of the fact's rows.
+fn end_of(plan: &Plan<'_>, lake: &Lake, fact: &Fact) -> Result<Option<End>, MeasureError> {
+    let Some(time) = &fact.time else {
+        return Ok(None);
+    };
+    let rows = fact_rows(fact);
+    let clock = Clock::of(&lake.columns(&rows)?, time);
+    let until = plan.experiment.until.as_deref();
+    let latest = match until {
+        Some(until) => format!("TIMESTAMP {}", sql::text(until)),
+        None => {
+            let filter = fact
+                .filter
+                .as_ref()
+                .map(|filter| format!(" WHERE ({filter})"))
+                .unwrap_or_default();
+            let latest = format!("(SELECT max({}) FROM {rows}{filter})", clock.time(time));
+            match clock {
+                // A day's rows are there when the day is over.
+                Clock::Day => format!("({latest} + INTERVAL '1 day')"),
+                Clock::Zoned | Clock::Local => latest,
+            }
+        }
+    };
+    // Of a point in time the clock of the project's time zone as well, which is what findings show.
+    let query = format!(
+        "SELECT epoch_us(moment), epoch_us(CAST(moment AS TIMESTAMP)) FROM (SELECT {latest} AS moment)"
+    );
+    let context = format!("cannot find the latest time of fact `{}`", fact.name);
+    let ends: Vec<(Option<i64>, Option<i64>)> = lake
+        .engine()
+        .rows(&query, &context, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let Some((Some(moment), Some(microseconds))) = ends.first().copied() else {
+        return Ok(None);
+    };
+    let constructor = match (clock, until) {
+        (Clock::Zoned, None) => "make_timestamptz",
+        _ => "make_timestamp",
+    };
+    Ok(Some(End {
+        clock,
+        time: format!("{constructor}({moment})"),
+        microseconds,
+    }))
+}
+
+impl Plan<'_> {
+    /// Whether customers whose values are not mature are left out.
+    pub(crate) fn leaves_immature_out(&self) -> bool {
+        self.experiment.immature == Immature::LeaveOut
+    }
+}
+
+/// Says of each comparison until when its data reach and whose windows had not passed by then, and why there is no effect
+/// where that is everybody.
+pub(crate) fn add(plan: &Plan<'_>, query: &Query, tally: &Tally, comparisons: &mut [Comparison]) {
+    for comparison in comparisons {
+        let compared = plan
+            .metrics
+            .iter()
+            .find(|compared| compared.metric.name == comparison.metric);
+        if let Some((compared, arm)) = compared.zip(plan.arm(&comparison.arm)) {
+            let values = compared.made_of.bits();
+            comparison.maturity = query.end_of(values).map(|until| Maturity {
+                until,
+                not_matured: Pair {
+                    arm: tally.not_matured(arm, values),
+                    against: tally.not_matured(plan.reference, values),
+                },
+                counted: !plan.leaves_immature_out(),
+            });
+        }
+        let Some(maturity) = comparison.maturity.filter(|maturity| !maturity.counted) else {
+            continue;
+        };
+        let nobody = |n: u64, not_matured: u64| n == 0 && not_matured > 0;
+        let waits = nobody(comparison.n.arm, maturity.not_matured.arm)
+            || nobody(comparison.n.against, maturity.not_matured.against);
+        if waits && comparison.outcome.refusal.is_some() {
+            comparison.refuse(&Refusal::new(
+                Reason::TooLittleData,
+                format!(
+                    "no customer's window of `{}` had passed at the end of the data: {} customers of {} and {} of {} \
+                     are to come",
+                    comparison.metric,
+                    maturity.not_matured.arm,
+                    comparison.arm,
+                    maturity.not_matured.against,
+                    comparison.against
+                ),
+            ));
+        }
+    }
+}
+
+/// What is to say of the time that customers had: windows that had not passed, metrics without an end to their time, and
+/// ratios of parts that count different times.
+pub(crate) fn checks(
+    plan: &Plan<'_>,
+    exposures: Option<(i64, i64)>,
+    comparisons: &[Comparison],
+) -> Vec<Check> {
+    let mut checks: Vec<Check> = comparisons.iter().filter_map(not_matured).collect();
+    let spread = exposures.filter(|(first, last)| first < last);
+    if spread.is_some() {
+        checks.extend(unequal_time(plan));
+    }
+    checks.extend(plan.metrics.iter().filter_map(|compared| {
+        let MadeOf::Ratio {
+            numerator,
+            denominator,
+        } = compared.made_of
+        else {
+            return None;
+        };
+        let (above, below) = (&plan.values[numerator], &plan.values[denominator]);
+        (above.period != below.period).then(|| {
+            notice(
+                CheckKind::Windows,
+                format!(
+                    "`{}` divides `{}` by `{}`, which count different windows after exposure",
+                    compared.metric.name, above.name, below.name
+                ),
+            )
+        })
+    }));
+    checks
+}
+
+fn not_matured(comparison: &Comparison) -> Option<Check> {
+    let maturity = comparison.maturity?;
+    let Pair { arm, against } = maturity.not_matured;
+    if arm + against == 0 {
+        return None;
+    }
+    let what = if maturity.counted {
+        "count with what is there: an early look, in which they had less time than the others"
+    } else {
+        "are left out of this metric"
+    };
+    Some(notice(
+        CheckKind::Maturity,
+        format!(
+            "the window of `{}` had not passed for {arm} customers of {} and {against} of {}, who {what}",
+            comparison.metric, comparison.arm, comparison.against
+        ),
+    ))
+}
+
+/// Metrics whose customers had unequal time, because they were exposed at different times and nothing ends the window.
+fn unequal_time(plan: &Plan<'_>) -> Option<Check> {
+    let of_metrics = plan.metrics.iter().filter(|compared| {
+        let places = compared.made_of.places();
+        places
+            .into_iter()
+            .any(|place| plan.values[place].is_open_ended())
+    });
+    let of_quantiles = plan.quantiles.iter().filter(|quantile| match &quantile.of {
+        QuantileOf::Customers(place) => plan.values[*place].is_open_ended(),
+        QuantileOf::Rows(value) => value.is_open_ended(),
+    });
+    let names: Vec<String> = of_metrics
+        .map(|compared| compared.metric)
+        .chain(of_quantiles.map(|quantile| quantile.metric))
+        .map(|metric| format!("`{}`", metric.name))
+        .collect();
+    (!names.is_empty()).then(|| {
+        notice(
+            CheckKind::Maturity,
+            format!(
+                "{} count without an end, so that customers who were exposed early had more time than others: give a \
+                 `window` with `to`",
+                names.join(", ")
+            ),
+        )
+    })
+}
+
+fn notice(check: CheckKind, message: String) -> Check {
+    Check {
+        check,
+        severity: Severity::Notice,
+        message,
+        p_value: None,
+        ln_p: None,
+    }
+}

@@ -1,0 +1,196 @@
+//! Whether columns and expressions have types that can be used, said with their place and the fix.
+
+use catalog::did_you_mean;
+use lake::{Column, Lake, sql};
+
+use crate::error::MeasureError;
+
+/// Times from here on are times; assignments are packed into an integer that holds no other.
+const FIRST_TIME: &str = "TIMESTAMP '1000-01-01'";
+/// Times before this are times: years beyond, such as 9999, stand for "never".
+const END_OF_TIMES: &str = "TIMESTAMP '3100-01-01'";
+
+/// Whether a type of the engine is one of numbers.
+pub(crate) fn is_number(type_name: &str) -> bool {
+    is_integer(type_name)
+        || ["DECIMAL", "DOUBLE", "FLOAT"]
+            .iter()
+            .any(|known| type_name.contains(known))
+}
+
+fn is_integer(type_name: &str) -> bool {
+    type_name.contains("INT") && type_name != "INTERVAL"
+}
+
+/// The type of a column; none where there is no such column.
+pub(crate) fn type_of<'c>(columns: &'c [Column], column: &str) -> Option<&'c str> {
+    // SQL's identifiers do not depend on case.
+    columns
+        .iter()
+        .find(|known| known.name.eq_ignore_ascii_case(column))
+        .map(|known| known.type_name.as_str())
+}
+
+pub(super) fn require_column(
+    columns: &[Column],
+    place: String,
+    table: &str,
+    column: &str,
+) -> Result<(), MeasureError> {
+    if type_of(columns, column).is_some() {
+        return Ok(());
+    }
+    let meant = did_you_mean(column, columns.iter().map(|known| known.name.as_str()));
+    Err(MeasureError::UnknownColumn {
+        place,
+        table: table.to_owned(),
+        column: column.to_owned(),
+        meant: meant.map(str::to_owned),
+    })
+}
+
+/// The type of an expression over rows, which must be a number or a truth value.
+pub(crate) fn check_number(
+    lake: &Lake,
+    rows: &str,
+    expression: &str,
+    place: String,
+) -> Result<String, MeasureError> {
+    let shown = expression.trim_matches(['(', ')']);
+    let columns = lake
+        .columns(&format!("(SELECT {expression} AS value FROM {rows})"))
+        .map_err(|error| unusable(&place, format!("`{shown}`: {error}")))?;
+    let type_name = columns
+        .into_iter()
+        .next()
+        .map(|column| column.type_name)
+        .unwrap_or_default();
+    if is_number(&type_name) || type_name == "BOOLEAN" {
+        return Ok(type_name);
+    }
+    check_any_rows(lake, rows, &place)?;
+    Err(unusable(
+        &place,
+        format!(
+            "`{shown}` is {type_name}, not a number: convert it in SQL, such as `CAST(... AS DOUBLE)`, or give the \
+             column's type in the source's `types:`"
+        ),
+    ))
+}
+
+/// A covariate must be a number or a truth value.
+pub(super) fn check_covariate(
+    lake: &Lake,
+    columns: &[Column],
+    rows: &str,
+    column: &str,
+    place: &str,
+) -> Result<(), MeasureError> {
+    let type_name = type_of(columns, column).unwrap_or_default();
+    if is_number(type_name) || type_name == "BOOLEAN" {
+        return Ok(());
+    }
+    check_any_rows(lake, rows, place)?;
+    Err(unusable(
+        place,
+        format!(
+            "`{column}` is {type_name}, and a covariate is a number: give the column's type in the source's `types:`, \
+             the texts that mean \"no value\" in `null_values:`, or a source with a column of numbers such as 0 and 1"
+        ),
+    ))
+}
+
+/// A column of times must hold times, days, or texts that read as such.
+pub(super) fn check_time(
+    lake: &Lake,
+    columns: &[Column],
+    rows: &str,
+    column: &str,
+    place: &str,
+) -> Result<(), MeasureError> {
+    let type_name = type_of(columns, column).unwrap_or_default();
+    if type_name.starts_with("TIMESTAMP") || type_name == "DATE" {
+        return Ok(());
+    }
+    if type_name == "VARCHAR" {
+        let name = sql::identifier(column);
+        let query = format!(
+            "SELECT {name} FROM {rows} WHERE {name} IS NOT NULL AND TRY_CAST({name} AS TIMESTAMP) IS NULL LIMIT 1"
+        );
+        let context = format!("cannot read the times of {place}");
+        let odd: Vec<String> = lake.engine().rows(&query, &context, |row| row.get(0))?;
+        return match odd.first() {
+            None => Ok(()),
+            Some(text) => Err(unusable(
+                place,
+                format!(
+                    "`{column}` is text, and `{text}` is not a time: write times as `2024-03-01 18:00:00`, or read \
+                     them in a fact's `sql:` with `strptime`"
+                ),
+            )),
+        };
+    }
+    let fix = if is_number(type_name) {
+        "make seconds since 1970 a time in a fact's `sql:`, such as `to_timestamp(...)`"
+    } else {
+        "give the column's type in the source's `types:`, such as `TIMESTAMP`"
+    };
+    Err(unusable(
+        place,
+        format!("`{column}` is {type_name}, not a time: {fix}"),
+    ))
+}
+
+/// A table without rows has no types to speak of: that is then what is wrong.
+fn check_any_rows(lake: &Lake, rows: &str, place: &str) -> Result<(), MeasureError> {
+    let query = format!("SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT 1)");
+    let number: i64 = lake
+        .engine()
+        .value(&query, &format!("cannot read the rows of {place}"))?;
+    if number > 0 {
+        return Ok(());
+    }
+    Err(unusable(
+        place,
+        "its table has no rows, so that nothing can be measured".to_owned(),
+    ))
+}
+
+/// The condition that two columns name the same customer, by their types: a number and a text are compared as texts,
+/// which takes `7` and `'7'` for the same and `'007'` for another.
+pub(crate) fn same_customer(
+    (left, left_type): (&str, &str),
+    (right, right_type): (&str, &str),
+    place: String,
+) -> Result<String, MeasureError> {
+    let both = |is: fn(&str) -> bool| is(left_type) && is(right_type);
+    if left_type == right_type || both(is_number) {
+        return Ok(format!("{left} = {right}"));
+    }
+    let is_id =
+        |type_name: &str| is_integer(type_name) || type_name == "UUID" || type_name == "VARCHAR";
+    if is_id(left_type) && is_id(right_type) && [left_type, right_type].contains(&"VARCHAR") {
+        return Ok(format!(
+            "CAST({left} AS VARCHAR) = CAST({right} AS VARCHAR)"
+        ));
+    }
+    Err(unusable(
+        &place,
+        format!(
+            "it holds customers as {left_type} and the assignment as {right_type}: give both the same type in their \
+             sources' `types:`"
+        ),
+    ))
+}
+
+/// A time, or none where it lies outside the years that are taken for times.
+pub(super) fn usable_time(time: &str) -> String {
+    format!("CASE WHEN {time} >= {FIRST_TIME} AND {time} < {END_OF_TIMES} THEN {time} END")
+}
+
+pub(super) fn unusable(place: &str, message: String) -> MeasureError {
+    MeasureError::Unusable {
+        place: place.to_owned(),
+        message,
+    }
+}
