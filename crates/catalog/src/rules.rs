@@ -112,8 +112,8 @@ pub(crate) fn check(
             Document::Metric(metric) => metric::check(metric, &all, &mut report),
             Document::Initiative(initiative) => cost::check_recurrence(initiative, &mut report),
             Document::Experiment(experiment) => {
-                experiment::check(experiment, &all, &mut report);
                 decisions::check(experiment, &all, &mut report);
+                experiment::check(experiment, &all, &mut report);
                 test_plan::check(experiment, &all, &mut report);
                 phases::check(experiment, &mut report);
             }

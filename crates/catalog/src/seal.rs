@@ -25,7 +25,7 @@ pub struct Definition {
     /// Hypothesis, alpha, arms and shares, metrics, covariates, segments and plan.
     pub experiment: Experiment,
     /// The null hypothesis in words.
-    pub null: String,
+    pub null_hypothesis: String,
     /// The metrics that it names, and those that these are made of.
     pub metrics: BTreeMap<Name, Metric>,
     /// The facts behind the metrics.
@@ -52,22 +52,19 @@ impl Definition {
                 description: None,
                 ..experiment.clone()
             },
-            null: experiment
+            null_hypothesis: experiment
                 .plan
                 .clone()
                 .unwrap_or_default()
-                .null_or(&experiment.metrics.primary),
+                .null_hypothesis_or(&experiment.metrics.primary),
             metrics: BTreeMap::new(),
             facts: BTreeMap::new(),
         };
-        let before = experiment
-            .covariates
-            .iter()
-            .flat_map(|known| match known {
-                Covariate::Before(known) => vec![known.metric.as_str()],
-                Covariate::Column(_) | Covariate::ColumnFor(_) => Vec::new(),
-                Covariate::Learned(known) => known.metrics_before().collect(),
-            });
+        let before = experiment.covariates.iter().flat_map(|known| match known {
+            Covariate::Before(known) => vec![known.metric.as_str()],
+            Covariate::Column(_) | Covariate::ColumnFor(_) => Vec::new(),
+            Covariate::Learned(known) => known.metrics_before().collect(),
+        });
         for name in experiment.metric_names().chain(before) {
             definition.add_metric(catalog, name);
         }

@@ -89,6 +89,7 @@ const SHUFFLED: &str = "{ name: a, role: generic, share: 0.4166667 }, \
 
 fn measured(rows: &[String], documents: &str) -> LiftFinding {
     Project::new()
+        .threads(1)
         .file("customers.csv", &format!("{HEADER}{}", rows.concat()))
         .measure(documents)
         .unwrap()
@@ -169,7 +170,7 @@ fn nothing_better_is_not_shipped_and_harm_is_named() {
         arm("a", 400, regular(0.0)),
         arm("b", 400, |i| Row {
             returns: (i % 4) as f64 + 2.0,
-            ..regular(0.05)(i)
+            ..regular(-0.05)(i)
         }),
     ];
     let metrics = "metrics: { primary: spend, success: [bought], secondary: [returns] }";
@@ -799,4 +800,78 @@ fn two_experiments_are_crossed() {
         tail::student_t_two_sided(t, 796.0).p,
         1e-8,
     );
+}
+
+#[test]
+fn a_plan_decides_when_it_may() {
+    let rows = [arm("a", 400, regular(0.0)), arm("b", 400, regular(1.0))];
+    let with = |plan: &str| {
+        let rest = format!(
+            "metrics: {{ primary: spend, guardrails: [{{ metric: visits, margin: 0.2 }}], secondary: [returns, bought] }}\n{plan}"
+        );
+        measured(&rows, &experiment(TWO, &rest))
+    };
+    let once = with("");
+    let early = with("plan: { looks: fixed, customers: 1600 }");
+    assert_eq!(decision(&early).decision, Decision::Undecided);
+    assert_eq!(
+        decision(&early).reasons[0].reason,
+        DecisionReasonKind::TooEarly
+    );
+
+    // Half of the customers: the boundary of that look asks for more, and here there is more.
+    let looking = with("plan: { looks: hybrid, customers: 1600 }");
+    let p = |finding: &LiftFinding| {
+        let guardrail = of(finding, "visits", "b").among.guardrail.as_ref().unwrap();
+        guardrail.p_value.unwrap()
+    };
+    assert!(p(&looking) > p(&once), "{} {}", p(&looking), p(&once));
+    assert_eq!(
+        decision(&looking).decision,
+        Decision::Ship,
+        "{:?}",
+        decision(&looking)
+    );
+    let bought = &of(&looking, "bought", "b").among;
+    assert!(bought.adjusted_p.is_some() && bought.simultaneous.is_none());
+
+    // A margin that the end may still show.
+    let rest = "metrics: { primary: spend, guardrails: [{ metric: visits, margin: 0.02 }] }\n\
+                plan: { looks: hybrid, customers: 1600 }";
+    let open = measured(&rows, &experiment(TWO, rest));
+    assert_eq!(decision(&open).decision, Decision::Undecided);
+    assert_eq!(
+        decision(&open).reasons[0].reason,
+        DecisionReasonKind::NotShownSafe
+    );
+}
+
+#[test]
+fn a_rare_harm_is_guarded_by_the_exact_test() {
+    let table = |harmed: usize| {
+        let line = |arm: &str, i: usize, bad: bool| {
+            format!("{arm}{i},{arm},{i},1,{},true,o,o\n", u8::from(bad))
+        };
+        let a: String = (0..400).map(|i| line("a", i, i < 4)).collect();
+        let b: String = (0..400).map(|i| line("b", i, i < harmed)).collect();
+        [a, b]
+    };
+    let rest =
+        "metrics: { primary: spend, guardrails: [{ metric: complained, absolute_margin: 0.03 }] }";
+    let complained = "---\n{ kind: metric, name: complained, fact: outcome, aggregate: max, value: returns > 0, unit: share, \
+                      better: decrease }\n";
+    let guarded = |harmed| {
+        let documents = format!("{}{complained}", experiment(TWO, rest));
+        let finding = measured(&table(harmed), &documents);
+        let comparison = of(&finding, "complained", "b").clone();
+        (comparison.among.guardrail.unwrap(), comparison.outcome)
+    };
+    let (same, outcome) = guarded(4);
+    assert!(same.passed, "{same:?}");
+    assert!(same.p_value.unwrap() < 0.025);
+    assert_close(same.bound.unwrap(), outcome.absolute.unwrap().high, 1e-9);
+    // One per cent against four: the bound is beyond three per cent more.
+    let (worse, outcome) = guarded(16);
+    assert!(!worse.passed && worse.p_value.unwrap() > 0.025, "{worse:?}");
+    assert!(outcome.absolute.unwrap().high > 0.03);
 }

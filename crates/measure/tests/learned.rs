@@ -150,7 +150,7 @@ fn what_a_line_cannot_follow_is_learned() {
 
 #[test]
 fn intervals_cover_the_truth() {
-    const REPLICATES: usize = 60;
+    const REPLICATES: usize = 40;
     let mut text = HEADER.to_owned();
     let mut random = Random(7);
     let mut documents = TABLE.to_owned();
@@ -181,8 +181,8 @@ fn intervals_cover_the_truth() {
         covered += usize::from(effect.low < EFFECT && EFFECT < effect.high);
         saved += adjusted.variance_reduction / REPLICATES as f64;
     }
-    // Of 60 intervals of level 0.95, fewer than 51 cover with a probability of one in a thousand.
-    assert!(covered >= 51, "{covered}");
+    // Of 40 intervals of level 0.95, fewer than 33 cover with a probability below one in a thousand.
+    assert!(covered >= 33, "{covered}");
     assert!(saved > 0.2, "{saved}");
 }
 

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use catalog::Catalog;
+use catalog::{Catalog, LoadError};
 use lake::Lake;
 use measure::Reason;
 use measure::audience::{ProgrammeFinding, programme};
@@ -58,6 +58,62 @@ fn example(name: &str) -> Option<ProgrammeFinding> {
 const COUNTS: &str = "holds: { n: n, successes: hits }\n";
 const COMPARISON: &str = "time: day\ntreated: { n: n_t, mean: m_t, variance: v_t }\n\
                           control: { n: n_c, mean: m_c, variance: v_c }\n";
+
+/// The codes of the mistakes in a document `test` with these keys, sorted.
+fn mistakes(keys: &str) -> Vec<&'static str> {
+    let documents = format!(
+        "{{ kind: source, name: rows, path: rows.csv }}\n---\nkind: summaries\nname: test\nsource: rows\n\
+         experiment: test\narm: arm\n{keys}"
+    );
+    let files = [
+        ("touchstone.yaml".into(), "name: Test\n".to_owned()),
+        ("catalog/test.yaml".into(), documents),
+    ];
+    match Catalog::from_sources(Path::new("."), files, &|_| None) {
+        Err(LoadError::Invalid(diagnostics)) => {
+            let mut codes: Vec<_> = diagnostics.errors().map(|error| error.code).collect();
+            codes.sort_unstable();
+            codes
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn the_catalog_says_what_a_row_holds() {
+    assert_eq!(mistakes(""), ["missing-key"]);
+    assert_eq!(
+        mistakes("holds: { n: n }\n"),
+        ["missing-key", "reference-arm"]
+    );
+    assert_eq!(
+        mistakes("holds: { n: n, mean: m, variance: v }\n"),
+        ["reference-arm"]
+    );
+    assert_eq!(
+        mistakes("holds: { n: n, successes: h, mean: m }\n"),
+        ["misplaced-key"]
+    );
+    assert_eq!(
+        mistakes("treated: { n: n, successes: h }\n"),
+        ["missing-key"]
+    );
+    let both = format!("{COUNTS}{COMPARISON}");
+    assert_eq!(mistakes(&both), ["misplaced-key", "misplaced-key"]);
+    assert_eq!(
+        mistakes(&format!("{COMPARISON}reference: true\n")),
+        ["wrong-type"]
+    );
+    assert_eq!(
+        mistakes(&format!("{COMPARISON}reference: arm = 'a'\n")),
+        ["misplaced-key"]
+    );
+    assert_eq!(
+        mistakes(&format!("{COUNTS}planned: p\nshares: {{ a: 0 }}\n")),
+        ["misplaced-key", "shares"]
+    );
+    assert!(mistakes(COUNTS).is_empty());
+}
 
 #[test]
 fn an_arm_is_compared_with_the_reference_that_a_condition_names() {

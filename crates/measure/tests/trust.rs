@@ -644,3 +644,52 @@ fn a_deep_look_gives_the_same_where_all_is_looked_at_anyway() {
     .unwrap();
     assert_eq!(deep.trust, project.measure(CATALOG).unwrap().trust);
 }
+
+/// What is wrong with a catalog whose experiment has these phases.
+fn mistakes(phases: &str) -> String {
+    let documents = ramped().replace(
+        RAMP,
+        &format!("{}phases:\n{phases}", RAMP.split("phases").next().unwrap()),
+    );
+    let files = [
+        (
+            "touchstone.yaml".into(),
+            "name: Test\nmargin: 0.5\n".to_owned(),
+        ),
+        ("catalog/test.yaml".into(), documents),
+    ];
+    let found = catalog::Catalog::from_sources(std::path::Path::new("."), files, &|_| None);
+    found.map_or_else(|error| error.to_string(), |_| String::new())
+}
+
+#[test]
+fn phases_that_make_no_sense_are_refused() {
+    assert_eq!(
+        mistakes("  - { from: 2024-03-01, shares: { a: 0.9, b: 0.1 } }\n"),
+        ""
+    );
+    let says = |phases: &str, what: &str| {
+        let found = mistakes(phases);
+        assert!(found.contains(what), "{found}");
+    };
+    says(
+        "  - { from: soon, shares: { a: 0.9, b: 0.1 } }\n",
+        "`soon` is not a date or time",
+    );
+    says(
+        "  - { from: 2024-03-01, shares: { a: 0.9, b: 0.2 } }\n",
+        "add up to 1.1",
+    );
+    says(
+        "  - { from: 2024-03-01, shares: { a: 0.9, c: 0.1 } }\n",
+        "no arm `c`",
+    );
+    says(
+        "  - { from: 2024-03-01, shares: { a: 1.9, b: -0.9 } }\n",
+        "1.9 is not a share",
+    );
+    says(
+        "  - { from: 2024-03-02, shares: { a: 1 } }\n  - { from: 2024-03-01, shares: { a: 0.9, b: 0.1 } }\n",
+        "does not begin after the one before",
+    );
+}

@@ -5,6 +5,7 @@
 
 mod experiment;
 mod forest;
+mod history;
 mod money;
 mod page;
 mod palette;

@@ -11,7 +11,7 @@ use crate::format::{Format, Interval, Shown, date, places};
 /// One estimate of a comparison as text.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Line {
-    /// `adjusted`, or `plain` for the difference without covariates.
+    /// `within strata`, `adjusted`, or `plain` for the difference without covariates.
     pub(crate) kind: &'static str,
     /// Whether the verdict rests on it.
     pub(crate) decides: bool,
@@ -27,21 +27,29 @@ pub(crate) struct Line {
 /// The estimates of a comparison, the deciding one first.
 pub(crate) fn lines(format: Format, comparison: &Comparison) -> Vec<Line> {
     let unit = comparison.unit;
-    let plain = line(format, unit, &comparison.outcome, comparison.mean);
-    match &comparison.adjusted {
-        None => vec![Line {
-            decides: true,
-            ..plain
-        }],
-        Some(adjusted) => vec![
-            Line {
-                kind: "adjusted",
-                decides: true,
-                ..line(format, unit, &adjusted.outcome, Some(adjusted.mean))
-            },
-            plain,
-        ],
-    }
+    let mut lines: Vec<Line> = estimates(comparison)
+        .into_iter()
+        .map(|(kind, outcome, mean)| Line {
+            kind,
+            ..line(format, unit, outcome, mean)
+        })
+        .collect();
+    lines[0].decides = true;
+    lines
+}
+
+/// What each estimate is called, and its effect and means: at least the plain one, the deciding one first.
+pub(crate) fn estimates(comparison: &Comparison) -> Vec<(&'static str, &Outcome, Option<Pair<f64>>)> {
+    let stratified = comparison
+        .stratified
+        .as_ref()
+        .map(|effect| ("within strata", &effect.outcome, Some(effect.mean)));
+    let adjusted = comparison
+        .adjusted
+        .as_ref()
+        .map(|effect| ("adjusted", &effect.outcome, Some(effect.mean)));
+    let plain = ("plain", &comparison.outcome, comparison.mean);
+    stratified.into_iter().chain(adjusted).chain([plain]).collect()
 }
 
 fn line(format: Format, unit: Unit, outcome: &Outcome, mean: Option<Pair<f64>>) -> Line {

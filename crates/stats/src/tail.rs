@@ -7,7 +7,9 @@
 use std::f64::consts::{FRAC_1_SQRT_2, LN_2, PI};
 
 use crate::root;
-use crate::special::{LnTails, ln_beta_kernel, ln_incomplete_beta, ln_incomplete_gamma};
+use crate::special::{
+    LnTails, ln_beta, ln_beta_kernel, ln_incomplete_beta, ln_incomplete_gamma, ln_one_minus_exp,
+};
 
 /// A probability and its natural logarithm.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -105,6 +107,17 @@ pub fn normal_quantile(p: f64) -> f64 {
 /// Logarithms of `P(|T| <= t)` (lower) and `P(|T| > t)` (upper), for `t >= 0`.
 fn ln_student_t_two_sided(t: f64, df: f64) -> LnTails {
     let Some(z) = student_t_as_normal(t, df) else {
+        // So far out the first term of the series in `df / t^2` is all there is, and the
+        // square of t may not fit a double.
+        const FAR: f64 = 1e9;
+        let u = t / df.sqrt();
+        if u > FAR && t.is_finite() {
+            let upper = -df * u.ln() - (0.5 * df).ln() - ln_beta(0.5, 0.5 * df);
+            return LnTails {
+                lower: ln_one_minus_exp(upper),
+                upper,
+            };
+        }
         let (x, y) = student_t_shares(t, df);
         return ln_incomplete_beta(0.5, 0.5 * df, y, x);
     };

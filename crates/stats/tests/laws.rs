@@ -708,5 +708,5 @@ fn tests_of_means_are_those_of_all_splits() {
         let randomization = as_far.count() as f64 / count;
         furthest = furthest.max((lift.probability.p - randomization).abs());
     }
-    assert!(furthest < 0.02, "{furthest}");
+    assert!(furthest < 0.03, "{furthest}");
 }

@@ -107,7 +107,7 @@ proptest! {
 
 /// Every split of 14 distinct values into arms of 6 and 8: the exact distribution of U under
 /// randomization has the expectation and the variance of the test, and the normal limit with
-/// its correction is within a hundredth of the exact probability.
+/// its correction is within 0.015 of the exact probability.
 #[test]
 fn the_normal_limit_is_that_of_all_splits() {
     const N: usize = 14;
@@ -132,7 +132,7 @@ fn the_normal_limit_is_that_of_all_splits() {
     for &(_, z, p) in &splits {
         let as_far = splits.iter().filter(|s| s.1.abs() >= z.abs() - 1e-12);
         let randomization = as_far.count() as f64 / count;
-        assert!((p - randomization).abs() < 0.01, "{p} {randomization}");
+        assert!((p - randomization).abs() < 0.015, "{p} {randomization}");
     }
 }
 

@@ -79,7 +79,7 @@ fn a_plan_says_how_large_an_experiment_has_to_be() {
         "Null hypothesis: the arms do not differ in the mean of `spend` per customer",
         "spend: mean 20.0000, standard deviation 60.0000, as given; 2,500 customers a day",
         "To find an effect of 5.0 % with a probability of 80 % at alpha 0.05:",
-        "hybrid: at any time, and the end (the plan)",
+        "hybrid (the plan)",
         "Running it costs",
     ] {
         assert!(text.contains(line), "{line}\n{text}");

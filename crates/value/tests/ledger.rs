@@ -100,6 +100,8 @@ fn finding(arms: &[(&str, f64, f64, u64)]) -> LiftFinding {
             ..Outcome::default()
         },
         adjusted: None,
+        stratified: None,
+        shrunk: None,
         verdict: Some(Verdict::Unclear),
         looking: None,
         among: measure::audience::AmongOthers::default(),
@@ -143,7 +145,10 @@ fn finding(arms: &[(&str, f64, f64, u64)]) -> LiftFinding {
         segments: Vec::new(),
         checks: Vec::new(),
         plan: None,
+        clusters: None,
+        learned: Vec::new(),
         omnibus: None,
+        trust: measure::audience::Trust::default(),
         together: measure::audience::Together::default(),
         refusal: None,
         provenance: provenance(),
@@ -330,4 +335,131 @@ proptest! {
         let surely_positive = row.probability_positive.unwrap() > 0.975;
         prop_assert_eq!(surely_positive, roi.low > 0.0);
     }
+}
+
+/// Two initiatives tested against a control, and a holdout of both.
+const PROGRAMME: &str = "
+{ kind: source, name: s, path: s.csv }
+---
+{ kind: fact, name: f, source: s, customer: id, time: at }
+---
+{ kind: metric, name: spend, fact: f, aggregate: sum, value: x, unit: money }
+---
+{ kind: initiative, name: one, level: 3, tags: [crm], recurs: { every: 10 days, times: 5, retained: 0.5 } }
+---
+{ kind: initiative, name: two, level: 5, tags: [crm, app] }
+---
+{ kind: initiative, name: three, level: 5 }
+---
+kind: experiment
+name: test
+assignment: { source: s, customer: id, arm: arm, time: at }
+arms:
+  - { name: none, role: generic }
+  - { name: a, role: personalized, initiative: one }
+  - { name: b, role: personalized, initiative: two }
+metrics: { primary: spend }
+---
+kind: experiment
+name: universal
+assignment: { source: s, customer: id, arm: arm, time: at }
+arms:
+  - { name: none, role: holdout }
+  - { name: a, role: personalized, covers: { tag: crm } }
+metrics: { primary: spend }
+";
+
+/// The holdout's lift of its programme, over 20 days.
+fn held_out(estimate: f64, se: f64) -> LiftFinding {
+    let mut lift = finding(&[("a", estimate, se, 4000)]);
+    lift.experiment = "universal".to_owned();
+    lift.arms[1].initiative = None;
+    lift
+}
+
+#[test]
+fn a_holdout_is_compared_with_the_sum_of_what_it_covers() {
+    let tests = finding(&[("a", 0.4, 0.1, 1000), ("b", 0.6, 0.2, 500)]);
+    let catalog = catalog(PROGRAMME);
+    let found = ledger(
+        &catalog,
+        &[tests.clone(), held_out(0.25, 0.05)],
+        provenance(),
+    );
+    let [programme] = found.programmes.as_slice() else {
+        panic!("{:?}", found.programmes);
+    };
+    assert_eq!(
+        (programme.experiment.as_str(), programme.customers),
+        ("universal", 4000)
+    );
+    // 0.25 x 4000 x 0.5, with a standard error of 0.05 x 4000 x 0.5.
+    let measured = programme.measured.unwrap();
+    assert_eq!(measured.amount, money("500"));
+    assert!((measured.se - 100.0).abs() < 1e-12);
+    // Two rounds of `one` begin within 20 days, of the second half is retained, and none is discounted.
+    let [one, two] = programme.initiatives.as_slice() else {
+        panic!("{:?}", programme.initiatives);
+    };
+    assert_eq!((one.rounds, two.rounds), (2, 1));
+    assert_eq!(one.increment.unwrap().amount, money("300"));
+    assert_eq!(two.increment.unwrap().amount, money("150"));
+    assert_eq!(programme.sum.unwrap().amount, money("450"));
+    // Both tests share the control: 75^2 + 50^2 + 2 (750 x 0.08) (250 x 0.08).
+    let of_sum = (75.0_f64.powi(2) + 50.0_f64.powi(2) + 2.0 * 60.0 * 20.0).sqrt();
+    assert!((programme.sum.unwrap().se - of_sum).abs() < 1e-9);
+    let difference = programme.difference.unwrap();
+    assert_eq!(difference.amount, money("50"));
+    assert!((difference.se - of_sum.hypot(100.0)).abs() < 1e-9);
+    assert_eq!(programme.agreement, Some(value::Agreement::Agrees));
+    // Nothing of it is in the total.
+    let alone = ledger(&catalog, &[tests.clone()], provenance());
+    assert_eq!(found.total, alone.total);
+    assert!(alone.programmes[0].refusal.is_some());
+
+    let less = ledger(
+        &catalog,
+        &[tests.clone(), held_out(0.01, 0.01)],
+        provenance(),
+    );
+    assert_eq!(less.programmes[0].agreement, Some(value::Agreement::Less));
+    let more = ledger(&catalog, &[tests, held_out(0.9, 0.05)], provenance());
+    assert_eq!(more.programmes[0].agreement, Some(value::Agreement::More));
+}
+
+#[test]
+fn a_sum_with_a_gap_is_not_compared() {
+    // The test of `two` has no result.
+    let tests = finding(&[("a", 0.4, 0.1, 1000)]);
+    let found = ledger(
+        &catalog(PROGRAMME),
+        &[tests, held_out(0.25, 0.05)],
+        provenance(),
+    );
+    let programme = &found.programmes[0];
+    assert_eq!(programme.sum.unwrap().amount, money("300"));
+    assert!(programme.initiatives[1].refusal.is_some());
+    assert_eq!((programme.difference, programme.agreement), (None, None));
+}
+
+#[test]
+fn rounds_outside_the_holdouts_time_are_not_counted() {
+    let tests = finding(&[("a", 0.4, 0.1, 1000), ("b", 0.6, 0.2, 500)]);
+    let mut later = held_out(0.25, 0.05);
+    // The holdout begins 25 days later: the fourth and fifth rounds of `one` begin in its 20 days, and nothing of `two`.
+    let day = 86_400_000_000;
+    later.period = Some(Period {
+        first: 25 * day,
+        last: 25 * day,
+        days: 20,
+    });
+    let found = ledger(&catalog(PROGRAMME), &[tests, later], provenance());
+    let programme = &found.programmes[0];
+    // 0.4 x 0.5 x 1000 x (1/8 + 1/16)
+    assert_eq!(
+        programme.initiatives[0].increment.unwrap().amount,
+        money("37.50")
+    );
+    let refusal = programme.initiatives[1].refusal.as_ref().unwrap();
+    assert!(refusal.message.contains("no round"), "{refusal:?}");
 }

@@ -9,11 +9,12 @@ use super::{Initiative, Name};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Covers {
-    /// Those with a tag.
-    Tag(CoversTag),
+    // Before the mapping, which serde would read from a list too.
     /// Those of these names.
     #[schemars(extend("x-names" = "initiative"))]
     Initiatives(Vec<Name>),
+    /// Those with a tag.
+    Tag(CoversTag),
 }
 
 /// Initiatives by their tag.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct TestPlan {
     /// The null hypothesis, in words. Default: that the arms do not differ in the primary metric.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub null: Option<String>,
+    pub null_hypothesis: Option<String>,
     /// The smallest effect on the primary metric that matters, relative to the reference arm: 0.02 for two per cent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0))]
@@ -74,7 +74,7 @@ impl Default for TestPlan {
     /// One look, whenever it is.
     fn default() -> Self {
         Self {
-            null: None,
+            null_hypothesis: None,
             minimum_effect: None,
             power: default_power(),
             looks: Looks::default(),
@@ -90,10 +90,10 @@ impl Default for TestPlan {
 impl TestPlan {
     /// The null hypothesis in words, generated where none is declared.
     #[must_use]
-    pub fn null_or(&self, primary: &str) -> String {
+    pub fn null_hypothesis_or(&self, primary: &str) -> String {
         let generated =
             || format!("the arms do not differ in the mean of `{primary}` per customer");
-        self.null.clone().unwrap_or_else(generated)
+        self.null_hypothesis.clone().unwrap_or_else(generated)
     }
 }
 

@@ -3,6 +3,8 @@
 use super::{Documents, Report, cluster, decisions, learned, programme};
 use crate::model::{Aggregate, Covariate, CovariateMetric, Experiment, Role};
 
+/// Columns whose combinations are strata.
+const MOST_STRATA_COLUMNS: usize = 8;
 /// How far the shares of arms may be from adding up to 1.
 pub(super) const SHARE_TOLERANCE: f64 = 1e-6;
 
@@ -324,6 +326,19 @@ pub(super) fn check_covariate_metric(
 fn check_columns(experiment: &Experiment, report: &mut Report<'_>) {
     report.unique("segments", experiment.segments.iter().cloned());
     report.unique("strata", experiment.strata.iter().cloned());
+    if experiment.strata.len() > MOST_STRATA_COLUMNS {
+        let message = format!(
+            "{} columns make strata, at most {MOST_STRATA_COLUMNS} may",
+            experiment.strata.len()
+        );
+        let help = "name those that say most about the metrics";
+        report.error(
+            "too-many",
+            &format!("strata/{MOST_STRATA_COLUMNS}"),
+            message,
+            help,
+        );
+    }
     let covariates = experiment
         .covariates
         .iter()

@@ -48,10 +48,20 @@ fn check_interim(plan: &TestPlan, report: &mut Report<'_>) {
     if plan.looks != Looks::GroupSequential {
         let help = "remove it, or write `looks: group_sequential`";
         if !plan.interim.is_empty() {
-            report.error(CODE, "plan/interim", "only a group sequential plan lists its looks", help);
+            report.error(
+                CODE,
+                "plan/interim",
+                "only a group sequential plan lists its looks",
+                help,
+            );
         }
         if plan.spending.is_some() {
-            report.error(CODE, "plan/spending", "only a group sequential plan spends alpha by a function", help);
+            report.error(
+                CODE,
+                "plan/spending",
+                "only a group sequential plan spends alpha by a function",
+                help,
+            );
         }
         return;
     }
@@ -71,7 +81,12 @@ fn check_interim(plan: &TestPlan, report: &mut Report<'_>) {
         let path = format!("plan/interim/{look}");
         let before = look.checked_sub(1).map(|before| plan.interim[before]);
         if !(share > 0.0 && share <= 1.0) {
-            report.error(CODE, &path, format!("{share} is no share of the planned customers"), example);
+            report.error(
+                CODE,
+                &path,
+                format!("{share} is no share of the planned customers"),
+                example,
+            );
         } else if before.is_some_and(|before| share < before * LEAST_GROWTH) {
             report.error(CODE, &path, "looks are listed in ascending order", example);
         }
@@ -103,7 +118,10 @@ fn check_by_day(experiment: &Experiment, all: &Documents<'_>, report: &mut Repor
     let splits = |name: &str| {
         all.metrics.get(name).is_some_and(|metric| {
             let is_timed = all.fact_of(metric).is_some_and(|fact| fact.time.is_some());
-            let has_end = metric.window.as_ref().is_some_and(|window| window.to.is_some());
+            let has_end = metric
+                .window
+                .as_ref()
+                .is_some_and(|window| window.to.is_some());
             matches!(metric.aggregate, Aggregate::Sum | Aggregate::Count) && is_timed && has_end
         })
     };

@@ -1,6 +1,6 @@
 //! Roles of metrics, priors, triggers, pooled arms and factors: what is read and what is refused.
 
-use catalog::{Adjustment, Catalog, LoadError, Prior, Scalar, Severity, Trigger};
+use catalog::{Adjustment, Catalog, LoadError, Prior, Scalar, Trigger};
 
 use crate::load;
 
@@ -36,11 +36,8 @@ fn mistake(rest: &str) -> (&'static str, String) {
     let Err(LoadError::Invalid(diagnostics)) = with(rest) else {
         panic!("no mistake in {rest}");
     };
-    let errors: Vec<_> = diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.severity == Severity::Error)
-        .collect();
-    assert_eq!(errors.len(), 1, "{diagnostics}");
+    let errors: Vec<_> = diagnostics.errors().collect();
+    assert_eq!(errors.len(), 1, "{diagnostics:?}");
     (errors[0].code, errors[0].message.clone())
 }
 

@@ -581,8 +581,8 @@ fn rules_of_an_experiments_metrics_and_columns() {
         (
             TIME,
             "metrics: { primary: orders }\nstrata: [q, r, s, t, u, v, w, x, y]",
-            "out-of-range",
-            "[q, r, s, t, u, v, w, x, y]",
+            "too-many",
+            "y",
         ),
         (
             TIME,
@@ -789,4 +789,66 @@ fn bytes_that_are_not_utf8_have_a_place() {
         panic!("bytes that are not UTF-8 were read");
     };
     assert_eq!(places(&diagnostics), ["2:7 bad-name", "2:10 encoding"]);
+}
+
+#[test]
+fn rules_of_learned_covariates() {
+    let cases = [
+        ("{ learned: [] }", "too-few", "[]"),
+        ("{ learned: [age, age] }", "duplicate-value", "age"),
+        ("{ learned: [a] }", "column", "a"),
+        ("{ learned: [c] }", "column", "c"),
+        ("{ learned: [t] }", "column", "t"),
+        ("{ learned: [age], folds: 1 }", "out-of-range", "1"),
+        ("{ learned: [{ metric: rate, before: 7 days }] }", "metric", "rate"),
+    ];
+    for (covariate, code, at) in cases {
+        let keys = format!("metrics: {{ primary: orders }}\ncovariates: [{covariate}]");
+        let document = experiment(TIME, TWO_ARMS, &keys);
+        let (found, place) = only_mistake(&document);
+        assert_eq!((found, place.as_str()), (code, at), "{covariate}");
+    }
+    let keys = "metrics: { primary: orders }\ncovariates: [{ learned: [age, { metric: revenue, before: 7 days }], folds: 5 }]";
+    with(&experiment(TIME, TWO_ARMS, keys)).unwrap();
+}
+
+#[test]
+fn rules_of_clusters() {
+    for (keys, at) in [
+        ("plan: { minimum_effect: 0.02 }", "{ minimum_effect: 0.02 }"),
+        ("prior: { mean: 0, sd: 0.05 }", "{ mean: 0, sd: 0.05 }"),
+        ("strata: [region]", "[region]"),
+    ] {
+        let keys = format!("metrics: {{ primary: orders }}\n{keys}");
+        let document = experiment(", time: t, cluster: shop", TWO_ARMS, &keys);
+        assert_eq!(only_mistake(&document), ("cluster", at.to_owned()), "{keys}");
+    }
+    let document = experiment(", time: t, cluster: c", TWO_ARMS, "metrics: { primary: orders }");
+    assert_eq!(only_mistake(&document), ("column", "c".to_owned()));
+}
+
+#[test]
+fn rules_of_programmes() {
+    let tagged = "\n---\n{ kind: initiative, name: tagged, level: 2, tags: [crm] }";
+    let metrics = format!("metrics: {{ primary: orders }}{tagged}");
+    let arms = |reference: &str, keys: &str| {
+        format!("{{ name: x, role: {reference} }}, {{ name: y, role: personalized, {keys} }}")
+    };
+    let cases = [
+        ("generic", "covers: [i]", "covers", "[i]"),
+        ("holdout", "covers: { tag: crn }", "covers", "crn"),
+        ("holdout", "covers: [i, i]", "duplicate-value", "i"),
+        ("holdout", "covers: [nobody]", "unknown-name", "nobody"),
+        ("holdout", "initiative: i, covers: [tagged]", "covers", "i"),
+    ];
+    for (reference, keys, code, at) in cases {
+        let document = experiment(TIME, &arms(reference, keys), &metrics);
+        let (found, place) = only_mistake(&document);
+        assert_eq!((found, place.as_str()), (code, at), "{keys}");
+    }
+    for covers in ["covers: { tag: crm }", "covers: [i, tagged]"] {
+        let catalog = with(&experiment(TIME, &arms("holdout", covers), &metrics)).unwrap();
+        // The arm enters the ledger by what it covers.
+        assert_eq!(catalog.warnings(), []);
+    }
 }

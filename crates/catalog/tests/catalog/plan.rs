@@ -65,7 +65,7 @@ fn a_plan_is_read() {
         (Looks::GroupSequential, Some(Spending::Pocock), 0.8)
     );
     assert_eq!(
-        plan.null_or("basket"),
+        plan.null_hypothesis_or("basket"),
         "the arms do not differ in the mean of `basket` per customer"
     );
 }

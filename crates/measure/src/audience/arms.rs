@@ -83,7 +83,10 @@ impl ArmValues {
             .map(|comparison| contrast(comparison).ok_or_else(|| Self::refused(comparison)))
             .collect::<Result<Vec<Contrast>, Refusal>>()?;
         let (Some(first), Some(anchor)) = (comparisons.first(), contrasts.first()) else {
-            return Err(Refusal::new(Reason::TooLittleData, "there is no arm to compare"));
+            return Err(Refusal::new(
+                Reason::TooLittleData,
+                "there is no arm to compare",
+            ));
         };
         let own_noise = |contrast: &Contrast| contrast.control_variance - contrast.covariance;
         let noise: f64 = contrasts.iter().map(own_noise).sum::<f64>() / contrasts.len() as f64;
@@ -103,7 +106,12 @@ impl ArmValues {
                 .map(|(comparison, contrast)| {
                     let effect = contrast.treated - contrast.control;
                     let variance = contrast.treated_variance - contrast.covariance;
-                    value(&comparison.arm, comparison.n.arm, anchor.control + effect, variance)
+                    value(
+                        &comparison.arm,
+                        comparison.n.arm,
+                        anchor.control + effect,
+                        variance,
+                    )
                 })
                 .collect(),
         })
@@ -160,7 +168,8 @@ fn refused(like: &Comparison, refusal: Refusal, rule: &Rule<'_>) -> CombinedEffe
 /// The comparisons of a metric with the reference arm.
 fn of_metric<'c>(comparisons: &'c [Comparison], metric: &str) -> Vec<&'c Comparison> {
     let all = comparisons.iter();
-    all.filter(|comparison| comparison.metric == metric).collect()
+    all.filter(|comparison| comparison.metric == metric)
+        .collect()
 }
 
 /// The effects of pooled arms.
@@ -177,7 +186,12 @@ pub(crate) fn pooled(
             Some(match ArmValues::new(&of_metric) {
                 Ok(values) => {
                     let arms: Vec<&ArmValue> = values.arms.iter().collect();
-                    effect(like, &by_customers(&arms), &[(1.0, &values.reference)], rule)
+                    effect(
+                        like,
+                        &by_customers(&arms),
+                        &[(1.0, &values.reference)],
+                        rule,
+                    )
                 }
                 Err(refusal) => refused(like, refusal, rule),
             })
@@ -224,7 +238,12 @@ impl<'e> Design<'e> {
 
     /// The levels of a factor, that which others are compared with first, then as declared.
     fn levels(&self, factor: &str) -> Vec<&str> {
-        let mut levels: Vec<&str> = self.base.get(factor).map(String::as_str).into_iter().collect();
+        let mut levels: Vec<&str> = self
+            .base
+            .get(factor)
+            .map(String::as_str)
+            .into_iter()
+            .collect();
         for (_, cell) in &self.cells {
             if let Some(level) = cell.get(factor)
                 && !levels.contains(&level.as_str())

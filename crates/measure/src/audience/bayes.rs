@@ -238,7 +238,10 @@ impl BayesFinding {
             low,
             high,
         });
-        let (below, above) = (posterior.loss_of_shipping(), posterior.loss_of_not_shipping());
+        let (below, above) = (
+            posterior.loss_of_shipping(),
+            posterior.loss_of_not_shipping(),
+        );
         let (chance, of_shipping, of_not_shipping) = match self.better {
             Better::Increase => (posterior.chance_above(0.0).p, below, above),
             Better::Decrease => (posterior.chance_below(0.0).p, above, below),
@@ -355,7 +358,9 @@ fn of_shares(alpha: f64, comparison: &Comparison) -> Result<(Compared, Credible)
     let uniform = Beta::new(1.0, 1.0).map_err(too_little)?;
     let n = comparison.n;
     let arm = uniform.observed(totals.arm, n.arm).map_err(too_little)?;
-    let against = uniform.observed(totals.against, n.against).map_err(too_little)?;
+    let against = uniform
+        .observed(totals.against, n.against)
+        .map_err(too_little)?;
     let difference = arm.difference(&against, alpha).map_err(too_little)?;
     Ok((arm.against(&against), difference))
 }
@@ -373,7 +378,9 @@ fn of_counts(alpha: f64, comparison: &Comparison) -> Result<(Compared, Credible)
         return Err(Refusal::new(Reason::UnfitData, message));
     }
     let vague = Gamma::new(1.0, 1.0).map_err(too_little)?;
-    let arm = vague.observed(totals.arm, n.arm as f64).map_err(too_little)?;
+    let arm = vague
+        .observed(totals.arm, n.arm as f64)
+        .map_err(too_little)?;
     let against = vague
         .observed(totals.against, n.against as f64)
         .map_err(too_little)?;

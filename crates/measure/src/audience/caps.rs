@@ -131,7 +131,7 @@ pub(crate) fn add(
                     .iter()
                     .map(|arm| arm[position(&capped, place)])
                     .collect();
-                Some(trimmed(plan, lake, query, place, &counts)?)
+                trimmed(plan, lake, query, place, &counts)?
             }
             MadeOf::Ratio { .. } => None,
         };
@@ -149,16 +149,16 @@ pub(crate) fn add(
                 let of = |arm: usize| reached[arm][position(&capped, place)];
                 comparison
                     .caps
-                    .push(looks.cut(place, query, &moments, |a| of(a), arm));
+                    .push(looks.cut(place, query, &moments, of, arm));
             }
             if comparison.outcome.refusal.is_some() {
                 continue;
             }
             comparison.second_opinions.extend(looks.uncapped(&moments));
-            if let Some(Some((trim, arms))) = &trimmed {
+            if let Some(trimmed) = &trimmed {
                 comparison
                     .second_opinions
-                    .extend(looks.trimmed(*trim, arms, arm));
+                    .extend(looks.trimmed(trimmed, arm));
             }
         }
     }
@@ -220,6 +220,12 @@ fn reached(
     Ok(by_arm)
 }
 
+/// A trimmed mean of each arm.
+struct Trimmed {
+    trim: Trim,
+    arms: Vec<Option<TrimmedMoments>>,
+}
+
 /// What a trimmed mean needs of each arm, where the cap reached enough customers to leave any out: it leaves out, in
 /// each arm, the share of customers that the cap reached over all arms.
 fn trimmed(
@@ -228,15 +234,16 @@ fn trimmed(
     query: &Query,
     place: usize,
     counts: &[Reached],
-) -> Result<Option<(Trim, Vec<Option<TrimmedMoments>>)>, MeasureError> {
+) -> Result<Option<Trimmed>, MeasureError> {
     let total = |of: fn(&Reached) -> u64| counts.iter().map(of).sum::<u64>() as f64;
     let customers = total(|reached| reached.customers);
     let trim = Trim {
         lower: total(|reached| reached.below) / customers,
         upper: total(|reached| reached.above) / customers,
     };
-    // NaN where there is nobody.
-    if !(trim.lower + trim.upper > 0.0) {
+    // The shares are NaN where there is nobody.
+    let reaches_anybody = trim.lower + trim.upper > 0.0;
+    if !reaches_anybody {
         return Ok(None);
     }
     let mature = query.is_mature(plan, place);
@@ -299,7 +306,10 @@ fn trimmed(
             })
         })
         .collect();
-    Ok(Some((trim, moments)))
+    Ok(Some(Trimmed {
+        trim,
+        arms: moments,
+    }))
 }
 
 fn sample(moments: &Moments) -> Sample {
@@ -375,15 +385,11 @@ impl Looks<'_, '_> {
         })
     }
 
-    fn trimmed(
-        &self,
-        trim: Trim,
-        arms: &[Option<TrimmedMoments>],
-        arm: usize,
-    ) -> Option<SecondOpinion> {
+    fn trimmed(&self, trimmed: &Trimmed, arm: usize) -> Option<SecondOpinion> {
+        let Trimmed { trim, arms } = trimmed;
         let (treated, control) = (arms[arm].as_ref()?, arms[self.plan.reference].as_ref()?);
         let alpha = self.plan.experiment.alpha;
-        let contrast = stats::robust::contrast_of_trimmed_means(treated, control, trim).ok()?;
+        let contrast = stats::robust::contrast_of_trimmed_means(treated, control, *trim).ok()?;
         Some(SecondOpinion {
             look: SecondLook::Trimmed,
             about: format!(
@@ -396,7 +402,7 @@ impl Looks<'_, '_> {
                 arm: contrast.treated,
                 against: contrast.control,
             },
-            outcome: outcome_of(lift_of_trimmed_means(treated, control, trim, alpha)),
+            outcome: outcome_of(lift_of_trimmed_means(treated, control, *trim, alpha)),
         })
     }
 }

@@ -13,7 +13,13 @@ pub(crate) const MOST_VALUES: usize = 1000;
 /// A column by which customers are told apart, as SQL: integers and truth values are read as such, all else as text.
 pub(crate) fn column_sql(columns: &[Column], name: &str) -> String {
     const INTEGERS: [&str; 7] = [
-        "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER",
+        "TINYINT",
+        "SMALLINT",
+        "INTEGER",
+        "BIGINT",
+        "UTINYINT",
+        "USMALLINT",
+        "UINTEGER",
     ];
     let known = columns
         .iter()

@@ -407,7 +407,9 @@ impl Case<'_> {
     fn best_success(&self) -> Option<usize> {
         let success = |place: &usize| {
             let name = &self.metrics[*place].metric;
-            self.experiment.success_names().any(|success| success == name)
+            self.experiment
+                .success_names()
+                .any(|success| success == name)
         };
         let places: Vec<usize> = (0..self.metrics.len()).filter(success).collect();
         let evidence = |place: &usize| {
@@ -422,7 +424,10 @@ impl Case<'_> {
     /// One-sided evidence that a success metric is better, adjusted for what was asked.
     fn superiority(&self, place: usize) -> Option<TailProbability> {
         let comparison = self.metrics[place];
-        let adjusted = comparison.among.adjusted_p.zip(comparison.among.adjusted_ln_p);
+        let adjusted = comparison
+            .among
+            .adjusted_p
+            .zip(comparison.among.adjusted_ln_p);
         let two_sided = adjusted
             .map(|(p, ln_p)| TailProbability { p, ln_p })
             .or_else(|| probability(comparison))?;
@@ -467,7 +472,10 @@ impl Case<'_> {
                     size(guardrail, guardrail.bound.unwrap_or(f64::NAN)),
                 );
                 reasons.push(reason(DecisionReasonKind::Safe, Some(name), message));
-            } else if self.experiment.success_names().any(|success| success == name)
+            } else if self
+                .experiment
+                .success_names()
+                .any(|success| success == name)
                 && comparison.verdict == Some(Verdict::Better)
             {
                 let message = format!("`{name}` is better");
@@ -538,7 +546,11 @@ impl Case<'_> {
                     digits(probability.p),
                     digits(level)
                 );
-                reason(DecisionReasonKind::NotShownSafe, Some(name(metric)), message)
+                reason(
+                    DecisionReasonKind::NotShownSafe,
+                    Some(name(metric)),
+                    message,
+                )
             }
             Ruling::NotTested { metric, test } => {
                 let what = match test {
@@ -560,7 +572,10 @@ impl Case<'_> {
                 "finding and mending the fault, and a new experiment".to_owned()
             }
             Ruling::Worse { metric, .. } => {
-                format!("another treatment, which does not make `{}` worse", name(metric))
+                format!(
+                    "another treatment, which does not make `{}` worse",
+                    name(metric)
+                )
             }
             Ruling::NoSuccess {
                 metric,
@@ -605,11 +620,7 @@ fn times_as_many(probability: TailProbability, level: f64) -> Option<f64> {
     (z > 0.0 && times < HOPELESS).then_some(times)
 }
 
-fn reason(
-    reason: DecisionReasonKind,
-    metric: Option<&str>,
-    message: String,
-) -> DecisionReason {
+fn reason(reason: DecisionReasonKind, metric: Option<&str>, message: String) -> DecisionReason {
     DecisionReason {
         reason,
         metric: metric.map(str::to_owned),

@@ -95,11 +95,7 @@ fn decompose(
     });
     match parts {
         Ok(parts) => {
-            finding.targeting = Some(outcome_of(
-                Ok(parts.targeting),
-                rule,
-                stats::Method::Welch,
-            ));
+            finding.targeting = Some(outcome_of(Ok(parts.targeting), rule, stats::Method::Welch));
             finding.share_of_targeting = share(&parts, rule);
         }
         Err(refusal) => finding.refusal = Some(refusal),

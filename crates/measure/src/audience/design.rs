@@ -56,7 +56,7 @@ pub struct DesignFinding {
     pub experiment: String,
     pub hypothesis: Option<String>,
     /// The null hypothesis in words.
-    pub null: String,
+    pub null_hypothesis: String,
     /// The primary metric.
     pub metric: String,
     pub unit: Unit,
@@ -304,7 +304,7 @@ pub fn design(
         format: DesignFinding::FORMAT.to_owned(),
         experiment: experiment.name.clone(),
         hypothesis: experiment.hypothesis.clone(),
-        null: plan.null_or(primary),
+        null_hypothesis: plan.null_hypothesis_or(primary),
         metric: primary.to_owned(),
         unit: metric.unit,
         currency: catalog.project().currency.clone(),

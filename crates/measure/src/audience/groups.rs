@@ -37,9 +37,7 @@ struct Sums {
 impl Sums {
     fn push(&mut self, products: &Products) -> Result<(), MomentsError> {
         let numbers: Vec<&[f64]> = self.waiting.iter().map(Vec::as_slice).collect();
-        let moments = self
-            .moments
-            .get_or_insert_with(|| CoMoments::new(products));
+        let moments = self.moments.get_or_insert_with(|| CoMoments::new(products));
         moments.push(&numbers)?;
         self.waiting.iter_mut().for_each(Vec::clear);
         Ok(())

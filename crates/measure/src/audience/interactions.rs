@@ -127,7 +127,10 @@ pub fn interactions(
             immature(place)
         )
     });
-    let selected: String = numbers.chain(missing).map(|column| format!(", {column}")).collect();
+    let selected: String = numbers
+        .chain(missing)
+        .map(|column| format!(", {column}"))
+        .collect();
     let sql = format!(
         "SELECT CAST(own.arm * {columns} + other.arm AS UTINYINT){selected} FROM {} own JOIN (WITH {} SELECT * FROM {} \
          WHERE counted) other ON {same} WHERE own.status = {}",

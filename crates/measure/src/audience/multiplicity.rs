@@ -21,7 +21,13 @@ use super::together::{
 /// Adjusts the comparisons of an experiment for their number, and their verdicts with them.
 pub(crate) fn adjust(experiment: &Experiment, rule: &Rule<'_>, comparisons: &mut [Comparison]) {
     let is_success = |name: &str| experiment.success_names().any(|success| success == name);
-    let is_secondary = |name: &str| experiment.metrics.secondary.iter().any(|known| known == name);
+    let is_secondary = |name: &str| {
+        experiment
+            .metrics
+            .secondary
+            .iter()
+            .any(|known| known == name)
+    };
     let (mut success, mut secondary): (Vec<_>, Vec<_>) = (Vec::new(), Vec::new());
     for comparison in comparisons.iter_mut() {
         if probability(comparison).is_none() {
@@ -61,7 +67,13 @@ fn adjust_by_dunnett(rule: &Rule<'_>, family: &mut [&mut Comparison]) -> bool {
     if family.len() > 1 {
         for (comparison, lift) in family.iter_mut().zip(lifts) {
             let interval = (lift.absolute.low, lift.absolute.high);
-            note(comparison, rule, lift.probability, Some(interval), "Dunnett, with the other arms");
+            note(
+                comparison,
+                rule,
+                lift.probability,
+                Some(interval),
+                "Dunnett, with the other arms",
+            );
         }
     }
     true
@@ -78,7 +90,9 @@ fn adjust_by(procedure: Procedure, rule: &Rule<'_>, family: &mut [&mut Compariso
     let level = level(procedure, rule.alpha, &alone, &adjusted);
     let method = match procedure {
         Procedure::BenjaminiHochberg => "false coverage rate, with the other metrics",
-        Procedure::BenjaminiYekutieli => "false coverage rate under any dependence, with the other metrics",
+        Procedure::BenjaminiYekutieli => {
+            "false coverage rate under any dependence, with the other metrics"
+        }
         _ => "at the level of the procedure's last step",
     };
     for (comparison, probability) in family.iter_mut().zip(adjusted) {
@@ -149,7 +163,10 @@ mod tests {
     use super::*;
 
     fn p(values: &[f64]) -> Vec<TailProbability> {
-        values.iter().map(|p| TailProbability::from_ln(p.ln())).collect()
+        values
+            .iter()
+            .map(|p| TailProbability::from_ln(p.ln()))
+            .collect()
     }
 
     #[test]
@@ -163,7 +180,9 @@ mod tests {
         // A sequence without pattern, in [0, 0.12).
         let mut state = 1_u64;
         let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             0.12 * ((state >> 33) as f64 / (1_u64 << 31) as f64).powi(2)
         };
         for _ in 0..500 {
@@ -172,7 +191,11 @@ mod tests {
                 let adjusted = procedures::adjusted(&alone, procedure).unwrap();
                 let level = level(procedure, 0.05, &alone, &adjusted);
                 for (alone, adjusted) in alone.iter().zip(&adjusted) {
-                    assert_eq!(alone.p < level, adjusted.p < 0.05, "{procedure:?} {alone:?} {level}");
+                    assert_eq!(
+                        alone.p < level,
+                        adjusted.p < 0.05,
+                        "{procedure:?} {alone:?} {level}"
+                    );
                 }
             }
         }

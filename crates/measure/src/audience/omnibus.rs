@@ -30,10 +30,7 @@ pub struct ArmsOmnibus {
 /// Every arm is compared with the same reference, whose noise the effects share: two effects have the covariance of the
 /// reference arm's mean, less what the arms of a comparison have in common by being adjusted to the same customers.
 /// Where this differs between comparisons, its geometric mean is taken.
-pub(crate) fn omnibus(
-    plan: &Plan<'_>,
-    metrics: &[Comparison],
-) -> Option<ArmsOmnibus> {
+pub(crate) fn omnibus(plan: &Plan<'_>, metrics: &[Comparison]) -> Option<ArmsOmnibus> {
     let primary: Vec<&Comparison> = metrics
         .iter()
         .filter(|comparison| comparison.primary)
@@ -81,15 +78,17 @@ pub(crate) fn omnibus(
             .map(|comparison| comparison.n.arm)
             .sum::<u64>();
     let declared = plan.experiment.plan.as_ref();
-    let anytime = declared.and_then(|plan| plan.customers).and_then(|planned| {
-        let coefficients = (effects.len() + 1) as u64;
-        let alpha = plan.experiment.alpha;
-        let tested = effects.len() as u64;
-        let g = optimal_g(planned as f64, coefficients, tested, alpha).ok()?;
-        let rows = customers as f64;
-        let test = AnytimeF::new(tested, rows - coefficients as f64, rows, g).ok()?;
-        Some(test.probability(statistic).p)
-    });
+    let anytime = declared
+        .and_then(|plan| plan.customers)
+        .and_then(|planned| {
+            let coefficients = (effects.len() + 1) as u64;
+            let alpha = plan.experiment.alpha;
+            let tested = effects.len() as u64;
+            let g = optimal_g(planned as f64, coefficients, tested, alpha).ok()?;
+            let rows = customers as f64;
+            let test = AnytimeF::new(tested, rows - coefficients as f64, rows, g).ok()?;
+            Some(test.probability(statistic).p)
+        });
     Some(ArmsOmnibus {
         metric: primary[0].metric.clone(),
         statistic,

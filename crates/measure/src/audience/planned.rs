@@ -25,8 +25,8 @@ use super::finding::{
 };
 use super::history::{Known, day_of};
 use super::plan::{Period, Plan, Value};
-use super::together::Rule;
 use super::tally::{Layout, Tally};
+use super::together::Rule;
 use crate::error::MeasureError;
 use crate::{Reason, Refusal};
 
@@ -652,7 +652,7 @@ pub(crate) fn finding(
     let declared = experiment.plan.clone().unwrap_or_default();
     Ok(Some(PlanFinding {
         looks: declared.looks,
-        null: declared.null_or(&experiment.metrics.primary),
+        null_hypothesis: declared.null_hypothesis_or(&experiment.metrics.primary),
         minimum_effect: declared.minimum_effect,
         power: declared.power,
         customers: declared.customers,

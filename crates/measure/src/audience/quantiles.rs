@@ -16,13 +16,13 @@ use super::compare::{
 };
 use super::finding::{Adjusted, Comparison, Maturity, Outcome, Pair};
 use super::maturity;
-use super::together::AmongOthers;
 use super::plan::{Plan, Quantile, QuantileOf, Value};
 use super::query::types::{check_number, same_customer, type_of};
 use super::query::{Query, columns, fact_rows};
 use super::spread::Rows;
 use super::tally::Tally;
 use super::times::{Clock, bounds};
+use super::together::AmongOthers;
 use crate::error::MeasureError;
 use crate::{Reason, Refusal};
 

@@ -142,11 +142,7 @@ fn compare_values(plan: &Plan<'_>, finding: &mut SegmentFinding) {
 }
 
 /// The same for the metric and arm at a place.
-fn compare_one(
-    plan: &Plan<'_>,
-    values: &mut [SegmentValue],
-    place: usize,
-) -> SegmentHeterogeneity {
+fn compare_one(plan: &Plan<'_>, values: &mut [SegmentValue], place: usize) -> SegmentHeterogeneity {
     let mut compared: Vec<(usize, Effect)> = Vec::new();
     let (mut left_out, mut left_out_customers) = (0, 0);
     for (number, value) in values.iter().enumerate() {

@@ -532,7 +532,8 @@ impl Tally {
         numbers: &[Vec<u32>],
     ) -> Option<Vec<u32>> {
         let theirs = other.strata.as_ref()?;
-        if layout.strata.iter().any(|&class| self.classes[class].is_none()) {
+        let is_unknown = |&class: &usize| self.classes[class].is_none();
+        if layout.strata.iter().any(is_unknown) {
             return None;
         }
         let mine = self.strata.as_mut()?;

@@ -95,7 +95,8 @@ pub(crate) fn triggers(
                 _ if finding.refusal.is_some() => {}
                 MadeOf::Value(_) => finding.analyse(&treated, &control, rule),
                 MadeOf::Ratio { .. } => {
-                    let message = "a ratio of sums has no diluted effect: take its numerator and denominator";
+                    let message =
+                        "a ratio of sums has no diluted effect: take its numerator and denominator";
                     finding.refusal = Some(Refusal::new(Reason::Undeclared, message));
                 }
             }
@@ -123,14 +124,16 @@ impl TriggerFinding {
                 format!(
                     "{} (p = {:.1e}): the treatment changes who is triggered, or one arm does not log it, so that those \
                      who are triggered cannot be compared",
-                    TriggerWarning::RatesDiffer, analysis.rates.probability.p
+                    TriggerWarning::RatesDiffer,
+                    analysis.rates.probability.p
                 ),
             ));
             return;
         }
         let warnings = analysis.warnings.iter();
         self.warnings = warnings.map(ToString::to_string).collect();
-        let contrast = Contrast::of_means(&treated.triggered, &control.triggered).map_err(too_little);
+        let contrast =
+            Contrast::of_means(&treated.triggered, &control.triggered).map_err(too_little);
         self.triggered = Some(outcome_of(contrast, rule, Method::Welch));
         // Where the trigger misses some whom the treatment reaches, the effect on all is not the diluted one.
         if self.warnings.is_empty() {
@@ -177,7 +180,9 @@ impl<'t> Sides<'t> {
         let values = tally.segment(class)?;
         let number = |wanted: &Value| {
             let mut values = values.iter();
-            values.find(|(value, _)| *value == wanted).map(|(_, number)| *number)
+            values
+                .find(|(value, _)| *value == wanted)
+                .map(|(_, number)| *number)
         };
         Some(Self {
             layout,

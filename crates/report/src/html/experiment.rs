@@ -6,7 +6,10 @@ use measure::audience::{
 
 use super::ReportError;
 use super::forest::{Mark, Row};
+use super::history::{self, History};
 use super::page::{FORMAT, Figure, mark, percent, quoted, sentence};
+use crate::evidence::{self, Topic};
+use crate::format::Shown;
 use crate::words::{self, Line};
 
 /// What the section shows.
@@ -20,8 +23,10 @@ pub(super) struct Experiment {
     pub(super) refusal: Option<String>,
     pub(super) decisions: Vec<Decision>,
     pub(super) figure: Option<Figure>,
+    pub(super) histories: Vec<History>,
     pub(super) metrics: Vec<Metric>,
     pub(super) notes: Vec<String>,
+    pub(super) topics: Vec<Topic>,
     pub(super) segments: Vec<Segment>,
     pub(super) caution: String,
     pub(super) arms: Vec<Arm>,
@@ -50,6 +55,8 @@ pub(super) struct Segment {
     /// The metric whose lifts are shown.
     pub(super) metric: String,
     pub(super) refusal: Option<String>,
+    /// Whether the effects differ.
+    pub(super) says: Vec<String>,
     pub(super) figure: Option<Figure>,
     pub(super) values: Vec<SegmentRow>,
 }
@@ -60,6 +67,8 @@ pub(super) struct SegmentRow {
     pub(super) customers: String,
     pub(super) p: String,
     pub(super) line: Line,
+    /// The effect moved towards those of the other values, by as much as its noise warrants.
+    pub(super) shrunk: Option<Shown>,
     pub(super) verdict: &'static str,
 }
 
@@ -110,6 +119,14 @@ impl Experiment {
                 &caption,
                 &comparisons.iter().flat_map(rows).collect::<Vec<_>>(),
             )?,
+            histories: deciding()
+                .filter_map(|comparison| history::draw(FORMAT, comparison, &level).transpose())
+                .collect::<Result<_, _>>()?,
+            topics: if trusted {
+                evidence::topics(FORMAT, finding)
+            } else {
+                Vec::new()
+            },
             metrics: comparisons.iter().flat_map(metrics).collect(),
             notes: deciding()
                 .filter_map(|comparison| words::adjustment(FORMAT, comparison))
@@ -141,11 +158,9 @@ fn decision(finding: &LiftFinding, comparison: &Comparison) -> Decision {
 fn rows(comparison: &Comparison) -> Vec<Row> {
     let label = format!("{}, {}", comparison.metric, comparison.arm);
     let lines = words::lines(FORMAT, comparison);
-    let outcomes = comparison
-        .adjusted
-        .iter()
-        .map(|adjusted| &adjusted.outcome)
-        .chain([&comparison.outcome]);
+    let outcomes = words::estimates(comparison)
+        .into_iter()
+        .map(|(_, outcome, _)| outcome);
     let row = |(line, outcome): (Line, &Outcome)| {
         let effect = words::relative_interval(outcome.relative.as_ref()?).ok()?;
         let shown = line.relative.ok()?;
@@ -153,7 +168,7 @@ fn rows(comparison: &Comparison) -> Vec<Row> {
             label: if line.decides {
                 label.clone()
             } else {
-                "plain".to_owned()
+                line.kind.to_owned()
             },
             effect: percent(effect),
             shown: format!("{} ({})", shown.estimate, shown.interval()),
@@ -224,11 +239,13 @@ fn by_segment(
             customers: FORMAT.count(comparison.n.arm + comparison.n.against),
             p: words::equals(&line.p_value),
             line,
+            shrunk: evidence::shrunk(FORMAT, comparison),
             verdict: comparison.verdict.map_or("–", words::verdict),
         }
     };
     Ok(Segment {
         name: segment.segment.clone(),
+        says: evidence::heterogeneity(FORMAT, finding, segment),
         figure: Figure::draw(label, &caption, &plot_rows.collect::<Vec<_>>())?,
         values: primary().map(value).collect(),
         refusal: segment

@@ -15,7 +15,10 @@ pub fn design(finding: &DesignFinding, screen: Screen) -> String {
     if let Some(hypothesis) = &finding.hypothesis {
         text.push_str(&screen.prose(&format!("Hypothesis: {hypothesis}"), Tone::Plain));
     }
-    text.push_str(&screen.prose(&format!("Null hypothesis: {}", finding.null), Tone::Plain));
+    text.push_str(&screen.prose(
+        &format!("Null hypothesis: {}", finding.null_hypothesis),
+        Tone::Plain,
+    ));
     text.push_str(&screen.prose(&baseline(finding), Tone::Plain));
     match finding.minimum_effect {
         Some(effect) => {
@@ -99,10 +102,10 @@ fn sizes(finding: &DesignFinding, screen: Screen) -> String {
 
 fn looks(size: &Size) -> String {
     let name = match size.looks {
-        Looks::Fixed => "fixed: once, at the end",
-        Looks::Hybrid => "hybrid: at any time, and the end",
-        Looks::GroupSequential => "group sequential: some looks",
-        Looks::Anytime => "anytime: at any time, for ever",
+        Looks::Fixed => "fixed",
+        Looks::Hybrid => "hybrid",
+        Looks::GroupSequential => "group sequential",
+        Looks::Anytime => "anytime",
     };
     let plan = if size.declared { " (the plan)" } else { "" };
     format!("{name}{plan}")

@@ -5,6 +5,7 @@ use measure::audience::{Comparison, LiftFinding, SegmentFinding, Severity, Verdi
 
 use super::Side::{Left, Right};
 use super::{Screen, Tone, finish};
+use crate::evidence::{self, Topic};
 use crate::format::Format;
 use crate::words;
 
@@ -24,6 +25,11 @@ pub fn lift(finding: &LiftFinding, screen: Screen) -> String {
             parts.push(decisions(finding, screen));
             parts.push(metrics(finding, screen));
             parts.push(notes(finding, screen));
+            parts.extend(
+                evidence::topics(FORMAT, finding)
+                    .iter()
+                    .map(|topic| by_topic(topic, screen)),
+            );
             parts.extend(
                 finding
                     .segments
@@ -194,6 +200,14 @@ fn notes(finding: &LiftFinding, screen: Screen) -> String {
         .collect()
 }
 
+fn by_topic(topic: &Topic, screen: Screen) -> String {
+    let mut text = screen.prose(topic.title, Tone::Strong);
+    for sentence in &topic.sentences {
+        text.push_str(&screen.prose(sentence, Tone::Plain));
+    }
+    text
+}
+
 /// The primary metric by one segment.
 fn by_segment(finding: &LiftFinding, segment: &SegmentFinding, screen: Screen) -> String {
     if let Some(refusal) = &segment.refusal {
@@ -212,6 +226,7 @@ fn by_segment(finding: &LiftFinding, segment: &SegmentFinding, screen: Screen) -
             (&segment.segment, Left),
             ("arm", Left),
             ("customers", Right),
+            ("shrunken\nlift", Right),
             (&lift, Right),
             (&interval, Right),
             ("relative", Right),
@@ -229,7 +244,11 @@ fn by_segment(finding: &LiftFinding, segment: &SegmentFinding, screen: Screen) -
             }
         }
     }
-    format!("{}{unanswered}", finish(&table))
+    let says: String = evidence::heterogeneity(FORMAT, finding, segment)
+        .iter()
+        .map(|sentence| screen.prose(sentence, Tone::Plain))
+        .collect();
+    format!("{}{says}{unanswered}", finish(&table))
 }
 
 fn segment_row(value: &str, comparison: &Comparison, screen: Screen) -> Row {
@@ -243,11 +262,14 @@ fn segment_row(value: &str, comparison: &Comparison, screen: Screen) -> Row {
         .relative
         .as_ref()
         .map_or_else(|_| "–".to_owned(), |effect| effect.estimate.clone());
+    let shrunk = evidence::shrunk(FORMAT, comparison)
+        .map_or_else(|| "–".to_owned(), |effect| effect.estimate);
     let plain = |text: String| screen.cell(text, Tone::Plain);
     Row::from([
         plain(value.to_owned()),
         plain(comparison.arm.clone()),
         plain(FORMAT.count(comparison.n.arm + comparison.n.against)),
+        plain(shrunk),
         plain(lift),
         plain(interval),
         plain(relative),

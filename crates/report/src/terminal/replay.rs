@@ -39,7 +39,9 @@ pub fn replay(finding: &ReplayFinding, screen: Screen) -> String {
             screen.cell(&metric.metric, Tone::Plain),
             screen.cell(FORMAT.count(u64::from(metric.analysed)), Tone::Plain),
             screen.cell(
-                metric.share.map_or_else(dash, |share| FORMAT.percent(share, 1)),
+                metric
+                    .share
+                    .map_or_else(dash, |share| FORMAT.percent(share, 1)),
                 tone,
             ),
             screen.cell(

@@ -88,19 +88,22 @@ pub fn quantile_sequence_probability(
         }
     }
     let m = beta_weight(planned_n, LEVEL);
-    let ln_e = |n: u64, (below, upto): (u64, u64)| {
-        let n = n as f64;
-        let count = least_evident(n, quantile, m).clamp(below as f64, upto as f64);
-        ln_beta_binomial(count, n, quantile, m)
+    let arm = |distribution: &Distribution| {
+        let n = distribution.count() as f64;
+        let centre = least_evident(n, quantile, m);
+        move |(below, upto): (u64, u64)| {
+            let count = centre.clamp(below as f64, upto as f64);
+            ln_beta_binomial(count, n, quantile, m)
+        }
     };
-    let against = |own: &Distribution, other: &Distribution| {
-        let at_step = own.steps().iter().map(|step| {
-            ln_e(own.count(), (step.below, step.upto))
-                + ln_e(other.count(), other.ranks_of(step.low, step.high))
-        });
-        at_step.fold(f64::INFINITY, f64::min)
-    };
-    let least = against(treated, control).min(against(control, treated));
+    let (of_treated, of_control) = (arm(treated), arm(control));
+    let at_treated = treated.steps().iter().map(|step| {
+        of_treated((step.below, step.upto)) + of_control(control.ranks_of(step.low, step.high))
+    });
+    let at_control = control.steps().iter().map(|step| {
+        of_control((step.below, step.upto)) + of_treated(treated.ranks_of(step.low, step.high))
+    });
+    let least = at_treated.chain(at_control).fold(f64::INFINITY, f64::min);
     Ok(TailProbability::from_ln(-least))
 }
 

@@ -36,7 +36,11 @@ pub(super) fn bounds(
         };
         let moments = |arm: usize| {
             tally.moments(arm, made_of.bits()).map_err(|error| {
-                MeasureError::summary(&plan.experiment.name, &[metric.name.clone()], &error)
+                MeasureError::summary(
+                    &plan.experiment.name,
+                    std::slice::from_ref(&metric.name),
+                    &error,
+                )
             })
         };
         let moments = Pair {

@@ -102,13 +102,13 @@ fn rows_of(plan: &Plan<'_>, lake: &Lake, fact: &Fact) -> Result<FactRows, Measur
         Some(_) => sum(|day| day.2),
         None => stray(&by_day),
     };
-    let (duplicates, duplicate_money) = duplicates(plan, lake, fact, clock, &time)?;
+    let repeated = duplicates(plan, lake, fact, clock, &time)?;
     let (outliers, outlier_rows) = outliers(lake, fact, &context)?;
     Ok(FactRows {
         fact: fact.name.clone(),
         rows: sum(|day| day.1),
-        duplicates,
-        duplicate_money,
+        duplicates: repeated.rows,
+        duplicate_money: repeated.money,
         without_time: days
             .iter()
             .filter(|day| day.0.is_none())
@@ -142,6 +142,13 @@ fn stray(days: &[(i64, u64)]) -> u64 {
         .sum()
 }
 
+/// Rows that repeat others, and the metric and share of its sum that is in them.
+#[derive(Default)]
+struct Repeated {
+    rows: Option<u64>,
+    money: Option<(String, f64)>,
+}
+
 /// Rows that repeat another's customer, time and values, and the share of the first money metric in them. Times that are
 /// whole days do not tell rows apart.
 fn duplicates(
@@ -150,9 +157,9 @@ fn duplicates(
     fact: &Fact,
     clock: Clock,
     time: &str,
-) -> Result<(Option<u64>, Option<(String, f64)>), MeasureError> {
+) -> Result<Repeated, MeasureError> {
     if clock == Clock::Day {
-        return Ok((None, None));
+        return Ok(Repeated::default());
     }
     let metrics = plan
         .all_values()
@@ -195,14 +202,17 @@ fn duplicates(
         Ok((row.get(0)?, row.get(1)?, row.get(2)?))
     })?;
     let Some(&(repeated, in_them, in_all)) = found.first() else {
-        return Ok((None, None));
+        return Ok(Repeated::default());
     };
     let share = in_them
         .zip(in_all)
         .filter(|(_, all)| *all != 0.0)
         .map(|(them, all)| them / all);
     let name = money.map(|i| values[i].2.to_owned());
-    Ok((Some(repeated), name.zip(share)))
+    Ok(Repeated {
+        rows: Some(repeated),
+        money: name.zip(share),
+    })
 }
 
 /// Customers with more rows than a heavy tail explains, and the share of all rows that they have.

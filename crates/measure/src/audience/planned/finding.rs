@@ -12,7 +12,7 @@ pub struct PlanFinding {
     /// When the data may decide.
     pub looks: Looks,
     /// The null hypothesis in words.
-    pub null: String,
+    pub null_hypothesis: String,
     /// The smallest effect on the primary metric that matters, relative to the reference arm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum_effect: Option<f64>,

@@ -14,7 +14,7 @@ use stats::sequential::{
 use stats::{Contrast, Lift, Method, tail};
 
 use super::cell::Cell;
-use super::finding::{Corrected, Decided, Watch, Way};
+use super::finding::{Corrected, Decided, Watch};
 use super::series::Series;
 use crate::audience::Pair;
 
