@@ -413,7 +413,7 @@ fn a_holdout_is_compared_with_the_sum_of_what_it_covers() {
     assert!((difference.se - of_sum.hypot(100.0)).abs() < 1e-9);
     assert_eq!(programme.agreement, Some(value::Agreement::Agrees));
     // Nothing of it is in the total.
-    let alone = ledger(&catalog, &[tests.clone()], provenance());
+    let alone = ledger(&catalog, std::slice::from_ref(&tests), provenance());
     assert_eq!(found.total, alone.total);
     assert!(alone.programmes[0].refusal.is_some());
 
