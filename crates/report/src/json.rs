@@ -1,6 +1,8 @@
 //! Findings as JSON, and the schemas that describe it.
 
-use measure::audience::{DesignFinding, LiftFinding, ProgrammeFinding, ReplayFinding};
+use measure::audience::{
+    DesignFinding, InteractionFinding, LiftFinding, ProgrammeFinding, ReplayFinding,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use value::LedgerFinding;
@@ -30,6 +32,10 @@ pub fn schemas() -> Value {
     schemas.insert(
         ReplayFinding::FORMAT.to_owned(),
         schemars::schema_for!(ReplayFinding).to_value(),
+    );
+    schemas.insert(
+        InteractionFinding::FORMAT.to_owned(),
+        schemars::schema_for!(InteractionFinding).to_value(),
     );
     schemas.insert(
         DesignFinding::FORMAT.to_owned(),

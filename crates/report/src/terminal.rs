@@ -5,6 +5,7 @@ mod lake;
 mod ledger;
 mod lift;
 mod programme;
+mod interaction;
 mod replay;
 mod truth;
 
@@ -13,6 +14,7 @@ pub use lake::{imports, snapshots};
 pub use ledger::ledger;
 pub use lift::lift;
 pub use programme::programme;
+pub use interaction::interaction;
 pub use replay::replay;
 pub use truth::truth;
 

@@ -115,11 +115,14 @@ pub(crate) enum Measure {
     },
 }
 
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Trust {
     /// Instead of measuring, analyse this many random halves of the reference arm, to see whether the analysis is valid
     #[arg(long, value_name = "SPLITS", requires = "name")]
     pub(crate) replay: Option<u32>,
+    /// Instead of measuring, see whether this other experiment on the same customers disturbs it
+    #[arg(long, value_name = "EXPERIMENT", requires = "name", conflicts_with = "replay")]
+    pub(crate) with: Option<String>,
     /// The same seed gives the same halves
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     pub(crate) seed: u64,
@@ -130,7 +133,7 @@ pub(crate) struct Trust {
 
 impl Trust {
     /// How much is looked at before effects are believed.
-    pub(crate) fn depth(self) -> measure::audience::Depth {
+    pub(crate) fn depth(&self) -> measure::audience::Depth {
         if self.deep {
             measure::audience::Depth::Deep
         } else {

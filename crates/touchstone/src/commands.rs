@@ -45,9 +45,10 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
                     trust,
                     at,
                 },
-        } => match trust.replay {
-            Some(splits) => replay(global, &name, (splits, trust.seed), at.at),
-            None => measure_one(global, &name, trust.depth(), at.at),
+        } => match (trust.replay, &trust.with) {
+            (Some(splits), _) => replay(global, &name, (splits, trust.seed), at.at),
+            (None, Some(other)) => interaction(global, &name, other, at.at),
+            (None, None) => measure_one(global, &name, trust.depth(), at.at),
         },
         Command::Measure {
             what:
@@ -164,6 +165,23 @@ fn replay(
     let finding = audience::replay(&catalog, &mut lake, experiment, splits, seed)?;
     drop(spinner);
     show(global.format, &finding, terminal::replay)
+}
+
+/// Whether two experiments on the same customers disturb each other.
+fn interaction(
+    global: &Global,
+    name: &str,
+    other: &str,
+    at: Option<u64>,
+) -> Result<(), Failure> {
+    let catalog = project::load(global)?;
+    let experiment = project::experiment(&catalog, name)?;
+    let other = project::experiment(&catalog, other)?;
+    let mut lake = Lake::open(&catalog, at)?;
+    let spinner = Spinner::new(&format!("measuring {name} with {}", other.name));
+    let finding = audience::interactions(&catalog, &mut lake, experiment, other)?;
+    drop(spinner);
+    show(global.format, &finding, terminal::interaction)
 }
 
 /// The findings of several experiments.

@@ -311,7 +311,9 @@ fn schemas_describe_what_is_written_and_printed() {
     }
     let findings: Value = serde_json::from_str(&printed(&["schema", "findings"])).unwrap();
     let formats = findings.as_object().unwrap().keys();
-    let known = "check demo design imports ledger lift lifts seal snapshots".split(' ');
+    let known =
+        "check demo design imports interaction ledger lift lifts programme replay seal snapshots"
+            .split(' ');
     let mut known: Vec<_> = known.map(|name| format!("touchstone.{name}/1")).collect();
     known.sort();
     let mut formats: Vec<_> = formats.cloned().collect();

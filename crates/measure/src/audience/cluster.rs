@@ -72,8 +72,8 @@ pub(crate) fn unite(plan: &Plan<'_>, lake: &Lake, query: &mut Query) -> Result<(
     } else {
         "CAST(arm AS BIGINT)"
     };
-    let leaves_out = assignment.time.is_none()
-        || plan.experiment.several_arms == catalog::SeveralArms::Exclude;
+    let leaves_out =
+        assignment.time.is_none() || plan.experiment.several_arms == catalog::SeveralArms::Exclude;
     let several = if leaves_out {
         format!(" WHEN k.several THEN {}", status::SEVERAL_ARMS)
     } else {
@@ -92,7 +92,10 @@ pub(crate) fn unite(plan: &Plan<'_>, lake: &Lake, query: &mut Query) -> Result<(
         counted = status::COUNTED,
         none = status::NO_CLUSTER,
     );
-    let context = format!("cannot find the clusters of experiment `{}`", plan.experiment.name);
+    let context = format!(
+        "cannot find the clusters of experiment `{}`",
+        plan.experiment.name
+    );
     lake.engine().execute(&statement, &context)?;
     query.customers = UNITED.to_owned();
     Ok(())
@@ -140,8 +143,7 @@ pub(crate) fn add(
         several_arms: u64::try_from(several).unwrap_or(0),
         metrics: Vec::new(),
     };
-    let failed =
-        |error: MomentsError| MeasureError::summary(&plan.experiment.name, &[], &error);
+    let failed = |error: MomentsError| MeasureError::summary(&plan.experiment.name, &[], &error);
     for comparison in comparisons.iter_mut() {
         // They take customers for independent.
         comparison.second_opinions.clear();
@@ -151,8 +153,7 @@ pub(crate) fn add(
             .iter_mut()
             .filter(|comparison| comparison.metric == compared.metric.name);
         for comparison in of_metric {
-            let (Some(arm), Some(plain)) =
-                (plan.arm(&comparison.arm), comparison.outcome.absolute)
+            let (Some(arm), Some(plain)) = (plan.arm(&comparison.arm), comparison.outcome.absolute)
             else {
                 continue;
             };
@@ -170,13 +171,15 @@ pub(crate) fn add(
                     against: sides.against.moments.rows(),
                 },
                 size: effect.clustering.map(|clustering| clustering.size),
-                size_variation: effect.clustering.map(|clustering| clustering.size_variation),
+                size_variation: effect
+                    .clustering
+                    .map(|clustering| clustering.size_variation),
                 icc: effect.clustering.map(|clustering| clustering.icc),
                 design_effect: (effect.outcome.absolute)
                     .map_or(f64::NAN, |effect| (effect.se / plain.se).powi(2)),
             });
-            comparison.adjusted = (effect.outcome.absolute)
-                .and_then(|_| sides.adjusted(plan, compared, sums));
+            comparison.adjusted =
+                (effect.outcome.absolute).and_then(|_| sides.adjusted(plan, compared, sums));
             comparison.outcome = effect.outcome;
             comparison.verdict = comparison
                 .decisive()
@@ -185,7 +188,9 @@ pub(crate) fn add(
         }
     }
     // What says nothing is not shown as a number.
-    finding.metrics.retain(|metric| metric.design_effect.is_finite());
+    finding
+        .metrics
+        .retain(|metric| metric.design_effect.is_finite());
     Ok(Some(finding))
 }
 
@@ -197,7 +202,9 @@ fn read(
 ) -> Result<(Vec<Row>, Vec<Sums>), MeasureError> {
     let mut inner = vec!["arm".to_owned(), "cluster".to_owned()];
     for (place, covariate) in covariates(plan, query).iter().enumerate() {
-        inner.push(format!("CASE WHEN isfinite({covariate}) THEN {covariate} END AS x{place}"));
+        inner.push(format!(
+            "CASE WHEN isfinite({covariate}) THEN {covariate} END AS x{place}"
+        ));
     }
     let mut outer: Vec<String> = Vec::new();
     let mut sums = Vec::new();
@@ -205,7 +212,11 @@ fn read(
         let places = compared.made_of.places();
         let is_there: Vec<String> = (places.iter())
             .map(|&place| {
-                format!("{} IS NOT NULL AND {}", number(query, place), query.is_mature(plan, place))
+                format!(
+                    "{} IS NOT NULL AND {}",
+                    number(query, place),
+                    query.is_mature(plan, place)
+                )
             })
             .collect();
         inner.push(format!("{} AS w{m}", is_there.join(" AND ")));
@@ -223,7 +234,9 @@ fn read(
             .collect();
         for place in &known {
             outer.push(sum(&format!("coalesce(_ts_in.x{place}, 0e0)")));
-            outer.push(format!("count(*) FILTER (WHERE w{m} AND _ts_in.x{place} IS NULL)"));
+            outer.push(format!(
+                "count(*) FILTER (WHERE w{m} AND _ts_in.x{place} IS NULL)"
+            ));
         }
         sums.push(Sums {
             customers,
@@ -244,7 +257,10 @@ fn read(
         query.customers,
         status::COUNTED,
     );
-    let context = format!("cannot sum up the clusters of experiment `{}`", plan.experiment.name);
+    let context = format!(
+        "cannot sum up the clusters of experiment `{}`",
+        plan.experiment.name
+    );
     let rows = lake.engine().rows(&statement, &context, |row| {
         let arm: i32 = row.get(0)?;
         let numbers = (1..=columns).map(|column| row.get(column));
@@ -280,8 +296,11 @@ impl Side {
         tally: &Tally,
         arm: usize,
     ) -> Result<Self, MomentsError> {
-        let rows: Vec<&Row> = rows.filter(|row| row.numbers[sums.customers] > 0.0).collect();
-        let column = |place: usize| -> Vec<f64> { rows.iter().map(|row| row.numbers[place]).collect() };
+        let rows: Vec<&Row> = rows
+            .filter(|row| row.numbers[sums.customers] > 0.0)
+            .collect();
+        let column =
+            |place: usize| -> Vec<f64> { rows.iter().map(|row| row.numbers[place]).collect() };
         let below = match compared.made_of {
             MadeOf::Value(_) => sums.customers,
             MadeOf::Ratio { .. } => sums.values + 1,
@@ -346,7 +365,10 @@ impl Pair<Side> {
                 lift.map(|clustered| Effect {
                     outcome: Outcome {
                         contrast: Some(clustered.means),
-                        ..outcome(&clustered.lift, Some(clustered.means.control_variance.sqrt()))
+                        ..outcome(
+                            &clustered.lift,
+                            Some(clustered.means.control_variance.sqrt()),
+                        )
                     },
                     clustering: clustered.clustering,
                 })
@@ -355,9 +377,10 @@ impl Pair<Side> {
                 let of = |moments| ratio_moments(moments, 0, 1, &[]).map(|moments| moments.ratio);
                 let pair = of(&self.arm.moments).zip(of(&self.against.moments));
                 // The numbers of a ratio always have their products.
-                pair.map_or(Err(stats::Unestimable::MismatchedCovariates), |(arm, against)| {
-                    stats::lift_of_ratios(&arm, &against, alpha)
-                })
+                pair.map_or(
+                    Err(stats::Unestimable::MismatchedCovariates),
+                    |(arm, against)| stats::lift_of_ratios(&arm, &against, alpha),
+                )
                 .map(|lift| Effect {
                     outcome: Outcome {
                         method: Some(format!("{} over clusters", lift.method)),
@@ -379,9 +402,8 @@ impl Pair<Side> {
         if sums.known.is_empty() {
             return None;
         }
-        let has_any = |&column: &usize| {
-            self.arm.moments.sum(column) + self.against.moments.sum(column) > 0.0
-        };
+        let has_any =
+            |&column: &usize| self.arm.moments.sum(column) + self.against.moments.sum(column) > 0.0;
         let covariate = |number: usize| 3 + 2 * number;
         let known = 0..sums.known.len();
         let columns: Vec<usize> = (known.clone().map(covariate))
@@ -402,11 +424,15 @@ impl Pair<Side> {
         let dropped = |number: usize| lift.dropped.iter().find(|one| one.covariate == number);
         let against_se = matches!(compared.made_of, MadeOf::Value(_))
             .then(|| lift.means.control_variance.sqrt());
-        let covariates = sums.known.iter().enumerate().map(|(number, &place)| Covariate {
-            name: plan.covariates[place].name.clone(),
-            imbalance: lift.imbalance[number],
-            dropped: dropped(number).map(|dropped| dropped.reason.to_string()),
-        });
+        let covariates = sums
+            .known
+            .iter()
+            .enumerate()
+            .map(|(number, &place)| Covariate {
+                name: plan.covariates[place].name.clone(),
+                imbalance: lift.imbalance[number],
+                dropped: dropped(number).map(|dropped| dropped.reason.to_string()),
+            });
         Some(Adjusted {
             covariates: covariates.collect(),
             outcome: Outcome {
@@ -431,20 +457,22 @@ impl ClustersFinding {
         trust.balance = None;
         trust.attrition = Vec::new();
         trust.several_arms_sensitivity = Vec::new();
-        trust.sample_ratio = sample_ratio(&self.counted, declared).ok().map(|test| Split {
-            p_value: test.probability.p,
-            ln_p: test.probability.ln_p,
-            anytime_p: None,
-            anytime_ln_p: None,
-            first_alarm: None,
-            by_phase: vec![PhaseSplit {
-                from: None,
-                customers: self.counted.clone(),
-                expected: test.expected,
-                p_value: Some(test.probability.p),
-            }],
-            suspects: Vec::new(),
-        });
+        trust.sample_ratio = sample_ratio(&self.counted, declared)
+            .ok()
+            .map(|test| Split {
+                p_value: test.probability.p,
+                ln_p: test.probability.ln_p,
+                anytime_p: None,
+                anytime_ln_p: None,
+                first_alarm: None,
+                by_phase: vec![PhaseSplit {
+                    from: None,
+                    customers: self.counted.clone(),
+                    expected: test.expected,
+                    p_value: Some(test.probability.p),
+                }],
+                suspects: Vec::new(),
+            });
     }
 }
 

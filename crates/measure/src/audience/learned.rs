@@ -335,9 +335,12 @@ pub(crate) fn add_gains(
     findings: &mut [LearnedFinding],
 ) -> Result<(), MomentsError> {
     for finding in findings {
-        let of_metric = comparisons.iter().filter(|comparison| comparison.metric == finding.metric);
+        let of_metric = comparisons
+            .iter()
+            .filter(|comparison| comparison.metric == finding.metric);
         for comparison in of_metric {
-            let (Some(adjusted), Some(arm)) = (&comparison.adjusted, plan.arm(&comparison.arm)) else {
+            let (Some(adjusted), Some(arm)) = (&comparison.adjusted, plan.arm(&comparison.arm))
+            else {
                 continue;
             };
             finding.gains.push(LearnedGain {
@@ -358,7 +361,11 @@ fn without(
     arm: usize,
     metric: &str,
 ) -> Result<Option<f64>, MomentsError> {
-    let Some(compared) = plan.metrics.iter().find(|compared| compared.metric.name == metric) else {
+    let Some(compared) = plan
+        .metrics
+        .iter()
+        .find(|compared| compared.metric.name == metric)
+    else {
         return Ok(None);
     };
     let needed = compared.made_of.bits();
@@ -370,7 +377,10 @@ fn without(
         .filter(|(place, known)| {
             known.is_for(compared.metric)
                 && !matches!(known.from, KnownFrom::Learned(_))
-                && tally.covariates_not_finite.get(*place).is_none_or(|&number| number == 0)
+                && tally
+                    .covariates_not_finite
+                    .get(*place)
+                    .is_none_or(|&number| number == 0)
         })
         .map(|(place, _)| place)
         .collect();
@@ -385,18 +395,20 @@ fn without(
     let lift = match compared.made_of {
         MadeOf::Value(place) => {
             let of = |moments| arm_moments(moments, place, &columns);
-            of(&treated).zip(of(&control)).and_then(|(treated, control)| {
-                stats::adjusted_lift(&treated, &control, alpha).ok()
-            })
+            of(&treated)
+                .zip(of(&control))
+                .and_then(|(treated, control)| stats::adjusted_lift(&treated, &control, alpha).ok())
         }
         MadeOf::Ratio {
             numerator,
             denominator,
         } => {
             let of = |moments| ratio_moments(moments, numerator, denominator, &columns);
-            of(&treated).zip(of(&control)).and_then(|(treated, control)| {
-                stats::adjusted_ratio_lift(&treated, &control, alpha).ok()
-            })
+            of(&treated)
+                .zip(of(&control))
+                .and_then(|(treated, control)| {
+                    stats::adjusted_ratio_lift(&treated, &control, alpha).ok()
+                })
         }
     };
     Ok(lift.map(|lift| lift.variance_reduction))

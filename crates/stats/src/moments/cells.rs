@@ -27,7 +27,7 @@ const OF_COLUMN: [usize; DIGITS + 1] = [0, 2, 5, 9];
 /// Sums of a pair of which the longer has one, two or three digits.
 const OF_PAIR: [usize; DIGITS + 1] = [0, 1, 4, 9];
 
-/// Accumulates the rows of many cells; see the [module](self).
+/// Accumulates the rows of many cells, each row in several of them.
 ///
 /// ```
 /// use stats::moments::{CellMoments, Products};
