@@ -9,8 +9,8 @@ mod learned;
 mod methods;
 mod phase;
 mod programme;
-mod test_plan;
 mod summaries;
+mod test_plan;
 
 use std::collections::BTreeMap;
 
@@ -483,8 +483,8 @@ pub struct Experiment {
     /// Whether effects are also shown by the days since exposure, which takes a query for each metric.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_day: bool,
-    /// Until when the data are complete, a date or time such as `2024-03-01`. Default: the latest time in each
-    /// metric's fact.
+    /// Until when the data are complete, a date or time such as `2024-03-01`. Default: the day of the latest
+    /// row of each metric's fact; for windows in hours, its time.
     pub until: Option<String>,
     /// What to do with customers whose window had not passed at the end of the data.
     #[serde(default)]

@@ -10,8 +10,8 @@ mod phases;
 mod programme;
 mod project;
 mod source;
-mod test_plan;
 mod summaries;
+mod test_plan;
 
 use std::collections::{BTreeMap, BTreeSet};
 

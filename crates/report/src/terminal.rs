@@ -1,20 +1,20 @@
 //! Findings as tables for a terminal.
 
 mod design;
+mod interaction;
 mod lake;
 mod ledger;
 mod lift;
 mod programme;
-mod interaction;
 mod replay;
 mod truth;
 
 pub use design::design;
+pub use interaction::interaction;
 pub use lake::{imports, snapshots};
 pub use ledger::ledger;
 pub use lift::lift;
 pub use programme::programme;
-pub use interaction::interaction;
 pub use replay::replay;
 pub use truth::truth;
 

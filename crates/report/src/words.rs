@@ -39,7 +39,9 @@ pub(crate) fn lines(format: Format, comparison: &Comparison) -> Vec<Line> {
 }
 
 /// What each estimate is called, and its effect and means: at least the plain one, the deciding one first.
-pub(crate) fn estimates(comparison: &Comparison) -> Vec<(&'static str, &Outcome, Option<Pair<f64>>)> {
+pub(crate) fn estimates(
+    comparison: &Comparison,
+) -> Vec<(&'static str, &Outcome, Option<Pair<f64>>)> {
     let stratified = comparison
         .stratified
         .as_ref()
@@ -49,7 +51,11 @@ pub(crate) fn estimates(comparison: &Comparison) -> Vec<(&'static str, &Outcome,
         .as_ref()
         .map(|effect| ("adjusted", &effect.outcome, Some(effect.mean)));
     let plain = ("plain", &comparison.outcome, comparison.mean);
-    stratified.into_iter().chain(adjusted).chain([plain]).collect()
+    stratified
+        .into_iter()
+        .chain(adjusted)
+        .chain([plain])
+        .collect()
 }
 
 fn line(format: Format, unit: Unit, outcome: &Outcome, mean: Option<Pair<f64>>) -> Line {

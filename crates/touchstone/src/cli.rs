@@ -121,7 +121,12 @@ pub(crate) struct Trust {
     #[arg(long, value_name = "SPLITS", requires = "name")]
     pub(crate) replay: Option<u32>,
     /// Instead of measuring, see whether this other experiment on the same customers disturbs it
-    #[arg(long, value_name = "EXPERIMENT", requires = "name", conflicts_with = "replay")]
+    #[arg(
+        long,
+        value_name = "EXPERIMENT",
+        requires = "name",
+        conflicts_with = "replay"
+    )]
     pub(crate) with: Option<String>,
     /// The same seed gives the same halves
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]

@@ -35,9 +35,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Snapshots => snapshots(global),
         Command::Plan(asked) => plan::plan(global, &asked),
-        Command::Seal { experiment, reason } => {
-            seal::seal(global, &experiment, reason.as_deref())
-        }
+        Command::Seal { experiment, reason } => seal::seal(global, &experiment, reason.as_deref()),
         Command::Measure {
             what:
                 Measure::Audience {
@@ -133,12 +131,7 @@ fn snapshots(global: &Global) -> Result<(), Failure> {
     })
 }
 
-fn measure_one(
-    global: &Global,
-    name: &str,
-    depth: Depth,
-    at: Option<u64>,
-) -> Result<(), Failure> {
+fn measure_one(global: &Global, name: &str, depth: Depth, at: Option<u64>) -> Result<(), Failure> {
     let catalog = project::load(global)?;
     if let Some(summaries) = catalog.summaries(name) {
         return programme::show_one(global, &catalog, summaries, at);
@@ -168,12 +161,7 @@ fn replay(
 }
 
 /// Whether two experiments on the same customers disturb each other.
-fn interaction(
-    global: &Global,
-    name: &str,
-    other: &str,
-    at: Option<u64>,
-) -> Result<(), Failure> {
+fn interaction(global: &Global, name: &str, other: &str, at: Option<u64>) -> Result<(), Failure> {
     let catalog = project::load(global)?;
     let experiment = project::experiment(&catalog, name)?;
     let other = project::experiment(&catalog, other)?;

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{
-    Absent, Aggregate, Arm, Audience, Cap, Channel, Content, Cost, Document, Experiment, Fact, Format,
-    Initiative, Metric, Role, Scalar, Source, Summaries, Team,
+    Absent, Aggregate, Arm, Audience, Cap, Channel, Content, Cost, Document, Experiment, Fact,
+    Format, Initiative, Metric, Role, Scalar, Source, Summaries, Team,
 };
 
 impl Document {

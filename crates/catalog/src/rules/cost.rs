@@ -31,12 +31,10 @@ pub(super) fn check(cost: &Cost, all: &Documents<'_>, report: &mut Report<'_>) {
         .metric
         .as_deref()
         .and_then(|name| all.metrics.get(name));
-    if metric
-        .is_some_and(|metric| {
-            metric.unit != Unit::Money
-                || matches!(metric.aggregate, Aggregate::Ratio | Aggregate::Quantile)
-        })
-    {
+    if metric.is_some_and(|metric| {
+        metric.unit != Unit::Money
+            || matches!(metric.aggregate, Aggregate::Ratio | Aggregate::Quantile)
+    }) {
         let message = "a share of revenue is taken of a sum of money, which this metric is not";
         report.error(
             "metric",

@@ -800,7 +800,11 @@ fn rules_of_learned_covariates() {
         ("{ learned: [c] }", "column", "c"),
         ("{ learned: [t] }", "column", "t"),
         ("{ learned: [age], folds: 1 }", "out-of-range", "1"),
-        ("{ learned: [{ metric: rate, before: 7 days }] }", "metric", "rate"),
+        (
+            "{ learned: [{ metric: rate, before: 7 days }] }",
+            "metric",
+            "rate",
+        ),
     ];
     for (covariate, code, at) in cases {
         let keys = format!("metrics: {{ primary: orders }}\ncovariates: [{covariate}]");
@@ -821,9 +825,17 @@ fn rules_of_clusters() {
     ] {
         let keys = format!("metrics: {{ primary: orders }}\n{keys}");
         let document = experiment(", time: t, cluster: shop", TWO_ARMS, &keys);
-        assert_eq!(only_mistake(&document), ("cluster", at.to_owned()), "{keys}");
+        assert_eq!(
+            only_mistake(&document),
+            ("cluster", at.to_owned()),
+            "{keys}"
+        );
     }
-    let document = experiment(", time: t, cluster: c", TWO_ARMS, "metrics: { primary: orders }");
+    let document = experiment(
+        ", time: t, cluster: c",
+        TWO_ARMS,
+        "metrics: { primary: orders }",
+    );
     assert_eq!(only_mistake(&document), ("column", "c".to_owned()));
 }
 

@@ -3,8 +3,8 @@
 mod contract;
 mod decisions;
 mod diagnostics;
-mod plan;
 mod metrics;
+mod plan;
 mod reference;
 mod robustness;
 

@@ -72,7 +72,9 @@ pub(crate) fn trust(
     let counted: Vec<u64> = arms.iter().map(|arm| arm.customers).collect();
     let declared: Vec<f64> = arms.iter().map(|arm| arm.expected_share).collect();
     let sample_ratio = sample_ratio::split(plan, lake, &assigned, &counted, &declared)?;
-    let shares = sample_ratio.as_ref().and_then(sample_ratio::expected_shares);
+    let shares = sample_ratio
+        .as_ref()
+        .and_then(sample_ratio::expected_shares);
     let mut trust = Trust {
         sample_ratio,
         ..Trust::default()
@@ -83,9 +85,8 @@ pub(crate) fn trust(
         trust.several_arms_sensitivity =
             several_arms::sensitivity(plan, lake, query, customers, shares)?;
     }
-    trust.balance = balance::balance(plan, layout, tally).map_err(|error| {
-        MeasureError::summary(&plan.experiment.name, &[], &error)
-    })?;
+    trust.balance = balance::balance(plan, layout, tally)
+        .map_err(|error| MeasureError::summary(&plan.experiment.name, &[], &error))?;
     let uneven: Vec<&Comparison> = metrics
         .iter()
         .filter(|comparison| comparison.primary && missing_differs(comparison).is_some_and(|d| d.0))
@@ -101,10 +102,7 @@ pub(crate) fn trust(
 }
 
 /// The share of the variation of the primary metric that its most extreme customers have; of a ratio none.
-fn top_customers(
-    measured: &Measured<'_, '_>,
-    lake: &Lake,
-) -> Result<Option<f64>, MeasureError> {
+fn top_customers(measured: &Measured<'_, '_>, lake: &Lake) -> Result<Option<f64>, MeasureError> {
     let &Measured {
         plan, query, tally, ..
     } = measured;
@@ -117,8 +115,13 @@ fn top_customers(
     };
     let mut moments = None::<stats::moments::Moments>;
     for arm in 0..plan.experiment.arms.len() {
-        let failed =
-            |error| MeasureError::summary(&plan.experiment.name, &[plan.values[place].name.clone()], &error);
+        let failed = |error| {
+            MeasureError::summary(
+                &plan.experiment.name,
+                &[plan.values[place].name.clone()],
+                &error,
+            )
+        };
         let of_arm = tally.moments(arm, 1 << place).map_err(failed)?;
         match &mut moments {
             Some(all) => all.merge(&of_arm).map_err(failed)?,
@@ -246,7 +249,9 @@ fn across_phases(plan: &Plan<'_>, metrics: &[Comparison]) -> Option<Check> {
     }
     let across: Vec<String> = metrics
         .iter()
-        .filter(|comparison| comparison.outcome.absolute.is_some() && comparison.stratified.is_none())
+        .filter(|comparison| {
+            comparison.outcome.absolute.is_some() && comparison.stratified.is_none()
+        })
         .map(|comparison| format!("`{}` in {}", comparison.metric, comparison.arm))
         .collect();
     let within = "the arms' shares changed on the way, so that effects are compared within phases and put together";
@@ -254,7 +259,9 @@ fn across_phases(plan: &Plan<'_>, metrics: &[Comparison]) -> Option<Check> {
         check(
             CheckKind::Strata,
             Severity::Notice,
-            format!("{within}; those by segment are not, and lean towards the phases in which an arm was large"),
+            format!(
+                "{within}; those by segment are not, and lean towards the phases in which an arm was large"
+            ),
         )
     } else {
         check(

@@ -3,15 +3,16 @@
 use catalog::{Better, Unit};
 use stats::moments::Moments;
 use stats::{
-    AdjustedLift, ArmMoments, Contrast, Counts, Lift, RatioMoments, RatioSample, Sample, Unestimable,
+    AdjustedLift, ArmMoments, Contrast, Counts, Lift, RatioMoments, RatioSample, Sample,
+    Unestimable,
 };
 
-use super::finding::{Adjusted, Comparison, Covariate, Estimate, Outcome, Pair, Relative, Verdict};
 use super::checks::adjustment;
+use super::finding::{Adjusted, Comparison, Covariate, Estimate, Outcome, Pair, Relative, Verdict};
 use super::funnel;
-use super::together::AmongOthers;
 use super::plan::{Compared, MadeOf, Plan};
 use super::tally::Layout;
+use super::together::AmongOthers;
 use crate::{Reason, Refusal};
 
 /// The moments of the customers of an arm who have the metric's values, and how many customers have not.
@@ -362,7 +363,11 @@ fn adjusted(lift: &AdjustedLift, covariates: Vec<Covariate>) -> Adjusted {
     }
 }
 
-pub(crate) fn arm_moments(moments: &Moments, place: usize, columns: &[usize]) -> Option<ArmMoments> {
+pub(crate) fn arm_moments(
+    moments: &Moments,
+    place: usize,
+    columns: &[usize],
+) -> Option<ArmMoments> {
     Some(ArmMoments {
         n: moments.rows(),
         mean: moments.mean(place),

@@ -5,12 +5,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::by_day::ByDay;
-use super::omnibus::ArmsOmnibus;
-use super::planned::{Looking, PlanFinding};
 use super::cluster::ClustersFinding;
 use super::learned::LearnedFinding;
-use super::trust::{Health, Trust};
+use super::omnibus::ArmsOmnibus;
+use super::planned::{Looking, PlanFinding};
 use super::together::{AmongOthers, Together};
+use super::trust::{Health, Trust};
 use crate::{Provenance, Refusal};
 
 /// What an experiment says about every metric, arm and segment.

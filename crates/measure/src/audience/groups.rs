@@ -96,16 +96,18 @@ impl Groups {
         self.sums[place].members.push(row);
     }
 
-    /// Takes the numbers of the rows that were noted: `gather` appends those of some rows to columns.
+    /// Takes the numbers of the rows that were noted: `gather` appends those of some rows in a column.
     pub(crate) fn take(
         &mut self,
-        gather: impl Fn(&[u32], &mut [Vec<f64>]),
+        gather: impl Fn(usize, &[u32], &mut Vec<f64>),
     ) -> Result<(), MomentsError> {
-        for sums in &mut self.sums {
-            if sums.members.is_empty() {
-                continue;
+        // Column after column, so that a column is in the first-level cache for all groups.
+        for column in 0..self.products.columns() {
+            for sums in &mut self.sums {
+                gather(column, &sums.members, &mut sums.waiting[column]);
             }
-            gather(&sums.members, &mut sums.waiting);
+        }
+        for sums in &mut self.sums {
             sums.members.clear();
             if sums.waiting() >= PUSHED_AT_ONCE {
                 sums.push(&self.products)?;
@@ -166,7 +168,7 @@ mod tests {
     /// Rows of one column: the number is the row's.
     fn take(groups: &mut Groups) {
         groups
-            .take(|rows, columns| columns[0].extend(rows.iter().map(|&row| f64::from(row))))
+            .take(|_, rows, numbers| numbers.extend(rows.iter().map(|&row| f64::from(row))))
             .unwrap();
     }
 

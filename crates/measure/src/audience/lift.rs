@@ -7,16 +7,18 @@ use stats::moments::MomentsError;
 use super::checks::{Depth, Measured, checks, trust};
 use super::compare::{ArmSummary, compare};
 use super::finding::{
-    ArmFinding, Check, CheckKind, Comparison, Customers, LiftFinding, NotCounted, Pair, Period as Observed,
-    Severity, Touches,
+    ArmFinding, Check, CheckKind, Comparison, Customers, LiftFinding, NotCounted, Pair,
+    Period as Observed, Severity, Touches,
 };
 use super::plan::{Period, Plan};
 use super::query::{self, Query, status};
-use super::{bayes, by_day, caps, cluster, learned, maturity, omnibus, planned, quantiles, segments, strata};
 use super::tally::{Layout, Tally, TallyError};
 use super::together::{Rule, together};
 use super::trigger::Sides;
 use super::trust::Split;
+use super::{
+    bayes, by_day, caps, cluster, learned, maturity, omnibus, planned, quantiles, segments, strata,
+};
 use crate::error::MeasureError;
 use crate::{Provenance, Reason, Refusal};
 
@@ -108,7 +110,11 @@ pub fn lift_at_depth(
     checks.extend(strata);
     checks.extend(maturity::checks(&plan, tally.exposures, &metrics));
     checks.extend(not_imported(lake));
-    checks.extend(declared.iter().flat_map(|plan| planned::checks(plan, &metrics)));
+    checks.extend(
+        declared
+            .iter()
+            .flat_map(|plan| planned::checks(plan, &metrics)),
+    );
     let omnibus = omnibus::omnibus(&plan, &metrics);
     let refusal = refusal(trust.sample_ratio.as_ref());
     if let Some(refusal) = &refusal {
@@ -129,7 +135,14 @@ pub fn lift_at_depth(
         planned::Course::rule,
     );
     let sides = Sides::new(&plan, &layout, &tally).filter(|_| clusters.is_none());
-    let together = together(&plan, &rule, prior.as_ref(), sides.as_ref(), &mut metrics, &checks);
+    let together = together(
+        &plan,
+        &rule,
+        prior.as_ref(),
+        sides.as_ref(),
+        &mut metrics,
+        &checks,
+    );
     Ok(LiftFinding {
         format: LiftFinding::FORMAT.to_owned(),
         experiment: experiment.name.clone(),

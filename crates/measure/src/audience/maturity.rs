@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use catalog::{Fact, Immature, Span};
+use catalog::{Fact, Immature, Span, SpanUnit};
 use lake::{Lake, sql};
 
 use super::finding::{Check, CheckKind, Comparison, Maturity, Pair, Severity};
@@ -93,15 +93,27 @@ fn horizon<'f>(
     };
     Ok(end.map(|end| Horizon {
         values: 0,
-        is_open: is_open(&end, to, fact.delay),
+        is_open: is_open(&end, plan.experiment.until.is_some(), to, fact.delay),
         end: end.microseconds,
     }))
 }
 
-fn is_open(end: &End, to: Span, delay: Option<Span>) -> String {
+/// Where nobody has said when the data end, they reach to the end of the day of the latest row for a window of whole days:
+/// customers who were all exposed at one midnight would otherwise wait for a row after the last midnight.
+fn is_open(end: &End, is_declared: bool, to: Span, delay: Option<Span>) -> String {
     let passed = sql::after(&end.clock.exposure("started"), to);
     let passed = delay.map_or(passed.clone(), |delay| sql::after(&passed, delay));
-    format!("{passed} > {}", end.time)
+    let in_parts_of_a_day = matches!(
+        to.unit,
+        SpanUnit::Second | SpanUnit::Minute | SpanUnit::Hour
+    );
+    if is_declared || in_parts_of_a_day || end.clock == Clock::Day {
+        return format!("{passed} > {}", end.time);
+    }
+    format!(
+        "{passed} > date_trunc('day', {}) + INTERVAL '1 day'",
+        end.time
+    )
 }
 
 /// The end of a fact's data: that of the experiment, else the latest time of the fact's rows.

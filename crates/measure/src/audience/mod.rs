@@ -14,9 +14,9 @@ mod decomposition;
 mod design;
 mod finding;
 mod funnel;
+mod groups;
 mod history;
 mod interactions;
-mod groups;
 mod learned;
 mod lift;
 mod maturity;
@@ -39,37 +39,32 @@ mod trust;
 
 pub use arms::{FactorEffect, FactorInteraction, FactorsFinding, PooledFinding};
 pub use bayes::{BayesFinding, Belief, ExactBelief, PriorFinding};
-pub use decision::{
-    ArmDecision, Decision, DecisionReason, DecisionReasonKind, GuardrailFinding,
-};
-pub use decomposition::DecompositionFinding;
-pub use together::{AmongOthers, CombinedEffect, Simultaneous, Together};
-pub use trigger::TriggerFinding;
 pub use by_day::{ByDay, Change, DayEffect, Says};
+pub use checks::Depth;
+pub use cluster::{ClusteredMetric, ClustersFinding};
+pub use decision::{ArmDecision, Decision, DecisionReason, DecisionReasonKind, GuardrailFinding};
+pub use decomposition::DecompositionFinding;
 pub use design::{
     ArmShare, Assumptions, Baseline, DesignFinding, RollFinding, RunningCost, Size, Week, design,
 };
-pub use cluster::{ClusteredMetric, ClustersFinding};
 pub use finding::{
     Adjusted, ArmFinding, CapFinding, Check, CheckKind, Comparison, Covariate, Customers, Estimate,
-    FunnelStep, LiftFinding, Maturity, NotCounted, Outcome, Pair, Period, Relative, SecondLook, SecondOpinion, SegmentFinding, SegmentHeterogeneity, SegmentValue,
-    Severity, Shrunk, Stratified, Touches, Verdict,
+    FunnelStep, LiftFinding, Maturity, NotCounted, Outcome, Pair, Period, Relative, SecondLook,
+    SecondOpinion, SegmentFinding, SegmentHeterogeneity, SegmentValue, Severity, Shrunk,
+    Stratified, Touches, Verdict,
 };
-pub use interactions::{
-    AssignmentFinding, InteractionFinding, MetricInteraction, interactions,
-};
+pub use interactions::{AssignmentFinding, InteractionFinding, MetricInteraction, interactions};
 pub use learned::{LearnedFeature, LearnedFinding, LearnedGain};
-pub use checks::Depth;
 pub use lift::{SAMPLE_RATIO_ALARM, lift, lift_at_depth};
 pub use omnibus::ArmsOmnibus;
 pub use planned::{
     Look, Looking, LookingDecision, LookingState, PlanDeviation, PlanFinding, PlanInformation,
     PlanInformationBy, PlanRemaining, StoppedEffect,
 };
-pub use replay::{
-    FEWEST_SPLITS, MOST_SPLITS, ReplayFinding, ReplayMetric, ReplayVerdict, replay,
-};
+pub use replay::{FEWEST_SPLITS, MOST_SPLITS, ReplayFinding, ReplayMetric, ReplayVerdict, replay};
 pub use summaries::{ProgrammeFinding, programme};
+pub use together::{AmongOthers, CombinedEffect, Simultaneous, Together};
+pub use trigger::TriggerFinding;
 pub use trust::{
     AttritionBounds, Balance, CovariateBalance, EffectBounds, FactRows, Health, PhaseSplit,
     SeveralArms, SeveralArmsSensitivity, Split, Suspect, Trust,

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use catalog::{Aggregate, Catalog, Covariate, Experiment, Fact, Metric, Per, Source, Span};
 
-use super::learned::Learned;
 use super::checks::shares_change;
+use super::learned::Learned;
 use crate::error::MeasureError;
 
 /// The most numbers per customer that one experiment may ask for: missing values are tracked in the bits of a word.
@@ -200,7 +200,9 @@ impl<'a> Plan<'a> {
         }
         for stratum in &experiment.strata {
             let known = plan.classes.iter();
-            let place = known.clone().position(|class| class.eq_ignore_ascii_case(stratum));
+            let place = known
+                .clone()
+                .position(|class| class.eq_ignore_ascii_case(stratum));
             plan.strata.push(place.unwrap_or(known.len()));
             if place.is_none() {
                 plan.classes.push(stratum);
@@ -240,7 +242,9 @@ impl<'a> Plan<'a> {
         for covariate in &experiment.covariates {
             match covariate {
                 Covariate::Learned(learned) => plan.learn(catalog, learned)?,
-                _ => plan.covariates.extend(known(catalog, experiment, covariate)?),
+                _ => plan
+                    .covariates
+                    .extend(known(catalog, experiment, covariate)?),
             }
         }
         plan.count_touches(catalog)?;
@@ -305,7 +309,9 @@ impl<'a> Plan<'a> {
     /// Whether more than one look at the customers is needed.
     pub(crate) fn looks_twice(&self) -> bool {
         let has_cap = |value: &Value<'_>| value.metric.is_some_and(|metric| metric.cap.is_some());
-        !self.quantiles.is_empty() || self.all_values().any(has_cap) || self.learns()
+        !self.quantiles.is_empty()
+            || self.all_values().any(has_cap)
+            || self.learns()
             || self.experiment.assignment.cluster.is_some()
     }
 
@@ -328,10 +334,13 @@ impl<'a> Plan<'a> {
 
     /// The facts that are read, each once.
     pub(crate) fn facts(&self) -> Vec<&'a Fact> {
-        let of_rows = self.quantiles.iter().filter_map(|quantile| match &quantile.of {
-            QuantileOf::Rows(value) => Some(value.fact),
-            QuantileOf::Customers(_) => None,
-        });
+        let of_rows = self
+            .quantiles
+            .iter()
+            .filter_map(|quantile| match &quantile.of {
+                QuantileOf::Rows(value) => Some(value.fact),
+                QuantileOf::Customers(_) => None,
+            });
         let mut facts: Vec<&'a Fact> = Vec::new();
         for fact in self.all_values().map(|value| value.fact).chain(of_rows) {
             if !facts.iter().any(|known| known.name == fact.name) {

@@ -20,13 +20,13 @@ use lake::{Column, Lake, sql};
 use stats::robust::CapThresholds;
 
 use self::customers::STATUS;
-pub(crate) use self::values::exact_sum;
 use self::types::{check_covariate, check_time, require_column, type_of};
-use super::{caps, cluster};
+pub(crate) use self::values::exact_sum;
 use super::learned::{self, LearnedFinding};
 use super::maturity::{self, Horizon};
 use super::plan::{KnownFrom, Plan};
 use super::times::Clock;
+use super::{caps, cluster};
 use crate::error::MeasureError;
 
 /// The customers' table where it is kept, because there is more than one look at it.
@@ -92,8 +92,7 @@ impl Query {
 
     /// Lets go of the customers' table, if it was kept.
     pub(crate) fn finish(&self, lake: &Lake) -> Result<(), MeasureError> {
-        let statement =
-            format!(
+        let statement = format!(
             "DROP VIEW IF EXISTS {}; DROP VIEW IF EXISTS {}; DROP TABLE IF EXISTS {}; DROP TABLE IF EXISTS {KEPT}",
             learned::PREDICTED,
             cluster::UNITED,
@@ -228,7 +227,12 @@ impl<'a> Writer<'_, 'a> {
         let rows = source_view(&self.plan.source.name);
         let segments = self.plan.experiment.segments.iter();
         let strata = self.plan.experiment.strata.iter();
-        let trigger = self.plan.experiment.trigger.iter().flat_map(Trigger::columns);
+        let trigger = self
+            .plan
+            .experiment
+            .trigger
+            .iter()
+            .flat_map(Trigger::columns);
         let time = assignment.time.as_deref();
         let named = [&assignment.customer, &assignment.arm]
             .into_iter()
@@ -238,8 +242,18 @@ impl<'a> Writer<'_, 'a> {
             .chain(strata.map(|stratum| ("strata", stratum.as_str())))
             .chain(trigger.map(|column| ("trigger", column)))
             .chain(self.known_columns().map(|column| ("covariates", column)))
-            .chain(self.plan.learned_columns.iter().map(|column| ("covariates", *column)))
-            .chain(assignment.cluster.as_deref().map(|cluster| ("assignment", cluster)));
+            .chain(
+                self.plan
+                    .learned_columns
+                    .iter()
+                    .map(|column| ("covariates", *column)),
+            )
+            .chain(
+                assignment
+                    .cluster
+                    .as_deref()
+                    .map(|cluster| ("assignment", cluster)),
+            );
         for (key, column) in named {
             let place = format!("{}, {key}", self.place());
             require_column(&self.columns, place, &self.plan.source.name, column)?;

@@ -292,7 +292,9 @@ impl Tally {
         if let (Some(days), Some(exposures)) = (&mut self.days, exposures) {
             let Counted { rows, arms, .. } = &self.counted;
             let mut numbers = vec![Vec::new(); layout.all.columns()];
-            columns.gather(rows, &mut numbers);
+            for (column, numbers) in numbers.iter_mut().enumerate() {
+                columns.gather(column, rows, numbers);
+            }
             days.add(rows, arms, missing.as_deref(), exposures, &numbers)?;
         }
         Ok(())
@@ -410,7 +412,7 @@ impl Tally {
             self.groups.note(group, row);
         }
         self.groups
-            .take(|rows, numbers| columns.gather(rows, numbers))
+            .take(|column, rows, numbers| columns.gather(column, rows, numbers))
     }
 
     fn add_to_cells(
@@ -664,28 +666,27 @@ impl<'c> Columns<'c> {
         })
     }
 
-    /// Appends some rows' numbers to columns, 0 where there is none; the columns behind the numbers say where a
-    /// covariate is missing.
-    fn gather(&self, rows: &[u32], columns: &mut [Vec<f64>]) {
-        let (numbers, are_missing) = columns.split_at_mut(self.numbers.len());
-        for (column, numbers) in self.numbers.iter().zip(numbers) {
-            let rows = rows.iter().map(|&row| row as usize);
-            if column.is_whole() {
-                numbers.extend(rows.map(|row| column.values[row]));
-            } else {
-                numbers.extend(rows.map(|row| match column.is_absent(row) {
-                    true => 0.0,
-                    false => column.values[row],
-                }));
+    /// Appends some rows' numbers in one of the co-moments' columns, 0 where there is none; the columns behind the
+    /// numbers say where a covariate is missing.
+    fn gather(&self, column: usize, rows: &[u32], numbers: &mut Vec<f64>) {
+        let covariates = self.numbers.len() - self.covariates;
+        let rows_of_chunk = rows.iter().map(|&row| row as usize);
+        match self.numbers.get(column) {
+            Some(column) if column.is_whole() => {
+                numbers.extend(rows_of_chunk.map(|row| column.values[row]));
             }
-        }
-        let covariates = &self.numbers[self.numbers.len() - self.covariates..];
-        for (column, is_missing) in covariates.iter().zip(are_missing) {
-            if column.is_whole() {
-                is_missing.resize(is_missing.len() + rows.len(), 0.0);
-            } else {
-                let rows = rows.iter().map(|&row| row as usize);
-                is_missing.extend(rows.map(|row| f64::from(u8::from(column.is_absent(row)))));
+            Some(column) => numbers.extend(rows_of_chunk.map(|row| match column.is_absent(row) {
+                true => 0.0,
+                false => column.values[row],
+            })),
+            None => {
+                let column = &self.numbers[column - self.numbers.len() + covariates];
+                if column.is_whole() {
+                    numbers.resize(numbers.len() + rows.len(), 0.0);
+                } else {
+                    let is_absent = rows_of_chunk.map(|row| column.is_absent(row));
+                    numbers.extend(is_absent.map(|is_absent| f64::from(u8::from(is_absent))));
+                }
             }
         }
     }

@@ -68,7 +68,9 @@ fn source(version: &SourceVersion) -> Source {
             format!("lake table {table}"),
             match files_not_imported {
                 0 => format!("snapshot {snapshot}"),
-                number => format!("snapshot {snapshot}; files with other content at its path: {number}"),
+                number => {
+                    format!("snapshot {snapshot}; files with other content at its path: {number}")
+                }
             },
         ),
         SourceContent::Unpinned { location } => (

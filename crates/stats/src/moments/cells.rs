@@ -3,20 +3,24 @@
 //! A customer belongs to one cell of each of several classifications: a country, a device, an age.
 //! Pushing each cell's rows to a [`CoMoments`] of its own would take the digits of a value once for
 //! every classification and pay the fixed cost of a push for a handful of rows. Here the digits of
-//! a row and their products are computed once and laid out as one vector of integers, which is added
-//! to the vector of each cell that the row is in.
+//! a row's value and their products are computed once and laid out as one vector of integers, which
+//! is added to the vector of each cell that the row is in. Column after column, so that its vectors
+//! in all cells stay in the first-level cache; and only rows with a value that is not zero are
+//! looked at, which for orders and sums of money are few.
 //!
 //! All cells share one window of digits a column, that of the largest magnitude over all rows. So
 //! the cells of a classification [merge](CoMoments::merge) to exactly what one cell with all rows
 //! holds, and the argument of the [module above](super) applies to each cell: its sums are those of
 //! the digits that the largest magnitude over all rows asks for, whatever the order of the rows.
 
+use std::ops::Range;
+
 use super::digits::{Block, DIGITS, Extent, lowest_digit};
 use super::kernel::{Kernel, LANES, Quad};
 use super::{CoMoments, ColumnSums, MomentsError, Products, added, drop_lowest};
 
 /// Rows whose digits are laid out together: few enough for the first-level cache.
-const ROWS: usize = 32;
+const ROWS: usize = 128;
 /// Rows of a cell after which its 64-bit sums go to 128 bits. A product of digits is at most 2^54,
 /// and a block adds up to [`ROWS`] more, so that sums stay below 2^63.
 const SPILL_AT: u32 = 256;
@@ -26,6 +30,8 @@ const SUMS: usize = DIGITS * DIGITS;
 const OF_COLUMN: [usize; DIGITS + 1] = [0, 2, 5, 9];
 /// Sums of a pair of which the longer has one, two or three digits.
 const OF_PAIR: [usize; DIGITS + 1] = [0, 1, 4, 9];
+/// Quads that hold all sums of a unit.
+const MOST_QUADS: usize = SUMS.div_ceil(LANES);
 
 /// Accumulates the rows of many cells, each row in several of them.
 ///
@@ -47,15 +53,9 @@ pub struct CellMoments {
     windows: Vec<Window>,
     /// For each pair of the products, in their order.
     units: Vec<Unit>,
-    /// Quads a row: the sums of all units.
-    width: usize,
-    /// Of each cell, `width` sums since they were last added to `totals`.
-    pending: Vec<Quad>,
-    /// Of each cell, the rows in `pending`.
+    /// Of each cell, the rows since its sums were last spilled.
     pending_rows: Vec<u32>,
-    /// Of each cell, [`SUMS`] for each unit.
-    totals: Vec<i128>,
-    /// Of each cell, the rows in `totals`.
+    /// Of each cell, the rows before.
     rows: Vec<u64>,
 }
 
@@ -66,30 +66,145 @@ struct Window {
     extent: Extent,
 }
 
-/// The sums of a column and its square, or of the products of two columns. Those that need only the
-/// highest digit come first, those that need the lowest one last, so that columns with few digits
-/// (flags, counts) take few of them:
+/// The sums of a column and its square, or of the products of two columns, in each cell. Those that
+/// need only the highest digit come first, those that need the lowest one last, so that columns with
+/// few digits (flags, counts) take few of them:
 ///
 /// ```text
 /// column:  h hh | m hm mm | l hl ml ll
 /// pair:    hh | hm mh mm | hl lh ml lm ll
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Unit {
     i: usize,
     j: usize,
     /// How many digits have been seen, from the highest.
     depth: usize,
-    /// Where its sums begin among the `width` of a row.
-    first: usize,
+    /// Of each cell, [`Unit::quads`] with the sums since it was last spilled.
+    pending: Vec<Quad>,
+    /// Of each cell, the sums before.
+    totals: Vec<[i128; SUMS]>,
 }
 
 impl Unit {
+    fn of_column(&self) -> bool {
+        self.i == self.j
+    }
+
     fn sums(&self) -> usize {
-        if self.i == self.j {
+        if self.of_column() {
             OF_COLUMN[self.depth]
         } else {
             OF_PAIR[self.depth]
+        }
+    }
+
+    /// Quads that hold the sums of a cell; what is behind the sums is zero.
+    fn quads(&self) -> usize {
+        self.sums().div_ceil(LANES)
+    }
+
+    fn grow(&mut self, cells: usize) {
+        self.pending.resize(cells * self.quads(), Quad::ZERO);
+        self.totals.resize(cells, [0; SUMS]);
+    }
+
+    /// Makes room for the sums of this many digits.
+    fn deepen(&mut self, depth: usize) {
+        if depth <= self.depth {
+            return;
+        }
+        let cells = self.totals.len();
+        (0..cells).for_each(|cell| self.spill(cell));
+        self.depth = depth;
+        self.pending.clear();
+        self.grow(cells);
+    }
+
+    /// Adds a cell's 64-bit sums to its 128-bit sums.
+    fn spill(&mut self, cell: usize) {
+        let (quads, sums) = (self.quads(), self.sums());
+        let pending = &mut Quad::flat_mut(&mut self.pending[cell * quads..][..quads])[..sums];
+        for (total, sum) in self.totals[cell].iter_mut().zip(pending) {
+            *total += i128::from(std::mem::take(sum));
+        }
+    }
+
+    /// The sums of a cell.
+    fn cell(&self, cell: usize) -> [i128; SUMS] {
+        let quads = self.quads();
+        let pending = Quad::flat(&self.pending[cell * quads..][..quads]);
+        let mut sums = self.totals[cell];
+        for (sum, &pending) in sums.iter_mut().zip(pending) {
+            *sum += i128::from(pending);
+        }
+        sums
+    }
+}
+
+/// What a block's rows add to one unit, of those rows where that is not zero.
+struct Lines {
+    rows: [u32; ROWS],
+    number: usize,
+    /// Of each of the rows, the unit's quads.
+    quads: [Quad; ROWS * MOST_QUADS],
+}
+
+impl Lines {
+    fn new() -> Self {
+        Self {
+            rows: [0; ROWS],
+            number: 0,
+            quads: [Quad::ZERO; ROWS * MOST_QUADS],
+        }
+    }
+
+    /// Lays out the digits and their products that the first `rows` rows of a block add to a unit.
+    fn lay_out(&mut self, unit: &Unit, block: &Block, rows: usize) {
+        let digits =
+            |column| [2, 1, 0].map(|digit| &block.plane(column, digit).as_flattened()[..rows]);
+        let (own, other) = (digits(unit.i), digits(unit.j));
+        let is_zero = |[h, m, l]: [&[i64]; DIGITS], row: usize| h[row] | m[row] | l[row] == 0;
+        self.number = 0;
+        for row in 0..rows {
+            self.rows[self.number] = row as u32;
+            // Without a decision, which nothing could foretell.
+            let is_none = is_zero(own, row) | is_zero(other, row);
+            self.number += usize::from(!is_none);
+        }
+        let at = |[h, m, l]: [&[i64]; DIGITS], row: usize| (h[row], m[row], l[row]);
+        // Each case is a loop of its own, without a decision inside.
+        match (unit.of_column(), unit.depth) {
+            (true, 1) => self.write(|row| {
+                let h = own[0][row];
+                [Quad::new([h, h * h, 0, 0])]
+            }),
+            (true, 2) => self.write(|row| {
+                let (h, m, _) = at(own, row);
+                [[h, h * h, m, h * m], [m * m, 0, 0, 0]].map(Quad::new)
+            }),
+            (true, _) => self.write(|row| {
+                let (h, m, l) = at(own, row);
+                let higher = [h, h * h, m, h * m];
+                [higher, [m * m, l, h * l, m * l], [l * l, 0, 0, 0]].map(Quad::new)
+            }),
+            (false, 1) => self.write(|row| [Quad::new([own[0][row] * other[0][row], 0, 0, 0])]),
+            (false, 2) => self.write(|row| {
+                let ((h, m, _), (g, n, _)) = (at(own, row), at(other, row));
+                [Quad::new([h * g, h * n, m * g, m * n])]
+            }),
+            (false, _) => self.write(|row| {
+                let ((h, m, l), (g, n, k)) = (at(own, row), at(other, row));
+                let higher = [h * g, h * n, m * g, m * n];
+                [higher, [h * k, l * g, m * k, l * n], [l * k, 0, 0, 0]].map(Quad::new)
+            }),
+        }
+    }
+
+    fn write<const QUADS: usize>(&mut self, line: impl Fn(usize) -> [Quad; QUADS]) {
+        let lines = self.quads.as_chunks_mut::<QUADS>().0;
+        for (to, &row) in lines.iter_mut().zip(&self.rows[..self.number]) {
+            *to = line(row as usize);
         }
     }
 }
@@ -130,17 +245,15 @@ impl CellMoments {
             i,
             j,
             depth: 0,
-            first: 0,
+            pending: Vec::new(),
+            totals: Vec::new(),
         };
         Self {
             products: products.clone(),
             kernel: Kernel::detect(),
             windows: vec![window; products.columns()],
             units: products.pairs().iter().map(unit).collect(),
-            width: 0,
-            pending: Vec::new(),
             pending_rows: Vec::new(),
-            totals: Vec::new(),
             rows: Vec::new(),
         }
     }
@@ -155,8 +268,7 @@ impl CellMoments {
         let cells = cells.max(self.cells());
         self.rows.resize(cells, 0);
         self.pending_rows.resize(cells, 0);
-        self.pending.resize(cells * self.width, Quad::ZERO);
-        self.totals.resize(cells * self.units.len() * SUMS, 0);
+        self.units.iter_mut().for_each(|unit| unit.grow(cells));
     }
 
     /// Adds rows, given as one slice a column, to cells, given for each classification as one slice
@@ -182,21 +294,13 @@ impl CellMoments {
         }
 
         let mut block = Block::new(self.kernel, columns.len(), rows.min(ROWS));
-        let mut matrix = Vec::new();
-        let mut not_zero = Vec::with_capacity(ROWS);
+        let mut lines = Lines::new();
         for start in (0..rows).step_by(ROWS) {
             let end = rows.min(start + ROWS);
             for (column, values) in columns.iter().enumerate() {
                 block.split(column, &values[start..end], self.windows[column].low);
             }
-            if self.deepen(&block) {
-                // What is behind the sums of a line is added as well, and must stay small.
-                matrix.clear();
-            }
-            self.lay_out(&block, end - start, &mut matrix, &mut not_zero);
-            for cells in cells {
-                self.add(&cells[start..end], &matrix, &not_zero);
-            }
+            self.add(&block, &mut lines, cells, start..end);
         }
         Ok(())
     }
@@ -230,103 +334,38 @@ impl CellMoments {
         Ok(rows)
     }
 
-    /// Makes room for the digits of a block that no block before had; whether there were any.
-    fn deepen(&mut self, block: &Block) -> bool {
+    /// Adds a block, which are these of the rows, to their cells.
+    fn add(&mut self, block: &Block, lines: &mut Lines, cells: &[&[u32]], rows: Range<usize>) {
         let depth = |column: usize| match block.active(column) {
             active if active.is_empty() => 0,
             active => DIGITS - active.start,
         };
-        let depth = |unit: &Unit| match (depth(unit.i), depth(unit.j)) {
-            (0, _) | (_, 0) => 0,
-            (i, j) => i.max(j),
-        };
-        if self.units.iter().all(|unit| depth(unit) <= unit.depth) {
-            return false;
-        }
-        (0..self.cells()).for_each(|cell| self.spill(cell));
-        let mut first = 0;
         for unit in &mut self.units {
-            unit.depth = unit.depth.max(depth(unit));
-            unit.first = first;
-            first += unit.sums();
+            let (i, j) = (depth(unit.i), depth(unit.j));
+            if i == 0 || j == 0 {
+                continue;
+            }
+            unit.deepen(i.max(j));
+            lines.lay_out(unit, block, rows.len());
+            let quads = unit.quads();
+            for cells in cells {
+                self.kernel.add_rows(
+                    &mut unit.pending,
+                    &lines.quads,
+                    quads,
+                    &lines.rows[..lines.number],
+                    &cells[rows.clone()],
+                );
+            }
         }
-        self.width = first.div_ceil(LANES);
-        self.pending.clear();
-        self.pending.resize(self.cells() * self.width, Quad::ZERO);
-        true
-    }
-
-    /// Writes a block's digits and their products row after row, and which rows have any.
-    fn lay_out(&self, block: &Block, rows: usize, matrix: &mut Vec<Quad>, not_zero: &mut Vec<u32>) {
-        matrix.resize(ROWS * self.width, Quad::ZERO);
-        let matrix = Quad::flat_mut(matrix);
-        let width = LANES * self.width;
-        let mut bits = [0_i64; ROWS];
-        for unit in self.units.iter().filter(|unit| unit.depth > 0) {
-            let digits =
-                |column| [2, 1, 0].map(|digit| &block.plane(column, digit).as_flattened()[..rows]);
-            let lines = matrix.chunks_exact_mut(width).take(rows);
-            let lines = lines.map(|line| &mut line[unit.first..][..unit.sums()]);
-            let [h, m, l] = digits(unit.i);
-            let [g, n, k] = digits(unit.j);
-            let of_column = unit.i == unit.j;
-            if of_column {
-                for row in 0..rows {
-                    bits[row] |= h[row] | m[row] | l[row];
+        for cells in cells {
+            for &cell in &cells[rows.clone()] {
+                self.pending_rows[cell as usize] += 1;
+            }
+            for &cell in &cells[rows.clone()] {
+                if self.pending_rows[cell as usize] >= SPILL_AT {
+                    self.spill(cell as usize);
                 }
-            }
-            let own = h.iter().zip(m).zip(l).map(|((&h, &m), &l)| (h, m, l));
-            let others = g.iter().zip(n).zip(k).map(|((&g, &n), &k)| (g, n, k));
-            // Each case is a loop of its own, without a decision inside.
-            match (of_column, unit.depth) {
-                (true, 1) => lines.zip(own).for_each(|(to, (h, ..))| {
-                    to.copy_from_slice(&[h, h * h]);
-                }),
-                (true, 2) => lines.zip(own).for_each(|(to, (h, m, _))| {
-                    to.copy_from_slice(&[h, h * h, m, h * m, m * m]);
-                }),
-                (true, _) => lines.zip(own).for_each(|(to, (h, m, l))| {
-                    to.copy_from_slice(&[h, h * h, m, h * m, m * m, l, h * l, m * l, l * l]);
-                }),
-                (false, 1) => lines.zip(own.zip(others)).for_each(|(to, (own, other))| {
-                    to[0] = own.0 * other.0;
-                }),
-                (false, 2) => lines.zip(own.zip(others)).for_each(|(to, (own, other))| {
-                    let ((h, m, _), (g, n, _)) = (own, other);
-                    to.copy_from_slice(&[h * g, h * n, m * g, m * n]);
-                }),
-                (false, _) => lines.zip(own.zip(others)).for_each(|(to, (own, other))| {
-                    let ((h, m, l), (g, n, k)) = (own, other);
-                    let products = [
-                        h * g,
-                        h * n,
-                        m * g,
-                        m * n,
-                        h * k,
-                        l * g,
-                        m * k,
-                        l * n,
-                        l * k,
-                    ];
-                    to.copy_from_slice(&products);
-                }),
-            }
-        }
-        not_zero.clear();
-        let rows = (0..rows as u32).filter(|&row| bits[row as usize] != 0);
-        not_zero.extend(rows);
-    }
-
-    /// Adds a block's rows to their cells of one classification.
-    fn add(&mut self, cells: &[u32], matrix: &[Quad], not_zero: &[u32]) {
-        self.kernel
-            .add_rows(&mut self.pending, matrix, self.width, not_zero, cells);
-        for &cell in cells {
-            self.pending_rows[cell as usize] += 1;
-        }
-        for &cell in cells {
-            if self.pending_rows[cell as usize] >= SPILL_AT {
-                self.spill(cell as usize);
             }
         }
     }
@@ -334,14 +373,7 @@ impl CellMoments {
     /// Adds a cell's 64-bit sums to its 128-bit sums.
     fn spill(&mut self, cell: usize) {
         self.rows[cell] += u64::from(std::mem::take(&mut self.pending_rows[cell]));
-        let pending = Quad::flat_mut(&mut self.pending[cell * self.width..][..self.width]);
-        let totals = &mut self.totals[cell * self.units.len() * SUMS..][..self.units.len() * SUMS];
-        for (unit, totals) in self.units.iter().zip(totals.chunks_exact_mut(SUMS)) {
-            let pending = &mut pending[unit.first..][..unit.sums()];
-            for (total, sum) in totals.iter_mut().zip(pending) {
-                *total += i128::from(std::mem::take(sum));
-            }
-        }
+        self.units.iter_mut().for_each(|unit| unit.spill(cell));
     }
 
     /// Lets a column take values of this extent, as [`CoMoments`] does.
@@ -355,9 +387,12 @@ impl CellMoments {
         }
         window.low = low;
         (0..self.cells()).for_each(|cell| self.spill(cell));
-        for line in self.totals.chunks_exact_mut(self.units.len() * SUMS) {
-            for (unit, sums) in self.units.iter().zip(line.as_chunks_mut::<SUMS>().0) {
-                let of_column = unit.i == unit.j;
+        for unit in &mut self.units {
+            let of_column = unit.of_column();
+            if unit.i != column && unit.j != column {
+                continue;
+            }
+            for sums in &mut unit.totals {
                 let (mut digits, mut products) = read(of_column, *sums);
                 if unit.i == column {
                     digits = drop_lowest(digits, dropped);
@@ -393,14 +428,15 @@ impl CellMoments {
             self.widen(column, others);
             other.widen(column, own);
         }
-        let sums = self.units.len() * SUMS;
         for (cell, &place) in places.iter().enumerate() {
-            other.spill(cell);
-            let place = place as usize;
-            self.rows[place] += other.rows[cell];
-            let own = &mut self.totals[place * sums..][..sums];
-            for (own, other) in own.iter_mut().zip(&other.totals[cell * sums..]) {
-                *own += other;
+            self.rows[place as usize] += other.rows_of(cell);
+        }
+        for (own, other) in self.units.iter_mut().zip(&other.units) {
+            for (cell, &place) in places.iter().enumerate() {
+                let totals = &mut own.totals[place as usize];
+                for (total, sum) in totals.iter_mut().zip(other.cell(cell)) {
+                    *total += sum;
+                }
             }
         }
         Ok(())
@@ -420,8 +456,6 @@ impl CellMoments {
     ///
     /// As an index does, where there is no such cell.
     pub fn cell(&self, cell: usize) -> CoMoments {
-        let pending = Quad::flat(&self.pending[cell * self.width..][..self.width]);
-        let totals = &self.totals[cell * self.units.len() * SUMS..];
         let columns = self.windows.iter().map(|window| ColumnSums {
             low: window.low,
             extent: window.extent,
@@ -434,14 +468,9 @@ impl CellMoments {
             columns: columns.collect(),
             product_sums: Vec::with_capacity(self.units.len()),
         };
-        for (unit, totals) in self.units.iter().zip(totals.as_chunks::<SUMS>().0) {
-            let mut sums = *totals;
-            for (sum, &pending) in sums.iter_mut().zip(&pending[unit.first..][..unit.sums()]) {
-                *sum += i128::from(pending);
-            }
-            let of_column = unit.i == unit.j;
-            let (digits, products) = read(of_column, sums);
-            if of_column {
+        for unit in &self.units {
+            let (digits, products) = read(unit.of_column(), unit.cell(cell));
+            if unit.of_column() {
                 all.columns[unit.i].sums = digits;
             }
             all.product_sums.push(products);

@@ -19,6 +19,10 @@ pub(super) struct Quad([i64; LANES]);
 impl Quad {
     pub(super) const ZERO: Self = Self([0; LANES]);
 
+    pub(super) const fn new(integers: [i64; LANES]) -> Self {
+        Self(integers)
+    }
+
     /// The integers one after the other.
     pub(super) fn flat(quads: &[Self]) -> &[i64] {
         // SAFETY: a quad is four integers and nothing else.
@@ -106,32 +110,41 @@ impl Kernel {
         }
     }
 
-    /// Adds rows of a matrix to the sums of their cells; both have `width` quads a row, and `cells`
-    /// says for each row of the matrix which cell it is in.
+    /// Adds lines, one for each of some rows, to the sums of the rows' cells; both have `quads` quads
+    /// a line, and `cells` says for each row which cell it is in.
     pub(super) fn add_rows(
         self,
         sums: &mut [Quad],
-        matrix: &[Quad],
-        width: usize,
+        lines: &[Quad],
+        quads: usize,
         rows: &[u32],
         cells: &[u32],
     ) {
         match self {
-            Self::Portable => add_rows(sums, matrix, width, rows, cells),
+            Self::Portable => add_rows(sums, lines, quads, rows, cells),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the variant exists only where the processor has AVX2.
-            Self::Avx2 => unsafe { avx2::add_rows(sums, matrix, width, rows, cells) },
+            Self::Avx2 => unsafe { avx2::add_rows(sums, lines, quads, rows, cells) },
         }
     }
 }
 
 /// Inlined where the caller's instructions are known, for which the compiler vectorizes it well.
 #[inline(always)]
-fn add_rows(sums: &mut [Quad], matrix: &[Quad], width: usize, rows: &[u32], cells: &[u32]) {
-    for &row in rows {
-        let row = row as usize;
-        let line = &matrix[row * width..][..width];
-        let sums = &mut sums[cells[row] as usize * width..][..width];
+fn add_rows(sums: &mut [Quad], lines: &[Quad], quads: usize, rows: &[u32], cells: &[u32]) {
+    // A loop of its own for each length of a line.
+    match quads {
+        1 => add_lines::<1>(sums, lines, rows, cells),
+        2 => add_lines::<2>(sums, lines, rows, cells),
+        _ => add_lines::<3>(sums, lines, rows, cells),
+    }
+}
+
+#[inline(always)]
+fn add_lines<const QUADS: usize>(sums: &mut [Quad], lines: &[Quad], rows: &[u32], cells: &[u32]) {
+    let sums = sums.as_chunks_mut::<QUADS>().0;
+    for (line, &row) in lines.as_chunks::<QUADS>().0.iter().zip(rows) {
+        let sums = &mut sums[cells[row as usize] as usize];
         for (sum, x) in sums.iter_mut().zip(line) {
             for lane in 0..LANES {
                 sum.0[lane] += x.0[lane];
@@ -238,12 +251,12 @@ mod avx2 {
     #[target_feature(enable = "avx2")]
     pub(super) fn add_rows(
         sums: &mut [Quad],
-        matrix: &[Quad],
-        width: usize,
+        lines: &[Quad],
+        quads: usize,
         rows: &[u32],
         cells: &[u32],
     ) {
-        super::add_rows(sums, matrix, width, rows, cells);
+        super::add_rows(sums, lines, quads, rows, cells);
     }
 
     #[target_feature(enable = "avx2")]

@@ -119,9 +119,13 @@ impl Writer<'_, '_> {
             format!("{} AS f{i}", learned::taken(type_name, column))
         });
         let cluster = self.plan.experiment.assignment.cluster.iter();
-        let cluster =
-            cluster.map(|column| format!("CAST({} AS VARCHAR) AS cluster", sql::identifier(column)));
-        segments.chain(known).chain(learned).chain(cluster).collect()
+        let cluster = cluster
+            .map(|column| format!("CAST({} AS VARCHAR) AS cluster", sql::identifier(column)));
+        segments
+            .chain(known)
+            .chain(learned)
+            .chain(cluster)
+            .collect()
     }
 
     /// The names of what is taken along.
@@ -130,7 +134,14 @@ impl Writer<'_, '_> {
         segments
             .chain((0..self.known_columns().count()).map(|i| format!("x{i}")))
             .chain((0..self.plan.learned_columns.len()).map(|i| format!("f{i}")))
-            .chain(self.plan.experiment.assignment.cluster.iter().map(|_| "cluster".to_owned()))
+            .chain(
+                self.plan
+                    .experiment
+                    .assignment
+                    .cluster
+                    .iter()
+                    .map(|_| "cluster".to_owned()),
+            )
             .collect()
     }
 
