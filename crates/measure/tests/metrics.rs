@@ -166,11 +166,11 @@ const WINDOWED: &str =
 ---
 { kind: metric, name: ever, fact: order, aggregate: sum, value: amount }";
 
-/// The last customer of each arm is assigned a week before the last order.
+/// The last customer of each arm is assigned less than a week before the day of the last order ends.
 fn late() -> Project {
-    let assignments = "1,a,2024-01-01\n2,a,2024-01-02\n3,a,2024-01-09 00:00:01\n\
+    let assignments = "1,a,2024-01-01\n2,a,2024-01-02\n3,a,2024-01-10 00:00:01\n\
                        4,b,2024-01-01\n5,b,2024-01-02\n6,b,2024-01-09\n7,b,2024-01-11\n";
-    let orders = "1,2024-01-03 00:00:00,10\n2,2024-01-03 00:00:00,20\n3,2024-01-10 00:00:00,1000\n4,2024-01-02 00:00:00,40\n6,2024-01-10 00:00:00,50\n\
+    let orders = "1,2024-01-03 00:00:00,10\n2,2024-01-03 00:00:00,20\n3,2024-01-11 00:00:00,1000\n4,2024-01-02 00:00:00,40\n6,2024-01-10 00:00:00,50\n\
                   7,2024-01-16 00:00:00,3000\n";
     project(assignments, orders)
 }
@@ -181,7 +181,7 @@ fn customers_whose_window_has_not_passed_are_left_out_and_counted() {
     let finding = late().measure(&experiment(WINDOWED, metrics)).unwrap();
     let spend = of(&finding, "spend");
     let maturity = spend.maturity.unwrap();
-    // The last order is at midnight of the 16th: 6 had its whole week by then, 3 lacked a second.
+    // The last order is on the 16th: 6 had its whole week by the end of that day, 3 lacked a second.
     assert_eq!(
         (maturity.not_matured.arm, maturity.not_matured.against),
         (1, 1)
@@ -205,17 +205,17 @@ fn customers_whose_window_has_not_passed_are_left_out_and_counted() {
 fn a_delay_and_the_end_of_the_data_decide_who_is_mature() {
     let documents =
         |more: &str| experiment(WINDOWED, &format!("metrics: {{ primary: spend }}\n{more}"));
-    let delayed = documents("").replace("time: at }\n---", "time: at, delay: 8 days }\n---");
+    let delayed = documents("").replace("time: at }\n---", "time: at, delay: 9 days }\n---");
     let finding = late().measure(&delayed).unwrap();
     let spend = of(&finding, "spend");
-    // Only those of New Year's day had a week and eight days.
+    // Only those of New Year's day had a week and nine days.
     assert_eq!((spend.n.arm, spend.n.against), (1, 1));
     let finding = late()
-        .measure(&documents("until: 2024-01-16 00:00:01"))
+        .measure(&documents("until: 2024-01-17 00:00:01"))
         .unwrap();
     let spend = of(&finding, "spend");
     assert_eq!((spend.n.arm, spend.n.against), (3, 3));
-    assert_eq!(spend.maturity.unwrap().until, 1_705_363_201_000_000);
+    assert_eq!(spend.maturity.unwrap().until, 1_705_449_601_000_000);
     let finding = late().measure(&documents("immature: count")).unwrap();
     let spend = of(&finding, "spend");
     assert_eq!((spend.n.arm, spend.n.against), (4, 3));

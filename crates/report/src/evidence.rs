@@ -495,22 +495,18 @@ fn detail(format: Format, comparison: &Comparison) -> Vec<String> {
     let of = format!("{}, {}", comparison.metric, comparison.arm);
     let mut sentences = Vec::new();
     let among = &comparison.among;
-    if let Some(p) = among.adjusted_p {
-        let interval = among.simultaneous.as_ref().map(|interval| {
-            let shown = format.absolute(
-                comparison.unit,
-                Interval {
-                    estimate: 0.5 * (interval.low + interval.high),
-                    low: interval.low,
-                    high: interval.high,
-                },
-            );
-            format!(", {} to {} ({})", shown.low, shown.high, interval.method)
-        });
+    if let (Some(_), Some(p)) = (
+        among.adjusted_p,
+        comparison.decisive().and_then(|outcome| outcome.p_value),
+    ) {
+        let how = among
+            .simultaneous
+            .as_ref()
+            .map(|interval| format!(" ({})", interval.method));
         sentences.push(format!(
-            "{of}: as one of several comparisons p {}{}",
-            words::equals(&format.p_value(p, among.adjusted_ln_p)),
-            interval.unwrap_or_default()
+            "{of}: probability and intervals are those of one of several comparisons{}; by itself p {}",
+            how.unwrap_or_default(),
+            words::equals(&format.p_value(p, None))
         ));
     }
     if let Some(guardrail) = &among.guardrail {

@@ -34,8 +34,37 @@ pub(crate) fn lines(format: Format, comparison: &Comparison) -> Vec<Line> {
             ..line(format, unit, outcome, mean)
         })
         .collect();
-    lines[0].decides = true;
+    let deciding = &mut lines[0];
+    deciding.decides = true;
+    if let Some(p) = comparison.among.adjusted_p {
+        deciding.p_value = format.p_value(p, comparison.among.adjusted_ln_p);
+    }
+    let estimate = comparison.decisive().and_then(|outcome| outcome.absolute);
+    if let (Some(effect), Some(among)) = (estimate, &comparison.among.simultaneous) {
+        deciding.absolute = Ok(format.absolute(
+            unit,
+            Interval {
+                estimate: effect.estimate,
+                low: among.low,
+                high: among.high,
+            },
+        ));
+        if let Ok(relative) = deciding_relative(comparison) {
+            deciding.relative = Ok(format.relative(relative));
+        }
+        deciding.method = format!("{}; {}", deciding.method, among.method);
+    }
     lines
+}
+
+/// The relative effect that decides: with the interval of one of several comparisons, where it is one.
+pub(crate) fn deciding_relative(comparison: &Comparison) -> Result<Interval, &str> {
+    let among = comparison.among.simultaneous.as_ref();
+    let of_several = among.and_then(|among| among.relative.as_ref());
+    let alone = || comparison.decisive()?.relative.as_ref();
+    of_several
+        .or_else(alone)
+        .map_or(Err("not computed"), relative_interval)
 }
 
 /// What each estimate is called, and its effect and means: at least the plain one, the deciding one first.

@@ -53,7 +53,7 @@ impl std::fmt::Display for Value {
     }
 }
 
-/// A table from keys to small numbers: open addressing, at most half full.
+/// A table from keys to small numbers: open addressing, at most a quarter full, so that a key is mostly in its first slot.
 #[derive(Debug, Clone)]
 pub(crate) struct Codes {
     slots: Vec<(u128, u32)>,
@@ -63,7 +63,7 @@ pub(crate) struct Codes {
 impl Codes {
     /// The number that no key has.
     const EMPTY: u32 = u32::MAX;
-    const FEWEST_SLOTS: usize = 64;
+    const FEWEST_SLOTS: usize = 128;
 
     pub(crate) fn new() -> Self {
         Self {
@@ -100,7 +100,7 @@ impl Codes {
     }
 
     pub(crate) fn insert(&mut self, key: u128, code: u32) {
-        if 2 * (self.used + 1) > self.slots.len() {
+        if 4 * (self.used + 1) > self.slots.len() {
             let twice = vec![(0, Self::EMPTY); 2 * self.slots.len()];
             let before = std::mem::replace(&mut self.slots, twice);
             for (key, code) in before.into_iter().filter(|slot| slot.1 != Self::EMPTY) {

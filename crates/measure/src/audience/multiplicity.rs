@@ -11,8 +11,9 @@
 use catalog::{Adjustment, Experiment};
 use stats::multiplicity::{self as procedures, Adjustment as Procedure};
 use stats::simultaneous::{dunnett, false_coverage};
-use stats::{Contrast, TailProbability};
+use stats::{Contrast, Lift, TailProbability};
 
+use super::compare::outcome;
 use super::finding::{Comparison, Verdict};
 use super::together::{
     Rule, Simultaneous, at_level, contrast, exact_counts, good_sign, probability,
@@ -66,12 +67,11 @@ fn adjust_by_dunnett(rule: &Rule<'_>, family: &mut [&mut Comparison]) -> bool {
     };
     if family.len() > 1 {
         for (comparison, lift) in family.iter_mut().zip(lifts) {
-            let interval = (lift.absolute.low, lift.absolute.high);
             note(
                 comparison,
                 rule,
                 lift.probability,
-                Some(interval),
+                Some(&lift),
                 "Dunnett, with the other arms",
             );
         }
@@ -97,8 +97,7 @@ fn adjust_by(procedure: Procedure, rule: &Rule<'_>, family: &mut [&mut Compariso
     };
     for (comparison, probability) in family.iter_mut().zip(adjusted) {
         let lift = at_level(comparison, level, rule);
-        let interval = lift.map(|lift| (lift.absolute.low, lift.absolute.high));
-        note(comparison, rule, probability, interval, method);
+        note(comparison, rule, probability, lift.as_ref(), method);
     }
 }
 
@@ -136,14 +135,15 @@ fn note(
     comparison: &mut Comparison,
     rule: &Rule<'_>,
     adjusted: TailProbability,
-    interval: Option<(f64, f64)>,
+    simultaneous: Option<&Lift>,
     method: &str,
 ) {
     comparison.among.adjusted_p = Some(adjusted.p);
     comparison.among.adjusted_ln_p = Some(adjusted.ln_p);
-    comparison.among.simultaneous = interval.map(|(low, high)| Simultaneous {
-        low,
-        high,
+    comparison.among.simultaneous = simultaneous.map(|lift| Simultaneous {
+        low: lift.absolute.low,
+        high: lift.absolute.high,
+        relative: outcome(lift, None).relative,
         method: method.to_owned(),
     });
     let effect = comparison.decisive().and_then(|outcome| outcome.absolute);

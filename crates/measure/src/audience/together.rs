@@ -10,7 +10,7 @@ use super::bayes::{BayesFinding, Known};
 use super::compare::verdict;
 use super::decision::{ArmDecision, GuardrailFinding};
 use super::decomposition::DecompositionFinding;
-use super::finding::{Check, Comparison, Outcome, Pair, Verdict};
+use super::finding::{Check, Comparison, Outcome, Pair, Relative, Verdict};
 use super::plan::Plan;
 use super::trigger::{Sides, TriggerFinding};
 use super::{arms, bayes, decision, decomposition, multiplicity, trigger};
@@ -55,11 +55,15 @@ pub struct AmongOthers {
     pub guardrail: Option<GuardrailFinding>,
 }
 
-/// An interval of an absolute effect that is one of several.
+/// The intervals of an effect that is one of several.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Simultaneous {
+    /// Of the absolute effect.
     pub low: f64,
     pub high: f64,
+    /// The relative effect with its interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relative: Option<Relative>,
     /// What it holds together with.
     pub method: String,
 }

@@ -162,7 +162,11 @@ fn rows(comparison: &Comparison) -> Vec<Row> {
         .into_iter()
         .map(|(_, outcome, _)| outcome);
     let row = |(line, outcome): (Line, &Outcome)| {
-        let effect = words::relative_interval(outcome.relative.as_ref()?).ok()?;
+        let effect = if line.decides {
+            words::deciding_relative(comparison).ok()?
+        } else {
+            words::relative_interval(outcome.relative.as_ref()?).ok()?
+        };
         let shown = line.relative.ok()?;
         Some(Row {
             label: if line.decides {

@@ -262,8 +262,10 @@ fn segment_row(value: &str, comparison: &Comparison, screen: Screen) -> Row {
         .relative
         .as_ref()
         .map_or_else(|_| "–".to_owned(), |effect| effect.estimate.clone());
-    let shrunk = evidence::shrunk(FORMAT, comparison)
-        .map_or_else(|| "–".to_owned(), |effect| effect.estimate);
+    let shrunk = evidence::shrunk(FORMAT, comparison).map_or_else(
+        || "–".to_owned(),
+        |effect| format!("{}\n{}", effect.estimate, effect.interval()),
+    );
     let plain = |text: String| screen.cell(text, Tone::Plain);
     Row::from([
         plain(value.to_owned()),

@@ -360,10 +360,9 @@ impl CellMoments {
         }
         for cells in cells {
             for &cell in &cells[rows.clone()] {
-                self.pending_rows[cell as usize] += 1;
-            }
-            for &cell in &cells[rows.clone()] {
-                if self.pending_rows[cell as usize] >= SPILL_AT {
+                let pending = &mut self.pending_rows[cell as usize];
+                *pending += 1;
+                if *pending >= SPILL_AT {
                     self.spill(cell as usize);
                 }
             }
@@ -456,20 +455,36 @@ impl CellMoments {
     ///
     /// As an index does, where there is no such cell.
     pub fn cell(&self, cell: usize) -> CoMoments {
+        self.union([cell])
+    }
+
+    /// Cells that have no row in common, as one: the same as their merged [`CellMoments::cell`]s.
+    ///
+    /// # Panics
+    ///
+    /// As an index does, where there is no such cell.
+    pub fn union(&self, cells: impl IntoIterator<Item = usize> + Clone) -> CoMoments {
         let columns = self.windows.iter().map(|window| ColumnSums {
             low: window.low,
             extent: window.extent,
             sums: [0; DIGITS],
         });
+        let rows = cells.clone().into_iter();
         let mut all = CoMoments {
             products: self.products.clone(),
             kernel: self.kernel,
-            rows: self.rows_of(cell),
+            rows: rows.map(|cell| self.rows_of(cell)).sum(),
             columns: columns.collect(),
             product_sums: Vec::with_capacity(self.units.len()),
         };
         for unit in &self.units {
-            let (digits, products) = read(unit.of_column(), unit.cell(cell));
+            let mut sums = [0; SUMS];
+            for cell in cells.clone() {
+                for (sum, of_cell) in sums.iter_mut().zip(unit.cell(cell)) {
+                    *sum += of_cell;
+                }
+            }
+            let (digits, products) = read(unit.of_column(), sums);
             if unit.of_column() {
                 all.columns[unit.i].sums = digits;
             }
@@ -536,10 +551,11 @@ mod tests {
             whole.push(&columns.each_ref().map(Vec::as_slice)).unwrap();
             for cells in [0..3, 3..7] {
                 let mut merged = CoMoments::new(&pair());
-                for cell in cells {
+                for cell in cells.clone() {
                     merged.merge(&sums.cell(cell)).unwrap();
                 }
                 prop_assert_eq!(state(&merged), state(&whole));
+                prop_assert_eq!(state(&sums.union(cells)), state(&whole));
             }
         }
 
