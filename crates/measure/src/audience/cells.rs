@@ -1,12 +1,6 @@
 //! What the customers with each value of each segment add up to.
-//!
-//! Segments of few values are looked at together: a customer is then in one cell by the values of all of them, and what
-//! one value adds up to is the sum of its cells. Sums are of integers, so that it does not matter which segments are
-//! together, nor that it differs from thread to thread.
 
-use std::collections::BTreeMap;
-
-use stats::moments::{CellMoments, Moments, MomentsError, Products};
+use stats::moments::{CellMoments, CoMoments, Moments, MomentsError, Products};
 
 use super::plan::{MadeOf, Plan};
 
@@ -114,82 +108,12 @@ fn count(
     }
 }
 
-/// Combinations of values of the segments that are looked at together, up to which more are added.
-const MOST_TOGETHER: usize = 32;
-
-/// Values that customers of a cell have in common: of each of some segments, one.
-type Common = Vec<(usize, u32)>;
-
-/// Segments that are looked at together.
-#[derive(Debug, Clone)]
-struct Together {
-    /// Each with the number of values that there is room for, a power of two.
-    segments: Vec<(usize, usize)>,
-    /// The cell of the first arm for each combination of values; [`Together::NOT_MET`] where there is none yet.
-    cells: Vec<u32>,
-}
-
-impl Together {
-    const NOT_MET: u32 = u32::MAX;
-
-    /// Puts segments together. `values` are their numbers of values; a segment of too many has none.
-    fn all(values: &[Option<usize>]) -> Vec<Self> {
-        let known = values.iter().enumerate();
-        let mut segments: Vec<(usize, usize)> = known
-            .filter_map(|(segment, values)| Some((segment, (*values)?.next_power_of_two())))
-            .collect();
-        segments.sort_by_key(|&(_, room)| std::cmp::Reverse(room));
-        let mut all: Vec<Self> = Vec::new();
-        // The largest first, each to the first others that leave room for it.
-        for (segment, room) in segments {
-            let cells = |together: &Self| together.cells.len() * room;
-            match all.iter_mut().find(|to| cells(to) <= MOST_TOGETHER) {
-                Some(to) => {
-                    to.segments.push((segment, room));
-                    to.cells.resize(cells(to), Self::NOT_MET);
-                }
-                None => all.push(Self {
-                    segments: vec![(segment, room)],
-                    cells: vec![Self::NOT_MET; room],
-                }),
-            }
-        }
-        all
-    }
-
-    /// For each row the place of its values' combination.
-    fn places(&self, codes: &[Option<(&[u32], usize)>], rows: usize) -> Vec<u32> {
-        let mut places = vec![0; rows];
-        for &(segment, room) in &self.segments {
-            let codes = codes[segment].map_or(&[][..], |(codes, _)| codes);
-            for (place, &code) in places.iter_mut().zip(codes) {
-                *place = *place * room as u32 + code;
-            }
-        }
-        places
-    }
-
-    /// The values of a combination.
-    fn common(&self, mut place: usize) -> Common {
-        let mut common = Common::new();
-        for &(segment, room) in self.segments.iter().rev() {
-            common.push((segment, (place % room) as u32));
-            place /= room;
-        }
-        common.sort_unstable();
-        common
-    }
-}
-
-/// The sums of all cells.
+/// The sums of all segments' values.
 #[derive(Debug, Clone)]
 pub(crate) struct Cells {
     sums: CellMoments,
-    together: Vec<Together>,
-    /// The cell of the first arm for all values in common; cells of the other arms follow.
-    known: BTreeMap<Common, u32>,
-    /// Of each segment, for each value, the cells of the first arm.
-    first: Vec<Vec<Vec<u32>>>,
+    /// Of each segment, for each value, the cell of the first arm; cells of the other arms follow.
+    first: Vec<Vec<u32>>,
     /// Of each cell, for each need, the customers who do not meet it.
     lacking: Vec<u64>,
     /// The same of those of whom a needed value is not mature.
@@ -201,8 +125,6 @@ impl Cells {
     pub(crate) fn new(layout: &CellLayout, segments: usize) -> Self {
         Self {
             sums: CellMoments::new(&layout.products),
-            together: Vec::new(),
-            known: BTreeMap::new(),
             first: vec![Vec::new(); segments],
             lacking: Vec::new(),
             open: Vec::new(),
@@ -210,62 +132,19 @@ impl Cells {
         }
     }
 
-    /// The first arm's cell of those who have some values in common; made where it is not there.
-    fn cell(&mut self, layout: &CellLayout, common: Common) -> u32 {
-        if let Some(&first) = self.known.get(&common) {
-            return first;
+    /// Makes cells for a segment's values, of which there are this many.
+    fn grow(&mut self, layout: &CellLayout, segment: usize, values: usize) {
+        while self.first[segment].len() < values {
+            let first = self.sums.cells();
+            self.first[segment].push(first as u32);
+            self.grow_to(layout, first + layout.arms);
         }
-        let first = self.sums.cells();
-        let cells = first + layout.arms;
+    }
+
+    fn grow_to(&mut self, layout: &CellLayout, cells: usize) {
         self.sums.grow(cells);
         self.lacking.resize(cells * layout.needs.len(), 0);
         self.open.resize(cells * layout.needs.len(), 0);
-        for &(segment, value) in &common {
-            let values = &mut self.first[segment];
-            let number = values.len().max(value as usize + 1);
-            values.resize(number, Vec::new());
-            values[value as usize].push(first as u32);
-        }
-        self.known.insert(common, first as u32);
-        first as u32
-    }
-
-    /// Puts segments together anew where there are values that have no room, or no longer a segment.
-    fn make_room(&mut self, codes: &[Option<(&[u32], usize)>]) {
-        let values: Vec<Option<usize>> = codes.iter().map(|codes| Some((*codes)?.1)).collect();
-        let has_room = |&(segment, room): &(usize, usize)| {
-            values[segment].is_some_and(|values| values <= room)
-        };
-        let mut segments = self.together.iter().flat_map(|together| &together.segments);
-        let all = values.iter().flatten().count();
-        if segments.clone().count() != all || !segments.all(has_room) {
-            self.together = Together::all(&values);
-        }
-    }
-
-    /// The cells of rows, for all segments that are together.
-    fn cells_of(
-        &mut self,
-        layout: &CellLayout,
-        arms: &[u8],
-        codes: &[Option<(&[u32], usize)>],
-    ) -> Vec<Vec<u32>> {
-        self.make_room(codes);
-        let mut all = std::mem::take(&mut self.together);
-        let of_rows = all.iter_mut().map(|together| {
-            let mut cells = together.places(codes, arms.len());
-            for (cell, &arm) in cells.iter_mut().zip(arms) {
-                let place = *cell as usize;
-                if together.cells[place] == Together::NOT_MET {
-                    together.cells[place] = self.cell(layout, together.common(place));
-                }
-                *cell = together.cells[place] + u32::from(arm);
-            }
-            cells
-        });
-        let of_rows = of_rows.collect();
-        self.together = all;
-        of_rows
     }
 
     /// Adds rows. `codes` are for each segment the numbers of the rows' values, and how many values there are; a segment
@@ -276,7 +155,17 @@ impl Cells {
         rows: &Rows<'_>,
         codes: &[Option<(&[u32], usize)>],
     ) -> Result<(), MomentsError> {
-        let cells = self.cells_of(layout, rows.arms, codes);
+        let mut cells = Vec::with_capacity(codes.len());
+        for (segment, codes) in codes.iter().enumerate() {
+            let Some((codes, values)) = codes else {
+                continue;
+            };
+            self.grow(layout, segment, *values);
+            let first = &self.first[segment];
+            let of_rows = codes.iter().zip(rows.arms);
+            let of_rows = of_rows.map(|(&code, &arm)| first[code as usize] + u32::from(arm));
+            cells.push(of_rows.collect::<Vec<u32>>());
+        }
         for (values, counts) in [
             (rows.missing, &mut self.lacking),
             (rows.open, &mut self.open),
@@ -322,15 +211,17 @@ impl Cells {
         other: Self,
         numbers: &[Vec<u32>],
     ) -> Result<(), MomentsError> {
-        let mut places = vec![0; other.sums.cells()];
-        for (common, &theirs) in &other.known {
-            let known = common.iter().filter_map(|&(segment, value)| {
-                let number = numbers[segment].get(value as usize)?;
-                Some((segment, *number))
-            });
-            let mine = self.cell(layout, known.collect());
-            for arm in 0..layout.arms as u32 {
-                places[(theirs + arm) as usize] = mine + arm;
+        // What belongs to a segment of too many values is put together into a cell that nobody asks for.
+        let nowhere = self.sums.cells();
+        self.grow_to(layout, nowhere + 1);
+        let mut places = vec![nowhere as u32; other.sums.cells()];
+        for (segment, numbers) in numbers.iter().enumerate() {
+            let values = numbers.iter().map(|&number| number as usize + 1).max();
+            self.grow(layout, segment, values.unwrap_or(0));
+            for (&number, &theirs) in numbers.iter().zip(&other.first[segment]) {
+                for arm in 0..layout.arms as u32 {
+                    places[(theirs + arm) as usize] = self.first[segment][number as usize] + arm;
+                }
             }
         }
         let needs = layout.needs.len();
@@ -346,8 +237,8 @@ impl Cells {
 
     /// The customers of an arm with a value of a segment, whatever they lack.
     pub(crate) fn customers(&self, segment: usize, value: u32, arm: usize) -> u64 {
-        let cells = self.cells_with(segment, value, arm);
-        cells.map(|cell| self.sums.rows_of(cell)).sum()
+        self.cell(segment, value, arm)
+            .map_or(0, |cell| self.sums.rows_of(cell))
     }
 
     /// The moments of those who have what a metric needs, in the columns of [`CellLayout::made_of`].
@@ -358,48 +249,29 @@ impl Cells {
         arm: usize,
         metric: usize,
     ) -> Moments {
-        let lacking = self.number(layout, &self.lacking, (segment, value), arm, metric);
-        let cells = self.cells_with(segment, value, arm);
-        self.sums.union(cells).finish_without_zeros(lacking)
+        let Some(cell) = self.cell(segment, value, arm) else {
+            return CoMoments::new(&layout.products).finish();
+        };
+        let need = layout.metrics[metric].0;
+        let lacking = self.lacking[cell * layout.needs.len() + need];
+        self.sums.cell(cell).finish_without_zeros(lacking)
     }
 
     /// The customers of whom a value that a metric needs is not mature.
     pub(crate) fn not_matured(
         &self,
         layout: &CellLayout,
-        place: (usize, u32),
-        arm: usize,
-        metric: usize,
-    ) -> u64 {
-        self.number(layout, &self.open, place, arm, metric)
-    }
-
-    /// What is counted for a metric's need in the cells with a value.
-    fn number(
-        &self,
-        layout: &CellLayout,
-        counts: &[u64],
         (segment, value): (usize, u32),
         arm: usize,
         metric: usize,
     ) -> u64 {
         let need = layout.metrics[metric].0;
-        let cells = self.cells_with(segment, value, arm);
-        cells
-            .map(|cell| counts[cell * layout.needs.len() + need])
-            .sum()
+        self.cell(segment, value, arm)
+            .map_or(0, |cell| self.open[cell * layout.needs.len() + need])
     }
 
-    /// An arm's cells of customers with a value of a segment.
-    fn cells_with(
-        &self,
-        segment: usize,
-        value: u32,
-        arm: usize,
-    ) -> impl Iterator<Item = usize> + Clone {
-        let values = self.first.get(segment);
-        let cells = values.and_then(|values| values.get(value as usize));
-        let cells = cells.map_or(&[][..], Vec::as_slice).iter();
-        cells.map(move |&first| first as usize + arm)
+    fn cell(&self, segment: usize, value: u32, arm: usize) -> Option<usize> {
+        let first = *self.first.get(segment)?.get(value as usize)?;
+        Some(first as usize + arm)
     }
 }
