@@ -176,9 +176,11 @@ fn days(
     phases: usize,
 ) -> Result<Days, MeasureError> {
     let arms = plan.experiment.arms.len();
+    // Days become texts once they are few.
     let query = format!(
-        "WITH {} SELECT CAST({} AS UBIGINT) AS phase, CAST(CAST({time} AS DATE) AS VARCHAR) AS day, \
-         CAST(arm AS UBIGINT) AS arm, CAST(count(*) AS UBIGINT) FROM {} WHERE counted GROUP BY ALL",
+        "WITH {} SELECT phase, CAST(day AS VARCHAR), arm, number FROM (SELECT CAST({} AS UBIGINT) AS phase, \
+         CAST({time} AS DATE) AS day, CAST(arm AS UBIGINT) AS arm, CAST(count(*) AS UBIGINT) AS number FROM {} \
+         WHERE counted GROUP BY ALL)",
         assigned.tables,
         phase_of(plan.experiment, time),
         assigned.customers,
