@@ -7,7 +7,7 @@ use stats::{Lift, Sample};
 
 use lake::Lake;
 
-use super::compare::{outcome, too_little};
+use super::compare::{outcome, refused, sample, too_little};
 use super::finding::{CapFinding, Comparison, Outcome, Pair, SecondLook, SecondOpinion};
 use super::plan::{Compared, MadeOf, Plan};
 use super::query::Query;
@@ -302,7 +302,7 @@ fn trimmed(
                 high,
                 upto_low,
                 from_high: distribution.count() - before_high.max(upto_low),
-                between: sample(between),
+                between: sample(between, 0),
             })
         })
         .collect();
@@ -312,13 +312,6 @@ fn trimmed(
     }))
 }
 
-fn sample(moments: &Moments) -> Sample {
-    Sample {
-        n: moments.rows(),
-        mean: moments.mean(0),
-        variance: moments.variance(0),
-    }
-}
 
 /// Other looks at a capped metric.
 struct Looks<'p, 'a> {
@@ -410,9 +403,6 @@ impl Looks<'_, '_> {
 fn outcome_of(lift: Result<Lift, stats::Unestimable>) -> Outcome {
     match lift {
         Ok(lift) => outcome(&lift, None),
-        Err(reason) => Outcome {
-            refusal: Some(too_little(reason)),
-            ..Outcome::default()
-        },
+        Err(reason) => refused(too_little(reason)),
     }
 }

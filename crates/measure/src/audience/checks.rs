@@ -4,7 +4,6 @@ pub(crate) mod adjustment;
 mod attrition;
 mod balance;
 mod events;
-mod pass;
 mod sample_ratio;
 mod several_arms;
 
@@ -71,7 +70,7 @@ pub(crate) fn trust(
     let assigned = assigned(plan, lake)?;
     let counted: Vec<u64> = arms.iter().map(|arm| arm.customers).collect();
     let declared: Vec<f64> = arms.iter().map(|arm| arm.expected_share).collect();
-    let sample_ratio = sample_ratio::split(plan, lake, &assigned, &counted, &declared)?;
+    let sample_ratio = sample_ratio::split(plan, lake, &assigned, tally, &counted, &declared)?;
     let shares = sample_ratio
         .as_ref()
         .and_then(sample_ratio::expected_shares);
@@ -89,7 +88,8 @@ pub(crate) fn trust(
         .map_err(|error| MeasureError::summary(&plan.experiment.name, &[], &error))?;
     let uneven: Vec<&Comparison> = metrics
         .iter()
-        .filter(|comparison| comparison.primary && missing_differs(comparison).is_some_and(|d| d.0))
+        .filter(|comparison| comparison.primary && comparison.outcome.refusal.is_none())
+        .filter(|comparison| missing_differs(comparison).is_some_and(|differs| differs.0))
         .collect();
     trust.attrition = attrition::bounds(plan, lake, query, tally, &uneven)?;
     let mut checks = Vec::new();

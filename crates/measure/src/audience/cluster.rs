@@ -10,8 +10,10 @@ use stats::clusters::lift_of_clusters;
 use stats::moments::{CoMoments, Moments, MomentsError, Products};
 use stats::{Sample, sample_ratio};
 
-use super::compare::{outcome, ratio_moments, refused, too_little, verdict};
-use super::finding::{Adjusted, Comparison, Covariate, Outcome, Pair, SegmentFinding};
+use super::compare::{
+    adjusted, covariates_of, outcome, ratio_moments, refused, too_little, verdict,
+};
+use super::finding::{Adjusted, Comparison, Outcome, Pair, SegmentFinding};
 use super::plan::{Compared, MadeOf, Plan};
 use super::query::columns::{covariates, number};
 use super::query::{Query, exact_sum, status};
@@ -421,42 +423,18 @@ impl Pair<Side> {
         if !lift.kept.iter().any(|&kept| kept < sums.known.len()) {
             return None;
         }
-        let dropped = |number: usize| lift.dropped.iter().find(|one| one.covariate == number);
-        let against_se = matches!(compared.made_of, MadeOf::Value(_))
-            .then(|| lift.means.control_variance.sqrt());
-        let covariates = sums
-            .known
-            .iter()
-            .enumerate()
-            .map(|(number, &place)| Covariate {
-                name: plan.covariates[place].name.clone(),
-                imbalance: lift.imbalance[number],
-                dropped: dropped(number).map(|dropped| dropped.reason.to_string()),
-            });
-        Some(Adjusted {
-            covariates: covariates.collect(),
-            outcome: Outcome {
-                contrast: Some(lift.means),
-                method: Some(format!("{} over clusters", lift.lift.method)),
-                ..outcome(&lift.lift, against_se)
-            },
-            mean: Pair {
-                arm: lift.means.treated,
-                against: lift.means.control,
-            },
-            r2: lift.r2,
-            variance_reduction: lift.variance_reduction,
-            health: None,
-        })
+        let mut adjusted = adjusted(&lift, covariates_of(plan, &sums.known, &lift));
+        adjusted.outcome.method = Some(format!("{} over clusters", lift.lift.method));
+        if matches!(compared.made_of, MadeOf::Ratio { .. }) {
+            adjusted.outcome.against_se = None;
+        }
+        Some(adjusted)
     }
 }
 
 impl ClustersFinding {
-    /// Puts what was checked of clusters in the place of what was checked of customers, who are not independent.
-    pub(crate) fn replace(&self, trust: &mut Trust, declared: &[f64]) {
-        trust.balance = None;
-        trust.attrition = Vec::new();
-        trust.several_arms_sensitivity = Vec::new();
+    /// Tests the split of clusters: that of customers, who are not independent, is not tested.
+    pub(crate) fn add_split(&self, trust: &mut Trust, declared: &[f64]) {
         trust.sample_ratio = sample_ratio(&self.counted, declared)
             .ok()
             .map(|test| Split {

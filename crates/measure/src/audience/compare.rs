@@ -187,7 +187,8 @@ pub(crate) fn too_little(reason: Unestimable) -> Refusal {
     Refusal::new(Reason::TooLittleData, reason.to_string())
 }
 
-fn sample(moments: &Moments, place: usize) -> Sample {
+/// The customers of one column.
+pub(crate) fn sample(moments: &Moments, place: usize) -> Sample {
     Sample {
         n: moments.rows(),
         mean: moments.mean(place),
@@ -346,7 +347,8 @@ pub(crate) fn covariates_of(
         .collect()
 }
 
-fn adjusted(lift: &AdjustedLift, covariates: Vec<Covariate>) -> Adjusted {
+/// An adjusted effect, of which health is not known.
+pub(crate) fn adjusted(lift: &AdjustedLift, covariates: Vec<Covariate>) -> Adjusted {
     Adjusted {
         outcome: Outcome {
             contrast: Some(lift.means),

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use stats::design::{
     ArmPrior, Design, DesignError, Effect, Outcome, Reference, Split, TestAndRoll,
 };
-use stats::sequential::{Monitor, Stage};
+use stats::sequential::{Stage, end_critical_of};
 use stats::tail;
 
 use super::lift::{expected_shares, lift};
@@ -406,8 +406,7 @@ fn end_critical(
         Looks::Fixed | Looks::Anytime | Looks::Hybrid => vec![1.0],
     };
     let looks = planned::compiled(looks, plan.spending.unwrap_or_default());
-    let monitor = Monitor::new(looks, experiment.alpha, &fractions, Stage::End)?;
-    Ok(monitor.end_critical())
+    end_critical_of(looks, experiment.alpha, &fractions, Stage::End)
 }
 
 /// Days from exposure until the primary metric is known.

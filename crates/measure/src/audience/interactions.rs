@@ -9,6 +9,7 @@ use stats::moments::{Moments, Products};
 use stats::omnibus::EffectsError;
 use stats::{Sample, probability_above, tail};
 
+use super::compare::sample;
 use super::finding::Estimate;
 use super::plan::{MadeOf, Plan};
 use super::query::assigned::assigned;
@@ -117,16 +118,16 @@ pub fn interactions(
         format!("experiments `{}` and `{}`", experiment.name, other.name),
     )?;
     let values = plan.values.len();
-    let numbers = (0..values).map(|place| columns::number(&query, place));
-    let immature = |place| format!("NOT ({})", query.is_mature(&plan, place));
-    // A missing number counts as 0 beside a column that says so.
-    let missing = (0..values).map(|place| {
+    // A number that does not count is 0 beside a column that says so.
+    let numbers = (0..values).map(|place| {
+        let number = columns::number(&query, place);
         format!(
-            "CAST({} IS NULL OR {} AS DOUBLE)",
-            columns::number(&query, place),
-            immature(place)
+            "CASE WHEN {} THEN {number} ELSE 0 END",
+            query.counts(&plan, place)
         )
     });
+    let missing = (0..values)
+        .map(|place| format!("CAST(NOT ({}) AS DOUBLE)", query.counts(&plan, place)));
     let selected: String = numbers
         .chain(missing)
         .map(|column| format!(", {column}"))
@@ -233,17 +234,13 @@ impl MetricInteraction {
         let missing: f64 = cells.iter().map(|cell| cell.sum(values + place)).sum();
         if missing > 0.0 {
             let message = format!(
-                "`{}` is missing for {missing} customers: their part in it is not known",
+                "`{}` is missing or no finite number for {missing} customers: their part in it is not known",
                 self.metric
             );
             self.refusal = Some(Refusal::new(Reason::UnfitData, message));
             return;
         }
-        let sample = |cell: &Moments| Sample {
-            n: cell.rows(),
-            mean: cell.mean(place),
-            variance: cell.variance(place),
-        };
+        let sample = |cell: &Moments| sample(cell, place);
         let samples: Vec<Vec<Sample>> = cells
             .chunks(columns)
             .map(|row| row.iter().map(sample).collect())

@@ -93,7 +93,7 @@ pub fn lift_at_depth(
         depth,
     )?;
     if let Some(clusters) = &clusters {
-        clusters.replace(&mut trust, &weights);
+        clusters.add_split(&mut trust, &weights);
     }
     let mut learned = std::mem::take(&mut query.learned);
     learned::add_gains(&plan, &layout, &tally, &metrics, &mut learned).map_err(summary_failed)?;

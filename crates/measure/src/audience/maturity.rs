@@ -7,7 +7,7 @@ use lake::{Lake, sql};
 
 use super::finding::{Check, CheckKind, Comparison, Maturity, Pair, Severity};
 use super::plan::{MadeOf, Period, Plan, QuantileOf, Value};
-use super::query::{Query, fact_rows};
+use super::query::{Query, fact_rows, source_view};
 use super::tally::Tally;
 use super::times::Clock;
 use crate::error::MeasureError;
@@ -91,29 +91,55 @@ fn horizon<'f>(
             end
         }
     };
-    Ok(end.map(|end| Horizon {
+    let Some(end) = end else {
+        return Ok(None);
+    };
+    let is_declared = plan.experiment.until.is_some();
+    let is_zoned = starts_zoned(plan, lake)?;
+    Ok(Some(Horizon {
         values: 0,
-        is_open: is_open(&end, plan.experiment.until.is_some(), to, fact.delay),
+        is_open: is_open(&end, is_declared, to, fact.delay, is_zoned),
         end: end.microseconds,
     }))
 }
 
+/// Whether the times from which facts count are points in time, not times on a clock.
+fn starts_zoned(plan: &Plan<'_>, lake: &Lake) -> Result<bool, MeasureError> {
+    let (source, time) = match &plan.experiment.exposure {
+        Some(exposure) => (&exposure.source, Some(&exposure.time)),
+        None => (&plan.source.name, plan.experiment.assignment.time.as_ref()),
+    };
+    let Some(time) = time else {
+        return Ok(false);
+    };
+    let columns = lake.columns(&source_view(source))?;
+    Ok(Clock::of(&columns, time) == Clock::Zoned)
+}
+
 /// Where nobody has said when the data end, they reach to the end of the day of the latest row for a window of whole days:
 /// customers who were all exposed at one midnight would otherwise wait for a row after the last midnight.
-fn is_open(end: &End, is_declared: bool, to: Span, delay: Option<Span>) -> String {
-    let passed = sql::after(&end.clock.exposure("started"), to);
-    let passed = delay.map_or(passed.clone(), |delay| sql::after(&passed, delay));
+fn is_open(end: &End, is_declared: bool, to: Span, delay: Option<Span>, is_zoned: bool) -> String {
     let in_parts_of_a_day = matches!(
         to.unit,
         SpanUnit::Second | SpanUnit::Minute | SpanUnit::Hour
     );
-    if is_declared || in_parts_of_a_day || end.clock == Clock::Day {
-        return format!("{passed} > {}", end.time);
+    let until = if is_declared || in_parts_of_a_day || end.clock == Clock::Day {
+        end.time.clone()
+    } else {
+        format!("(date_trunc('day', {}) + INTERVAL '1 day')", end.time)
+    };
+    let spans = || std::iter::once(to).chain(delay);
+    let is_fixed = |span: Span| !matches!(span.unit, SpanUnit::Month | SpanUnit::Year);
+    // On a clock without zones a span of days or less is always as long: it is taken from the end once, instead of being
+    // added to each customer's time.
+    if !is_zoned && end.clock == Clock::Local && spans().all(is_fixed) {
+        let latest = spans().fold(until, |until, span| sql::before(&until, span));
+        return format!("started > {latest}");
     }
-    format!(
-        "{passed} > date_trunc('day', {}) + INTERVAL '1 day'",
-        end.time
-    )
+    let passed = spans().fold(end.clock.exposure("started"), |passed, span| {
+        sql::after(&passed, span)
+    });
+    format!("{passed} > {until}")
 }
 
 /// The end of a fact's data: that of the experiment, else the latest time of the fact's rows.

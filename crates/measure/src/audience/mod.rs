@@ -9,6 +9,7 @@ mod checks;
 mod cluster;
 mod codes;
 mod compare;
+mod daily;
 mod decision;
 mod decomposition;
 mod design;

@@ -18,10 +18,9 @@ use stats::sequential::{
 };
 use stats::{Contrast, Method, tail};
 
-use super::compare::{ArmSummary, compare, verdict};
+use super::compare::{ArmSummary, compare, refused, verdict};
 use super::finding::{
-    Check, CheckKind, Comparison, Estimate, Outcome, Pair, Relative, SegmentFinding, Severity,
-    Verdict,
+    Check, CheckKind, Comparison, Outcome, Pair, SegmentFinding, Severity, Verdict,
 };
 use super::history::{Known, day_of};
 use super::plan::{Period, Plan, Value};
@@ -406,37 +405,22 @@ fn reread(monitor: &Monitor, outcome: &mut Outcome) {
         return;
     };
     if !(lift.absolute.low.is_finite() && lift.absolute.high.is_finite()) {
-        *outcome = Outcome {
-            refusal: Some(Refusal::new(
-                Reason::TooLittleData,
-                "too early: the plan lets nothing be decided at this look",
-            )),
-            ..Outcome::default()
-        };
+        *outcome = refused(Refusal::new(
+            Reason::TooLittleData,
+            "too early: the plan lets nothing be decided at this look",
+        ));
         return;
     }
-    if outcome.method == Some(Method::Score.to_string()) {
-        outcome.method = Some(Method::Welch.to_string());
-    }
-    outcome.absolute = Some(Estimate {
-        estimate: lift.absolute.estimate,
-        se: lift.absolute.se,
-        low: lift.absolute.low,
-        high: lift.absolute.high,
-        df: lift.absolute.df.is_finite().then_some(lift.absolute.df),
-    });
-    outcome.relative = Some(match lift.relative {
-        Ok(relative) => Relative::Estimated {
-            estimate: relative.estimate,
-            low: relative.low,
-            high: relative.high,
-        },
-        Err(reason) => Relative::NotEstimable {
-            not_estimable: reason.to_string(),
-        },
-    });
-    outcome.p_value = Some(lift.probability.p);
-    outcome.ln_p = Some(lift.probability.ln_p);
+    let method = if outcome.is_exact() {
+        Some(Method::Welch.to_string())
+    } else {
+        outcome.method.take()
+    };
+    *outcome = Outcome {
+        contrast: Some(contrast),
+        method,
+        ..super::compare::outcome(&lift, outcome.against_se)
+    };
 }
 
 impl LookingDecision {

@@ -81,6 +81,13 @@ impl Query {
         }
     }
 
+    /// Whether a customer's number counts, as SQL over the customers' table: it is there, finite and mature.
+    pub(crate) fn counts(&self, plan: &Plan<'_>, place: usize) -> String {
+        let number = columns::number(self, place);
+        let is_mature = self.is_mature(plan, place);
+        format!("{number} IS NOT NULL AND isfinite({number}) AND {is_mature}")
+    }
+
     /// Until when the data of some values reach, in microseconds: the earliest end among them.
     pub(crate) fn end_of(&self, values: u64) -> Option<i64> {
         let horizons = self.horizons.iter();

@@ -7,6 +7,7 @@ use stats::moments::{Moments, MomentsError, Products};
 
 use super::cells::{CellLayout, Cells, Rows};
 use super::codes::{Codes, Dictionary, NotEncoded, TooManyValues, Value};
+use super::daily::DailyCounts;
 use super::groups::{Group, Groups};
 use super::history::Days;
 use super::plan::{MadeOf, Plan};
@@ -191,6 +192,8 @@ pub(crate) struct Tally {
     pub(crate) rows_without_customer: u64,
     /// First and last exposure.
     pub(crate) exposures: Option<(i64, i64)>,
+    /// By the day of exposure, or of assignment where no exposure is declared.
+    pub(crate) daily: DailyCounts,
     open: ByValues,
     not_finite: ByValues,
     /// Of each covariate, the customers whose number is not finite: they count as without one.
@@ -248,6 +251,7 @@ impl Tally {
             repeated_rows: 0,
             rows_without_customer: 0,
             exposures: None,
+            daily: DailyCounts::new(layout.arms),
             open: ByValues::default(),
             not_finite: ByValues::default(),
             covariates_not_finite: vec![0; layout.covariates],
@@ -271,7 +275,7 @@ impl Tally {
         let mut exposures = None;
         if layout.has_exposure {
             let (times, nulls) = (chunk.values(next)?, chunk.nulls(next)?);
-            self.note_exposures(times, nulls, statuses);
+            self.note_exposures(times, nulls, statuses, arms);
             exposures = Some((times, nulls));
             next += 1;
         }
@@ -459,11 +463,18 @@ impl Tally {
             .sum::<u64>();
     }
 
-    fn note_exposures(&mut self, times: &[i64], nulls: Option<Nulls<'_>>, statuses: &[u8]) {
+    fn note_exposures(
+        &mut self,
+        times: &[i64],
+        nulls: Option<Nulls<'_>>,
+        statuses: &[u8],
+        arms: &[u8],
+    ) {
         for (row, (&time, &status)) in times.iter().zip(statuses).enumerate() {
             if status == status::COUNTED && nulls.is_none_or(|nulls| !nulls.is_null(row)) {
                 let (first, last) = self.exposures.unwrap_or((time, time));
                 self.exposures = Some((first.min(time), last.max(time)));
+                self.daily.add(time, arms[row], 1);
             }
         }
     }
@@ -518,6 +529,7 @@ impl Tally {
         }
         self.open.merge(other.open);
         self.not_finite.merge(other.not_finite);
+        self.daily.merge(other.daily);
         self.exposures = match (self.exposures, other.exposures) {
             (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
             (mine, theirs) => mine.or(theirs),

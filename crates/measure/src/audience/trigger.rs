@@ -206,11 +206,7 @@ impl<'t> Sides<'t> {
         };
         let cells = self.tally.cells();
         let moments = cells.moments(&self.layout.cells, (self.class, value), arm, metric);
-        Sample {
-            n: moments.rows(),
-            mean: moments.mean(place),
-            variance: moments.variance(place),
-        }
+        sample(&moments, place)
     }
 
     fn arm(&self, metric: usize, arm: usize) -> TriggeredArm {

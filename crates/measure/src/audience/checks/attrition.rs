@@ -3,13 +3,14 @@
 use catalog::Unit;
 use lake::Lake;
 use stats::exposure_bounds::{PartlySeen, Trimmed, lee_bounds, trimming, worst_case_bounds};
-use stats::moments::Moments;
-use stats::{Arm, Counts, Sample};
+use stats::moments::{Moments, Products};
+use stats::{Arm, Counts};
 
-use super::pass::{by_key, sample};
+use crate::audience::compare::sample;
 use crate::audience::finding::{Comparison, Pair};
 use crate::audience::plan::{MadeOf, Plan};
 use crate::audience::query::{Query, columns, status};
+use crate::audience::spread::Rows;
 use crate::audience::tally::Tally;
 use crate::audience::trust::AttritionBounds;
 use crate::error::MeasureError;
@@ -67,14 +68,6 @@ pub(super) fn bounds(
     Ok(found)
 }
 
-fn of_place(moments: &Moments, place: usize) -> Sample {
-    Sample {
-        n: moments.rows(),
-        mean: moments.mean(place),
-        variance: moments.variance(place),
-    }
-}
-
 fn worst_case(
     plan: &Plan<'_>,
     query: &Query,
@@ -94,7 +87,7 @@ fn worst_case(
         )
     };
     let seen = |moments: &Moments, unseen: u64| PartlySeen {
-        seen: of_place(moments, place),
+        seen: sample(moments, place),
         unseen,
     };
     worst_case_bounds(
@@ -131,14 +124,20 @@ fn always_observed(
     let left = more.rows() - (trimming.share * more.rows() as f64).floor() as u64;
     let number = columns::number(query, place);
     let end = |order: &str| -> Result<Option<Moments>, MeasureError> {
-        let sql = format!(
-            "SELECT 0::UTINYINT, number FROM (SELECT {number} AS number FROM {} WHERE status = {} AND arm = {trimmed_arm} \
-             AND {number} IS NOT NULL AND {} ORDER BY number {order} LIMIT {left})",
-            query.customers,
-            status::COUNTED,
-            query.is_mature(plan, place),
-        );
-        Ok(by_key(lake, &plan.experiment.name, &sql)?.remove(&0))
+        let rows = Rows {
+            lake,
+            sql: format!(
+                "SELECT 0::UTINYINT, number FROM (SELECT {number} AS number FROM {} WHERE status = {} \
+                 AND arm = {trimmed_arm} AND {} ORDER BY number {order} LIMIT {left})",
+                query.customers,
+                status::COUNTED,
+                query.counts(plan, place),
+            ),
+            groups: 1,
+            columns: 1,
+            experiment: &plan.experiment.name,
+        };
+        Ok(rows.moments(&Products::new(1, |_, _| false))?.pop())
     };
     let (Some(smallest), Some(largest)) = (end("ASC")?, end("DESC")?) else {
         return Ok(None);
@@ -147,17 +146,17 @@ fn always_observed(
         return Ok(None);
     };
     let without_largest = Trimmed {
-        left: sample(&smallest),
+        left: sample(&smallest, 0),
         cutoff: top,
     };
     let without_smallest = Trimmed {
-        left: sample(&largest),
+        left: sample(&largest, 0),
         cutoff: bottom,
     };
     Ok(lee_bounds(
         treated,
         control,
-        &of_place(fewer, place),
+        &sample(fewer, place),
         &without_largest,
         &without_smallest,
         plan.experiment.alpha,

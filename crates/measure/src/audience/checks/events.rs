@@ -457,11 +457,11 @@ pub(super) fn top_customers(
     }
     let number = columns::number(query, place);
     let sql = format!(
-        "SELECT {number} FROM {} WHERE status = {} AND {number} IS NOT NULL AND {} \
+        "SELECT {number} FROM {} WHERE status = {} AND {} \
          ORDER BY abs({number} - {mean:e}::DOUBLE) DESC, {number} LIMIT {EXTREME_CUSTOMERS}",
         query.customers,
         status::COUNTED,
-        query.is_mature(plan, place),
+        query.counts(plan, place),
     );
     let values: Vec<f64> =
         lake.engine()

@@ -14,6 +14,7 @@ use crate::audience::finding::{ArmFinding, Check, CheckKind, Severity};
 use crate::audience::lift::SAMPLE_RATIO_ALARM;
 use crate::audience::plan::Plan;
 use crate::audience::query::assigned::Assigned;
+use crate::audience::tally::Tally;
 use crate::audience::trust::{PhaseSplit, Split, Suspect};
 use crate::error::MeasureError;
 
@@ -66,16 +67,23 @@ type Days = BTreeMap<(usize, String), Vec<u64>>;
 /// Tests the split. `counted` are the customers of each arm and `declared` the arms' shares; none where no test is
 /// possible, as without customers.
 ///
-/// Phases and days come from one query over the assignment, the cause of a mismatch from one more for each segment.
+/// Phases and days come from the experiment's own pass, or where they are those of the assignment and that pass has the
+/// exposures, from one query over the assignment; the cause of a mismatch from one more for each segment.
 pub(super) fn split(
     plan: &Plan<'_>,
     lake: &Lake,
     assigned: &Assigned,
+    tally: &Tally,
     counted: &[u64],
     declared: &[f64],
 ) -> Result<Option<Split>, MeasureError> {
     let phases = planned(plan.experiment, declared);
     let days = match &assigned.time {
+        Some(_) if starts_at_assignment(plan.experiment) => Some(
+            (tally.daily.named())
+                .map(|(day, customers)| ((0, day), customers.to_vec()))
+                .collect(),
+        ),
         Some(time) => Some(days(plan, lake, assigned, time, phases.len())?),
         None => None,
     };
@@ -166,6 +174,15 @@ pub(crate) fn phase_of(experiment: &Experiment, time: &str) -> String {
         return "0".to_owned();
     }
     format!("CASE {} ELSE 0 END", cases.join(" "))
+}
+
+/// Whether what a customer's time starts with is the assignment, all under the same shares.
+fn starts_at_assignment(experiment: &Experiment) -> bool {
+    let assignment = &experiment.assignment;
+    experiment.phases.is_empty()
+        && experiment.exposure.is_none()
+        && assignment.cluster.is_none()
+        && assignment.time.is_some()
 }
 
 fn days(

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use catalog::Unit;
 use lake::Lake;
 use stats::exposure_bounds::{ExclusionBias, PartlySeen, worst_case_bounds};
-use stats::moments::Moments;
+use stats::moments::{Moments, Products};
 use stats::{Counts, Lift, Sample, Unestimable};
 
-use super::pass::{by_key, sample};
-use crate::audience::finding::{Customers, Estimate};
+use crate::audience::compare::{outcome, sample};
+use crate::audience::finding::Customers;
 use crate::audience::plan::{MadeOf, Plan};
 use crate::audience::query::assigned::Assigned;
 use crate::audience::query::{Query, columns, status};
+use crate::audience::spread::Rows;
 use crate::audience::trust::{SeveralArms, SeveralArmsSensitivity};
 use crate::error::MeasureError;
 
@@ -58,11 +59,11 @@ struct Arm {
 
 impl Arm {
     fn alone(&self) -> Sample {
-        self.alone.as_ref().map_or(NOBODY, sample)
+        sample_of(self.alone.as_ref())
     }
 
     fn first(&self) -> Sample {
-        self.first.as_ref().map_or(NOBODY, sample)
+        sample_of(self.first.as_ref())
     }
 
     /// Both together.
@@ -79,11 +80,14 @@ impl Arm {
     }
 }
 
-const NOBODY: Sample = Sample {
-    n: 0,
-    mean: 0.0,
-    variance: 0.0,
-};
+fn sample_of(moments: Option<&Moments>) -> Sample {
+    let nobody = Sample {
+        n: 0,
+        mean: 0.0,
+        variance: 0.0,
+    };
+    moments.map_or(nobody, |moments| sample(moments, 0))
+}
 
 /// The effect on the primary metric with these customers in their first arm, without them, and at the worst; of each
 /// arm. Takes one more pass over the customers. Of a ratio, and where it is not known which arm was first, there is none.
@@ -107,18 +111,27 @@ pub(super) fn sensitivity(
         return Ok(Vec::new());
     }
     let number = columns::number(query, place);
-    let sql = format!(
-        "SELECT CAST(arm * 2 + CASE WHEN several THEN 1 ELSE 0 END AS UTINYINT), {number} FROM {} \
-         WHERE status IN ({}, {}) AND started IS NOT NULL AND arm < 127 AND {number} IS NOT NULL AND isfinite({number}) \
-         AND {}",
-        query.customers,
-        status::COUNTED,
-        status::SEVERAL_ARMS,
-        query.is_mature(plan, place),
-    );
+    let rows = Rows {
+        lake,
+        sql: format!(
+            "SELECT CAST(arm * 2 + CASE WHEN several THEN 1 ELSE 0 END AS UTINYINT), {number} FROM {} \
+             WHERE status IN ({}, {}) AND started IS NOT NULL AND arm < 127 AND {}",
+            query.customers,
+            status::COUNTED,
+            status::SEVERAL_ARMS,
+            query.counts(plan, place),
+        ),
+        groups: 2 * plan.experiment.arms.len(),
+        columns: 1,
+        experiment: &plan.experiment.name,
+    };
+    let groups = rows.moments(&Products::new(1, |_, _| false))?;
     let mut arms: BTreeMap<usize, Arm> = BTreeMap::new();
-    for (key, moments) in by_key(lake, &plan.experiment.name, &sql)? {
-        let arm = arms.entry(usize::from(key / 2)).or_default();
+    for (key, moments) in groups.into_iter().enumerate() {
+        if moments.rows() == 0 {
+            continue;
+        }
+        let arm = arms.entry(key / 2).or_default();
         if key % 2 == 0 {
             arm.alone = Some(moments);
         } else {
@@ -151,8 +164,9 @@ pub(super) fn sensitivity(
         found.push(SeveralArmsSensitivity {
             metric: metric.name.clone(),
             arm: declared.name.clone(),
-            first: effect(Arm::all).map(|lift| estimate(&lift)),
-            exclude: effect(|arm| arm.alone.clone()).map(|lift| estimate(&lift)),
+            first: effect(Arm::all).and_then(|lift| outcome(&lift, None).absolute),
+            exclude: effect(|arm| arm.alone.clone())
+                .and_then(|lift| outcome(&lift, None).absolute),
             low: bounds.low,
             high: bounds.high,
             range,
@@ -210,16 +224,5 @@ fn effect(unit: Unit, arm: &Moments, against: &Moments, alpha: f64) -> Result<Li
         };
         return stats::lift_of_shares(counts(arm), counts(against), alpha);
     }
-    stats::lift_of_means(&sample(arm), &sample(against), alpha)
-}
-
-fn estimate(lift: &Lift) -> Estimate {
-    let effect = lift.absolute;
-    Estimate {
-        estimate: effect.estimate,
-        se: effect.se,
-        low: effect.low,
-        high: effect.high,
-        df: effect.df.is_finite().then_some(effect.df),
-    }
+    stats::lift_of_means(&sample(arm, 0), &sample(against, 0), alpha)
 }

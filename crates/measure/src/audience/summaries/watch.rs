@@ -8,7 +8,8 @@
 //! Statistics of looks are held against boundaries on the normal scale; exports are of many customers.
 
 use stats::sequential::{
-    ConfidenceSequence, Looks, Monitor, SequentialError, Sides, Spending, Stage, Watch as Listed,
+    ConfidenceSequence, Looks, SequentialError, Sides, Spending, Stage, Watch as Listed,
+    end_critical_of,
     group_sequential, stopped_estimate,
 };
 use stats::{Contrast, Lift, Method, tail};
@@ -158,7 +159,7 @@ fn hybrid(
             tail::student_t_critical(0.5 * alpha, f64::INFINITY),
         );
         *last = if *at_end > least && *at_end <= most {
-            Monitor::new(Looks::Hybrid(Listed::Listed), alpha, fractions, stage)?.end_critical()
+            end_critical_of(Looks::Hybrid(Listed::Listed), alpha, fractions, stage)?
         } else {
             most
         };

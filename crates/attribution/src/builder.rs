@@ -1,0 +1,650 @@
+//! Builds a [`JourneyTable`] from journeys, in one pass.
+
+use std::collections::BTreeMap;
+
+use crate::error::JourneyError;
+use crate::intern::{Arena, Names, Slices};
+use crate::path::{
+    ChannelId, CustomerCount, Dropped, JourneyTable, Outcome, OutcomeCount, PathTotals, Totals,
+};
+
+/// What becomes of a touch of the same channel as the touch before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Repeats {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It is dropped: of a run of touches of one channel, the first stays.
+    Collapse,
+}
+
+/// How a journey becomes a path, before any model weighs it. Channels are named, so that builders
+/// on different threads can share it.
+///
+/// The rules apply in this order: exclusion, lookback, repeats, longest path.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PathPolicy {
+    /// Channels whose touches are left out, so that the others share all credit.
+    pub excluded: Vec<String>,
+    /// A touch older than this before the conversion (for a null journey, before its last touch)
+    /// is left out, in seconds; a touch of exactly this age stays. Touches without ages stay.
+    pub lookback: Option<u32>,
+    /// Lookbacks of single channels, which go before the general one.
+    pub channel_lookback: BTreeMap<String, u32>,
+    /// Repeated channels.
+    pub repeats: Repeats,
+    /// The most touches of a path; earlier ones are left out.
+    pub longest: Option<usize>,
+}
+
+/// What the policy says of one channel.
+#[derive(Debug, Clone, Copy)]
+struct ChannelRule {
+    excluded: bool,
+    lookback: u32,
+}
+
+/// Takes journeys one by one and keeps each distinct path once.
+///
+/// A journey costs a hash of its path and one look-up; memory grows with the distinct paths and
+/// the distinct outcomes, not with the journeys. Builders of several threads are
+/// [merged](Self::merge); the [table](Self::finish) does not depend on how journeys were divided
+/// among them.
+///
+/// ```
+/// use attribution::{JourneyBuilder, Outcome, PathPolicy};
+///
+/// let mut builder = JourneyBuilder::new(PathPolicy::default());
+/// let email = builder.channel("email")?;
+/// let web = builder.channel("web")?;
+/// builder.add(&[email, web], None, Outcome::converted(80.0), 1)?;
+/// builder.add(&[email], None, Outcome::NULL, 20)?;
+/// let table = builder.finish();
+/// assert_eq!((table.len(), table.journeys()), (2, 21));
+/// # Ok::<(), attribution::JourneyError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct JourneyBuilder {
+    policy: PathPolicy,
+    names: Names,
+    rules: Vec<ChannelRule>,
+    /// A path is its number of touches, their channels, and their ages if it has them.
+    paths: Slices,
+    /// Null journeys of each path.
+    nulls: Vec<u64>,
+    converting: Outcomes,
+    /// Converting journeys without a touch left; they have no path, and its number means nothing.
+    untouched: Outcomes,
+    /// Customers with several journeys: the words of their [`Taken`] journeys.
+    customers: Slices,
+    customer_counts: Vec<u64>,
+    dropped: Dropped,
+    /// The path in work, and the channels read from a text.
+    key: Vec<u32>,
+    read: Vec<ChannelId>,
+}
+
+/// Converting journeys, equal ones added up now and then.
+#[derive(Debug, Clone, Default)]
+struct Outcomes {
+    counts: Vec<OutcomeCount>,
+    /// How many there were after equal ones were last added up.
+    distinct: usize,
+}
+
+/// Converting journeys kept before equal ones are first added up.
+const FEW: usize = 1 << 16;
+
+impl Outcomes {
+    fn push(&mut self, count: OutcomeCount) {
+        self.counts.push(count);
+        if self.counts.len() >= FEW.max(2 * self.distinct) {
+            self.compact();
+        }
+    }
+
+    fn compact(&mut self) {
+        self.counts.sort_unstable_by_key(outcome_order);
+        self.counts.dedup_by(|next, kept| {
+            let same = outcome_order(next) == outcome_order(kept);
+            if same {
+                kept.journeys += next.journeys;
+            }
+            same
+        });
+        self.distinct = self.counts.len();
+    }
+}
+
+/// A journey that was taken: its path and outcome.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Taken {
+    path: u32,
+    outcome: Outcome,
+}
+
+/// Words of a [`Taken`] journey: path, then conversions and value as bits.
+const TAKEN_WORDS: usize = 5;
+
+impl Taken {
+    fn words(&self) -> [u32; TAKEN_WORDS] {
+        let halves = |x: f64| [(x.to_bits() >> 32) as u32, x.to_bits() as u32];
+        let [c1, c0] = halves(self.outcome.conversions);
+        let [v1, v0] = halves(self.outcome.value);
+        [self.path, c1, c0, v1, v0]
+    }
+
+    fn from_words(&[path, c1, c0, v1, v0]: &[u32; TAKEN_WORDS]) -> Self {
+        let whole = |high: u32, low: u32| f64::from_bits(u64::from(high) << 32 | u64::from(low));
+        Self {
+            path,
+            outcome: Outcome {
+                conversions: whole(c1, c0),
+                value: whole(v1, v0),
+            },
+        }
+    }
+}
+
+impl JourneyBuilder {
+    /// A builder of no journeys.
+    pub fn new(policy: PathPolicy) -> Self {
+        Self {
+            policy,
+            names: Names::default(),
+            rules: Vec::new(),
+            paths: Slices::default(),
+            nulls: Vec::new(),
+            converting: Outcomes::default(),
+            untouched: Outcomes::default(),
+            customers: Slices::default(),
+            customer_counts: Vec::new(),
+            dropped: Dropped::default(),
+            key: Vec::new(),
+            read: Vec::new(),
+        }
+    }
+
+    /// The number of a channel in this builder; a new name gets the next one. The table numbers
+    /// channels anew, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`JourneyError::TooManyChannels`].
+    pub fn channel(&mut self, name: &str) -> Result<ChannelId, JourneyError> {
+        let channel = self.names.intern(name)?;
+        if channel as usize == self.rules.len() {
+            let policy = &self.policy;
+            let own = policy.channel_lookback.get(name).copied();
+            self.rules.push(ChannelRule {
+                excluded: policy.excluded.iter().any(|excluded| excluded == name),
+                lookback: own.or(policy.lookback).unwrap_or(u32::MAX),
+            });
+        }
+        Ok(channel)
+    }
+
+    /// Takes `journeys` journeys of one path that each came to `outcome`.
+    ///
+    /// `ages` are seconds before the conversion (for a null journey: before its last touch), from
+    /// the oldest to the youngest.
+    ///
+    /// # Errors
+    ///
+    /// [`JourneyError`]; nothing is taken then.
+    pub fn add(
+        &mut self,
+        channels: &[ChannelId],
+        ages: Option<&[u32]>,
+        outcome: Outcome,
+        journeys: u64,
+    ) -> Result<(), JourneyError> {
+        self.take(channels, ages, outcome, journeys).map(|_| ())
+    }
+
+    /// Takes a row of an aggregated file: a path, the conversions and the value of its converting
+    /// journeys together, and how many journeys did not convert.
+    ///
+    /// The conversions are taken as that many journeys with one conversion each and equal values;
+    /// if they are not a whole number, as the next whole number of journeys with equal parts.
+    ///
+    /// # Errors
+    ///
+    /// [`JourneyError`]; nothing is taken then.
+    pub fn add_row(
+        &mut self,
+        channels: &[ChannelId],
+        conversions: f64,
+        value: f64,
+        nulls: u64,
+    ) -> Result<(), JourneyError> {
+        let together = Outcome { conversions, value };
+        check_outcome(together)?;
+        if !together.is_null() {
+            let journeys = conversions.ceil();
+            let each = Outcome {
+                conversions: conversions / journeys,
+                value: value / journeys,
+            };
+            self.take(channels, None, each, journeys as u64)?;
+        }
+        self.take(channels, None, Outcome::NULL, nulls).map(|_| ())
+    }
+
+    /// [`add_row`](Self::add_row) with the path as a text: names between separators, without the
+    /// blanks around them. Empty names are passed over.
+    ///
+    /// # Errors
+    ///
+    /// [`JourneyError`]; nothing is taken then.
+    pub fn add_text(
+        &mut self,
+        path: &str,
+        separator: char,
+        conversions: f64,
+        value: f64,
+        nulls: u64,
+    ) -> Result<(), JourneyError> {
+        let mut read = std::mem::take(&mut self.read);
+        read.clear();
+        for name in path.split(separator) {
+            let name = name.trim();
+            if !name.is_empty() {
+                read.push(self.channel(name)?);
+            }
+        }
+        let result = self.add_row(&read, conversions, value, nulls);
+        self.read = read;
+        result
+    }
+
+    /// Takes journeys; `None` if no touch of theirs is left.
+    pub(crate) fn take(
+        &mut self,
+        channels: &[ChannelId],
+        ages: Option<&[u32]>,
+        outcome: Outcome,
+        journeys: u64,
+    ) -> Result<Option<Taken>, JourneyError> {
+        self.check(channels, ages)?;
+        check_outcome(outcome)?;
+        // No negative zero, whose bits differ from those of zero.
+        let outcome = Outcome {
+            conversions: outcome.conversions + 0.0,
+            value: outcome.value + 0.0,
+        };
+        if journeys == 0 {
+            return Ok(None);
+        }
+        self.write_key(channels, ages, !outcome.is_null(), journeys);
+        if self.key.len() == 1 {
+            self.drop_untouched(outcome, journeys);
+            return Ok(None);
+        }
+        let path = self.paths.intern(&self.key)?;
+        if path as usize == self.nulls.len() {
+            self.nulls.push(0);
+        }
+        let taken = Taken { path, outcome };
+        self.count(taken, journeys);
+        Ok(Some(taken))
+    }
+
+    fn count(&mut self, taken: Taken, journeys: u64) {
+        if taken.outcome.is_null() {
+            self.nulls[taken.path as usize] += journeys;
+            return;
+        }
+        self.converting.push(OutcomeCount {
+            path: taken.path,
+            journeys,
+            outcome: taken.outcome,
+        });
+    }
+
+    /// Says that these journeys, at least two, are one customer's.
+    pub(crate) fn same_customer(&mut self, journeys: &[Taken]) -> Result<(), JourneyError> {
+        let words: Vec<u32> = journeys.iter().flat_map(Taken::words).collect();
+        self.count_customers(&words, 1)
+    }
+
+    fn count_customers(&mut self, words: &[u32], customers: u64) -> Result<(), JourneyError> {
+        let number = self.customers.intern(words)? as usize;
+        if number == self.customer_counts.len() {
+            self.customer_counts.push(0);
+        }
+        self.customer_counts[number] += customers;
+        Ok(())
+    }
+
+    pub(crate) fn dropped_mut(&mut self) -> &mut Dropped {
+        &mut self.dropped
+    }
+
+    pub(crate) fn known_channels(&self) -> usize {
+        self.rules.len()
+    }
+
+    fn check(&self, channels: &[ChannelId], ages: Option<&[u32]>) -> Result<(), JourneyError> {
+        let known = self.rules.len();
+        if let Some(&channel) = channels.iter().find(|&&channel| channel as usize >= known) {
+            return Err(JourneyError::UnknownChannel { channel, known });
+        }
+        let Some(ages) = ages else { return Ok(()) };
+        if ages.len() != channels.len() {
+            let (touches, ages) = (channels.len(), ages.len());
+            return Err(JourneyError::MismatchedAges { touches, ages });
+        }
+        match ages.is_sorted_by(|older, younger| older >= younger) {
+            true => Ok(()),
+            false => {
+                let place = ages.windows(2).position(|pair| pair[0] < pair[1]);
+                let position = place.map_or(0, |place| place + 1);
+                Err(JourneyError::AgesOutOfOrder { position })
+            }
+        }
+    }
+
+    /// Writes the path that the policy leaves of a journey.
+    fn write_key(
+        &mut self,
+        channels: &[ChannelId],
+        ages: Option<&[u32]>,
+        converted: bool,
+        journeys: u64,
+    ) {
+        let collapse = self.policy.repeats == Repeats::Collapse;
+        let key = &mut self.key;
+        key.clear();
+        key.push(0);
+        // The ages that stay are gathered behind the channels, after a first pass over these.
+        let stays = |touch: usize, previous: Option<ChannelId>, dropped: &mut Dropped| {
+            let channel = channels[touch];
+            let rule = self.rules[channel as usize];
+            if rule.excluded {
+                dropped.excluded += journeys;
+            } else if ages.is_some_and(|ages| ages[touch] > rule.lookback) {
+                dropped.too_old += journeys;
+            } else if collapse && previous == Some(channel) {
+                dropped.repeats += journeys;
+            } else {
+                return true;
+            }
+            false
+        };
+        let mut previous = None;
+        for touch in 0..channels.len() {
+            if stays(touch, previous, &mut self.dropped) {
+                previous = Some(channels[touch]);
+                key.push(channels[touch]);
+            }
+        }
+        let kept = key.len() - 1;
+        if let (Some(ages), true) = (ages, converted) {
+            let mut previous = None;
+            for touch in 0..channels.len() {
+                if stays(touch, previous, &mut Dropped::default()) {
+                    previous = Some(channels[touch]);
+                    key.push(ages[touch]);
+                }
+            }
+        }
+        let longest = self.policy.longest.unwrap_or(usize::MAX);
+        let surplus = kept.saturating_sub(longest);
+        if surplus > 0 {
+            self.dropped.beyond_longest += surplus as u64 * journeys;
+            if key.len() > 1 + kept {
+                key.drain(1 + kept..1 + kept + surplus);
+            }
+            key.drain(1..=surplus);
+        }
+        // Paths of more than 2^32 touches cannot be in memory.
+        key[0] = (kept - surplus) as u32;
+    }
+
+    fn drop_untouched(&mut self, outcome: Outcome, journeys: u64) {
+        if outcome.is_null() {
+            self.dropped.untouched_nulls += journeys;
+        } else {
+            self.untouched.push(OutcomeCount {
+                path: 0,
+                journeys,
+                outcome,
+            });
+        }
+    }
+
+    /// Adds the journeys of another builder with the same policy.
+    ///
+    /// # Errors
+    ///
+    /// [`JourneyError::TooManyPaths`] or [`JourneyError::TooManyChannels`]; part of the other
+    /// builder may have been added then.
+    pub fn merge(&mut self, other: Self) -> Result<(), JourneyError> {
+        let channels = other
+            .names
+            .all()
+            .iter()
+            .map(|name| self.channel(name))
+            .collect::<Result<Vec<_>, _>>()?;
+        let arena = other.paths.into_arena();
+        let mut paths = Vec::with_capacity(arena.len());
+        for number in 0..arena.len() {
+            let mut key = std::mem::take(&mut self.key);
+            key.clear();
+            key.extend_from_slice(arena.get(number));
+            let touches = key[0] as usize;
+            for channel in &mut key[1..=touches] {
+                *channel = channels[*channel as usize];
+            }
+            let path = self.paths.intern(&key)?;
+            self.key = key;
+            if path as usize == self.nulls.len() {
+                self.nulls.push(0);
+            }
+            self.nulls[path as usize] += other.nulls[number];
+            paths.push(path);
+        }
+        drop(arena);
+        for untouched in other.untouched.counts {
+            self.untouched.push(untouched);
+        }
+        for converting in other.converting.counts {
+            let path = paths[converting.path as usize];
+            let OutcomeCount { journeys, outcome, .. } = converting;
+            self.count(Taken { path, outcome }, journeys);
+        }
+        for number in 0..other.customers.len() {
+            let mut words = other.customers.get(number).to_vec();
+            for path in words.iter_mut().step_by(TAKEN_WORDS) {
+                *path = paths[*path as usize];
+            }
+            self.count_customers(&words, other.customer_counts[number])?;
+        }
+        self.dropped.add(&other.dropped);
+        Ok(())
+    }
+
+    /// The table of all journeys taken.
+    pub fn finish(mut self) -> JourneyTable {
+        self.converting.compact();
+        self.untouched.compact();
+        for untouched in &self.untouched.counts {
+            self.dropped.untouched_journeys += untouched.journeys;
+            self.dropped.untouched.add(untouched);
+        }
+        let (channels, ranks) = sorted_names(self.names.all());
+        let arena = self.paths.into_arena();
+        let order = sorted_paths(&arena, &ranks);
+        // Where each of the builder's paths went.
+        let mut places = vec![0_u32; order.len()];
+        for (place, &number) in order.iter().enumerate() {
+            places[number as usize] = place as u32;
+        }
+
+        let mut table = JourneyTable {
+            channels,
+            touches: Vec::with_capacity(arena.words().saturating_sub(arena.len())),
+            ends: Vec::with_capacity(order.len()),
+            ages: Vec::new(),
+            age_ends: Vec::with_capacity(order.len()),
+            totals: vec![PathTotals::default(); order.len()],
+            outcomes: Vec::new(),
+            customers: Vec::new(),
+            total: Totals::default(),
+            dropped: self.dropped,
+        };
+        for &number in &order {
+            let key = arena.get(number as usize);
+            let (touches, ages) = key[1..].split_at(key[0] as usize);
+            let renumbered = touches.iter().map(|&channel| ranks[channel as usize]);
+            table.touches.extend(renumbered);
+            table.ends.push(table.touches.len());
+            table.ages.extend_from_slice(ages);
+            table.age_ends.push(table.ages.len());
+        }
+        drop(arena);
+
+        let null = |(number, &journeys): (usize, &u64)| OutcomeCount {
+            path: places[number],
+            journeys,
+            outcome: Outcome::NULL,
+        };
+        let nulls = self.nulls.iter().enumerate().filter(|(_, journeys)| **journeys > 0);
+        table.outcomes = nulls.map(null).collect();
+        table.outcomes.extend(self.converting.counts.iter().map(|converting| OutcomeCount {
+            path: places[converting.path as usize],
+            ..*converting
+        }));
+        table.outcomes.sort_unstable_by_key(outcome_order);
+        table.add_up();
+
+        let counts = self.customer_counts.iter().enumerate();
+        let customer = |(number, &customers): (usize, &u64)| {
+            let (journeys, _) = self.customers.get(number).as_chunks::<TAKEN_WORDS>();
+            let journeys = journeys.iter().map(|words| {
+                let Taken { path, outcome } = Taken::from_words(words);
+                let key = order_key(places[path as usize], outcome);
+                // Every journey of a customer was counted among the outcomes.
+                let place = table.outcomes.partition_point(|other| outcome_order(other) < key);
+                place as u32
+            });
+            CustomerCount {
+                customers,
+                journeys: journeys.collect(),
+            }
+        };
+        let mut customers: Vec<CustomerCount> = counts.map(customer).collect();
+        customers.sort_unstable_by(|a, b| a.journeys.cmp(&b.journeys));
+        table.customers = customers;
+        table
+    }
+}
+
+impl JourneyTable {
+    /// Sums the outcomes into the paths' totals and the grand total, in their order.
+    fn add_up(&mut self) {
+        for count in &self.outcomes {
+            let totals = &mut self.totals[count.path as usize];
+            if count.outcome.is_null() {
+                totals.nulls += count.journeys as f64;
+            } else {
+                totals.conversions += count.outcome.conversions * count.journeys as f64;
+                totals.value += count.outcome.value * count.journeys as f64;
+            }
+        }
+        for totals in &self.totals {
+            self.total.conversions += totals.conversions;
+            self.total.value += totals.value;
+        }
+    }
+}
+
+impl Dropped {
+    /// Adds the counts of another builder; what is summed in a fixed order is summed at the end.
+    fn add(&mut self, other: &Self) {
+        self.excluded += other.excluded;
+        self.too_old += other.too_old;
+        self.repeats += other.repeats;
+        self.beyond_longest += other.beyond_longest;
+        self.after_first_conversion += other.after_first_conversion;
+        self.duplicate_conversions += other.duplicate_conversions;
+        self.later_conversions += other.later_conversions;
+        self.untouched_nulls += other.untouched_nulls;
+    }
+}
+
+impl Totals {
+    fn add(&mut self, count: &OutcomeCount) {
+        self.conversions += count.outcome.conversions * count.journeys as f64;
+        self.value += count.outcome.value * count.journeys as f64;
+    }
+}
+
+pub(crate) fn check_outcome(outcome: Outcome) -> Result<(), JourneyError> {
+    let Outcome { conversions, value } = outcome;
+    if !(conversions.is_finite() && conversions >= 0.0) {
+        return Err(JourneyError::InvalidConversions { conversions });
+    }
+    if !value.is_finite() {
+        return Err(JourneyError::InvalidValue { value });
+    }
+    if outcome.is_null() && value != 0.0 {
+        return Err(JourneyError::ValueWithoutConversion { value });
+    }
+    Ok(())
+}
+
+/// The order of outcomes: by path, then conversions (nulls first), then value.
+fn order_key(path: u32, outcome: Outcome) -> (u32, u64, u64) {
+    // Conversions are not negative, so that their bits are ordered as they are; values are
+    // ordered in some way.
+    (path, outcome.conversions.to_bits(), outcome.value.to_bits())
+}
+
+fn outcome_order(count: &OutcomeCount) -> (u32, u64, u64) {
+    order_key(count.path, count.outcome)
+}
+
+/// Names in order, and the place of each in it.
+fn sorted_names(names: &[String]) -> (Vec<String>, Vec<u32>) {
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    order.sort_unstable_by(|&a, &b| names[a].cmp(&names[b]));
+    let mut ranks = vec![0; names.len()];
+    for (rank, &number) in order.iter().enumerate() {
+        ranks[number] = rank as u32;
+    }
+    (order.iter().map(|&i| names[i].clone()).collect(), ranks)
+}
+
+/// The numbers of the paths in the order of their channels' ranks, then their ages.
+///
+/// Sorted by as many first touches as fit into one word; whole paths are compared only where
+/// these are equal.
+fn sorted_paths(arena: &Arena, ranks: &[u32]) -> Vec<u32> {
+    // One more digit than channels: zero stands for "no touch".
+    let bits = usize::BITS - ranks.len().leading_zeros();
+    let digits = 64 / bits.max(1);
+    let prefix = |number: usize| {
+        let key = arena.get(number);
+        let touches = &key[1..=key[0] as usize];
+        (0..digits as usize).fold(0_u64, |word, place| {
+            let digit = touches.get(place).map_or(0, |&channel| ranks[channel as usize] + 1);
+            word << bits | u64::from(digit)
+        })
+    };
+    let full = |number: u32| {
+        let key = arena.get(number as usize);
+        let (touches, ages) = key[1..].split_at(key[0] as usize);
+        (touches.iter().map(|&channel| ranks[channel as usize]), ages)
+    };
+    let numbers = 0..arena.len() as u32;
+    let mut order: Vec<(u64, u32)> = numbers.map(|i| (prefix(i as usize), i)).collect();
+    order.sort_unstable_by(|&(a, i), &(b, j)| {
+        a.cmp(&b).then_with(|| {
+            let ((left, left_ages), (right, right_ages)) = (full(i), full(j));
+            left.cmp(right).then_with(|| left_ages.cmp(right_ages))
+        })
+    });
+    order.into_iter().map(|(_, number)| number).collect()
+}

@@ -1,0 +1,309 @@
+//! What customers spend per order: the Gamma-Gamma model.
+//!
+//! A customer's orders are Gamma(p, v) with `v ~ Gamma(q, gamma)` over customers, so
+//! that the mean m of x orders has the density (P. S. Fader and B. G. S. Hardie, "The
+//! Gamma-Gamma Model of Monetary Value", 2013, equation 1a)
+//!
+//! ```text
+//! f(m | x) = (x m)^(p x) gamma^q / (m B(p x, q) (gamma + x m)^(p x + q))
+//! ```
+//!
+//! The covariates z of a customer, a treatment among them, multiply all that he spends
+//! by `exp(g' z)`, which is `gamma_z = gamma exp(g' z)` (the same authors, "Incorporating
+//! covariates in the Gamma-Gamma model"). Spend per order is taken to be independent of
+//! how often a customer orders; [`SpendTable::correlation_with_frequency`] checks it.
+
+use crate::error::FitError;
+use crate::gamma_function::minus_ln_beta;
+use crate::information::{add_square, congruence, covariances};
+use crate::linear;
+use crate::optimize::{self, Objective, Place};
+use crate::spend::SpendTable;
+
+/// Parameters of the Gamma-Gamma model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GammaGamma {
+    /// Shape of a customer's orders: the larger, the more alike they are.
+    pub p: f64,
+    /// Shape of the distribution over customers. The population mean is infinite at 1
+    /// and below.
+    pub q: f64,
+    /// Scale, in money.
+    pub gamma: f64,
+    /// Effect of each covariate: spend is multiplied by `exp(g' z)`.
+    pub effects: Vec<f64>,
+}
+
+/// The population mean of a [`GammaGamma`] with `q <= 1` is infinite: so few customers
+/// spend so much that a mean says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("the mean spend per order is infinite, because q is {q}, not above 1")]
+pub struct InfiniteMeanSpend {
+    /// The parameter q.
+    pub q: f64,
+}
+
+/// A shape of [`GammaGamma`] that the data push to an end of its range. The fit is the
+/// limit, not a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpendBoundary {
+    /// p grows without end: all orders of a customer are alike.
+    AlikeWithinCustomers,
+    /// q grows without end: all customers are alike.
+    AlikeCustomers,
+    /// p or q falls to zero: spend is spread over all orders of magnitude.
+    Dispersed,
+}
+
+/// A fitted [`GammaGamma`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct GammaGammaFit {
+    /// The estimates.
+    pub parameters: GammaGamma,
+    /// Maximum of the log-likelihood.
+    pub log_likelihood: f64,
+    /// Covariance of `(ln p, ln q, ln gamma, effects)`, row-major, that holds when the
+    /// model is not exactly right (sandwich).
+    pub covariance: Vec<f64>,
+    /// The same when the model is right: the inverse of the information.
+    pub model_covariance: Vec<f64>,
+    /// Shapes at an end of their ranges, whose variances are then zero.
+    pub boundaries: Vec<SpendBoundary>,
+    /// Customers in the fit.
+    pub customers: f64,
+}
+
+/// Mean spend per order with its standard error.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MeanSpend {
+    /// The estimate.
+    pub estimate: f64,
+    /// Its standard error, by the delta method.
+    pub se: f64,
+}
+
+impl GammaGamma {
+    /// Log-density of a mean spend m over x orders; `x >= 1`, `m > 0`.
+    pub fn ln_density(&self, orders: f64, mean: f64, covariates: &[f64]) -> f64 {
+        let sum = orders * mean;
+        Kernel::new(self.p * orders, self.q, self.scale(covariates), sum).value - mean.ln()
+    }
+
+    /// Mean spend per order over all customers with these covariates, `p gamma_z / (q -
+    /// 1)`.
+    ///
+    /// # Errors
+    ///
+    /// It is infinite for `q <= 1`.
+    pub fn population_mean(&self, covariates: &[f64]) -> Result<f64, InfiniteMeanSpend> {
+        self.conditional_mean(0.0, 0.0, covariates)
+    }
+
+    /// Expected spend per order of a customer seen with the mean m over x orders, `p
+    /// (gamma_z + x m) / (p x + q - 1)`: between his own mean and that of all.
+    ///
+    /// # Errors
+    ///
+    /// It is infinite for `p x + q <= 1`, which without orders is `q <= 1`.
+    pub fn conditional_mean(
+        &self,
+        orders: f64,
+        mean: f64,
+        covariates: &[f64],
+    ) -> Result<f64, InfiniteMeanSpend> {
+        let weight = self.p * orders + (self.q - 1.0);
+        if weight.is_nan() || weight <= 0.0 {
+            return Err(InfiniteMeanSpend { q: self.q });
+        }
+        Ok(self.p * ((self.scale(covariates) + orders * mean) / weight))
+    }
+
+    fn scale(&self, covariates: &[f64]) -> f64 {
+        self.gamma * linear::dot(&self.effects, covariates).exp()
+    }
+}
+
+impl GammaGammaFit {
+    /// Fits the model by maximum likelihood.
+    ///
+    /// # Errors
+    ///
+    /// Nobody with positive spend; one mean spend only, so that no spread can be told;
+    /// covariates that explain each other; no convergence.
+    pub fn new(table: &SpendTable) -> Result<Self, FitError> {
+        let likelihood = Likelihood::new(table)?;
+        let effects = vec![0.0; table.covariates()];
+        let starts: Vec<Vec<f64>> = [(6.0, 3.5), (1.0, 1.5), (30.0, 12.0)]
+            .iter()
+            .map(|&(p, q): &(f64, f64)| {
+                let mut start = vec![p.ln(), q.ln(), (1.0 - 1.0 / q).ln()];
+                start.extend(&effects);
+                start
+            })
+            .collect();
+        let optimum = optimize::maximize(&likelihood, &starts)?;
+        let size = likelihood.dimension();
+        let mut squares = vec![0.0; size * size];
+        likelihood.for_each(&optimum.at, |_, score, customers| {
+            add_square(&mut squares, score, customers);
+        });
+        let covariances = covariances(&optimum, &squares)?;
+        let jacobian = likelihood.jacobian();
+        let boundaries = optimum.places[..2]
+            .iter()
+            .zip([
+                SpendBoundary::AlikeWithinCustomers,
+                SpendBoundary::AlikeCustomers,
+            ])
+            .filter_map(|(place, at_upper_end)| match place {
+                Place::Inside => None,
+                Place::Upper | Place::Unidentified => Some(at_upper_end),
+                Place::Lower => Some(SpendBoundary::Dispersed),
+            })
+            .collect();
+        Ok(GammaGammaFit {
+            parameters: likelihood.parameters(&optimum.at),
+            // The means were divided by their average.
+            log_likelihood: optimum.value - likelihood.customers * likelihood.average.ln(),
+            covariance: congruence(&jacobian, &covariances.sandwich, size),
+            model_covariance: congruence(&jacobian, &covariances.model, size),
+            boundaries,
+            customers: likelihood.customers,
+        })
+    }
+
+    /// Mean spend per order over all customers with these covariates, with its standard
+    /// error from the sandwich covariance.
+    ///
+    /// # Errors
+    ///
+    /// It is infinite for `q <= 1`.
+    pub fn population_mean(&self, covariates: &[f64]) -> Result<MeanSpend, InfiniteMeanSpend> {
+        let estimate = self.parameters.population_mean(covariates)?;
+        let q = self.parameters.q;
+        let mut slope = vec![1.0, -q / (q - 1.0), 1.0];
+        slope.extend(covariates);
+        let variance = congruence(&slope, &self.covariance, slope.len())[0];
+        Ok(MeanSpend {
+            estimate,
+            se: estimate * variance.sqrt(),
+        })
+    }
+}
+
+/// Log-density of the mean spend of one customer but for `-ln m`, with its derivatives.
+struct Kernel {
+    value: f64,
+    /// By the number of orders times p.
+    by_shape: f64,
+    by_q: f64,
+    by_ln_gamma: f64,
+}
+
+impl Kernel {
+    /// At `shape = p x` and the sum `x m` of the orders.
+    fn new(shape: f64, q: f64, gamma: f64, sum: f64) -> Self {
+        let ln_own = -(gamma / sum).ln_1p();
+        let ln_others = -(sum / gamma).ln_1p();
+        let (minus_ln_beta, by_shape, by_q) = minus_ln_beta(shape, q);
+        Kernel {
+            value: minus_ln_beta + shape * ln_own + q * ln_others,
+            by_shape: by_shape + ln_own,
+            by_q: by_q + ln_others,
+            by_ln_gamma: (q * sum - shape * gamma) / (gamma + sum),
+        }
+    }
+}
+
+/// The log-likelihood in `(ln p, ln q, ln[p gamma / (q average)], effects)`: free of the
+/// currency, and each shape can go to its limit while the others stay.
+struct Likelihood<'a> {
+    table: &'a SpendTable,
+    /// Average of the customers' means.
+    average: f64,
+    customers: f64,
+}
+
+impl<'a> Likelihood<'a> {
+    fn new(table: &'a SpendTable) -> Result<Self, FitError> {
+        let customers = table.customers();
+        if customers <= 0.0 {
+            return Err(FitError::NoCustomers);
+        }
+        let rows = || table.rows();
+        let average = rows().map(|row| row.customers * row.mean).sum::<f64>() / customers;
+        let spread = rows().any(|row| (row.mean / average - 1.0).abs() > 1e-12);
+        if !spread {
+            return Err(FitError::InvalidArgument {
+                what: "spread of mean spend between customers",
+                value: 0.0,
+            });
+        }
+        Ok(Likelihood {
+            table,
+            average,
+            customers,
+        })
+    }
+
+    fn parameters(&self, at: &[f64]) -> GammaGamma {
+        GammaGamma {
+            p: at[0].exp(),
+            q: at[1].exp(),
+            gamma: self.average * (at[2] + at[1] - at[0]).exp(),
+            effects: at[3..].to_vec(),
+        }
+    }
+
+    /// Derivatives of `(ln p, ln q, ln gamma, effects)` by the parameters of the search.
+    fn jacobian(&self) -> Vec<f64> {
+        let size = self.dimension();
+        let mut jacobian = vec![0.0; size * size];
+        for i in 0..size {
+            jacobian[i * size + i] = 1.0;
+        }
+        jacobian[2 * size] = -1.0;
+        jacobian[2 * size + 1] = 1.0;
+        jacobian
+    }
+
+    /// Calls with the log-density, its gradient and the number of customers of each row.
+    fn for_each(&self, at: &[f64], mut each: impl FnMut(f64, &[f64], f64)) {
+        let model = GammaGamma {
+            gamma: (at[2] + at[1] - at[0]).exp(),
+            ..self.parameters(at)
+        };
+        let mut score = vec![0.0; at.len()];
+        for row in self.table.rows() {
+            let mean = row.mean / self.average;
+            let shape = model.p * row.orders;
+            let scale = model.scale(row.covariates);
+            let kernel = Kernel::new(shape, model.q, scale, row.orders * mean);
+            score[0] = shape * kernel.by_shape - kernel.by_ln_gamma;
+            score[1] = model.q * kernel.by_q + kernel.by_ln_gamma;
+            score[2] = kernel.by_ln_gamma;
+            for (slope, z) in score[3..].iter_mut().zip(row.covariates) {
+                *slope = kernel.by_ln_gamma * z;
+            }
+            each(kernel.value - mean.ln(), &score, row.customers);
+        }
+    }
+}
+
+impl Objective for Likelihood<'_> {
+    fn dimension(&self) -> usize {
+        3 + self.table.covariates()
+    }
+
+    fn evaluate(&self, at: &[f64], gradient: &mut [f64]) -> f64 {
+        gradient.fill(0.0);
+        let mut total = 0.0;
+        self.for_each(at, |value, score, customers| {
+            total += customers * value;
+            for (sum, slope) in gradient.iter_mut().zip(score) {
+                *sum += customers * slope;
+            }
+        });
+        total
+    }
+}
