@@ -243,7 +243,7 @@ impl CoMoments {
                     found: values.len(),
                 });
             }
-            let extent = Extent::of(values);
+            let extent = self.kernel.extent(values);
             if !extent.finite {
                 return Err(MomentsError::NotFinite { column });
             }

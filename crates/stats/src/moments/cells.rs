@@ -16,7 +16,7 @@
 use std::ops::Range;
 
 use super::digits::{Block, DIGITS, Extent, lowest_digit};
-use super::kernel::{Kernel, LANES, Quad};
+use super::kernel::{Kernel, LANES, MOST_QUADS, Quad};
 use super::{CoMoments, ColumnSums, MomentsError, Products, added, drop_lowest};
 
 /// Rows whose digits are laid out together: few enough for the first-level cache.
@@ -30,8 +30,7 @@ const SUMS: usize = DIGITS * DIGITS;
 const OF_COLUMN: [usize; DIGITS + 1] = [0, 2, 5, 9];
 /// Sums of a pair of which the longer has one, two or three digits.
 const OF_PAIR: [usize; DIGITS + 1] = [0, 1, 4, 9];
-/// Quads that hold all sums of a unit.
-const MOST_QUADS: usize = SUMS.div_ceil(LANES);
+const _: () = assert!(MOST_QUADS == SUMS.div_ceil(LANES));
 
 /// Accumulates the rows of many cells, each row in several of them.
 ///
@@ -66,14 +65,9 @@ struct Window {
     extent: Extent,
 }
 
-/// The sums of a column and its square, or of the products of two columns, in each cell. Those that
-/// need only the highest digit come first, those that need the lowest one last, so that columns with
-/// few digits (flags, counts) take few of them:
-///
-/// ```text
-/// column:  h hh | m hm mm | l hl ml ll
-/// pair:    hh | hm mh mm | hl lh ml lm ll
-/// ```
+/// The sums of a column and its square, or of the products of two columns, in each cell: those of the
+/// rows' [lines](Kernel::lay_out). Those that need only the highest digit come first, those that need
+/// the lowest one last, so that columns with few digits (flags, counts) take few of them.
 #[derive(Clone, Debug)]
 struct Unit {
     i: usize,
@@ -159,53 +153,17 @@ impl Lines {
         }
     }
 
-    /// Lays out the digits and their products that the first `rows` rows of a block add to a unit.
-    fn lay_out(&mut self, unit: &Unit, block: &Block, rows: usize) {
-        let digits =
-            |column| [2, 1, 0].map(|digit| &block.plane(column, digit).as_flattened()[..rows]);
-        let (own, other) = (digits(unit.i), digits(unit.j));
-        let is_zero = |[h, m, l]: [&[i64]; DIGITS], row: usize| h[row] | m[row] | l[row] == 0;
-        self.number = 0;
-        for row in 0..rows {
-            self.rows[self.number] = row as u32;
-            // Without a decision, which nothing could foretell.
-            let is_none = is_zero(own, row) | is_zero(other, row);
-            self.number += usize::from(!is_none);
-        }
-        let at = |[h, m, l]: [&[i64]; DIGITS], row: usize| (h[row], m[row], l[row]);
-        // Each case is a loop of its own, without a decision inside.
-        match (unit.of_column(), unit.depth) {
-            (true, 1) => self.write(|row| {
-                let h = own[0][row];
-                [Quad::new([h, h * h, 0, 0])]
-            }),
-            (true, 2) => self.write(|row| {
-                let (h, m, _) = at(own, row);
-                [[h, h * h, m, h * m], [m * m, 0, 0, 0]].map(Quad::new)
-            }),
-            (true, _) => self.write(|row| {
-                let (h, m, l) = at(own, row);
-                let higher = [h, h * h, m, h * m];
-                [higher, [m * m, l, h * l, m * l], [l * l, 0, 0, 0]].map(Quad::new)
-            }),
-            (false, 1) => self.write(|row| [Quad::new([own[0][row] * other[0][row], 0, 0, 0])]),
-            (false, 2) => self.write(|row| {
-                let ((h, m, _), (g, n, _)) = (at(own, row), at(other, row));
-                [Quad::new([h * g, h * n, m * g, m * n])]
-            }),
-            (false, _) => self.write(|row| {
-                let ((h, m, l), (g, n, k)) = (at(own, row), at(other, row));
-                let higher = [h * g, h * n, m * g, m * n];
-                [higher, [h * k, l * g, m * k, l * n], [l * k, 0, 0, 0]].map(Quad::new)
-            }),
-        }
-    }
-
-    fn write<const QUADS: usize>(&mut self, line: impl Fn(usize) -> [Quad; QUADS]) {
-        let lines = self.quads.as_chunks_mut::<QUADS>().0;
-        for (to, &row) in lines.iter_mut().zip(&self.rows[..self.number]) {
-            *to = line(row as usize);
-        }
+    /// Lays out the digits and their products that a block adds to a unit.
+    fn lay_out(&mut self, kernel: Kernel, unit: &Unit, block: &Block) {
+        let digits = |column| [2, 1, 0].map(|digit| block.plane(column, digit));
+        self.number = kernel.lay_out(
+            unit.of_column(),
+            digits(unit.i),
+            digits(unit.j),
+            unit.quads(),
+            &mut self.quads,
+            &mut self.rows,
+        );
     }
 }
 
@@ -283,7 +241,7 @@ impl CellMoments {
         let rows = self.check(columns, cells)?;
         let mut extents = Vec::with_capacity(columns.len());
         for (column, values) in columns.iter().enumerate() {
-            let extent = Extent::of(values);
+            let extent = self.kernel.extent(values);
             if !extent.finite {
                 return Err(MomentsError::NotFinite { column });
             }
@@ -346,7 +304,7 @@ impl CellMoments {
                 continue;
             }
             unit.deepen(i.max(j));
-            lines.lay_out(unit, block, rows.len());
+            lines.lay_out(self.kernel, unit, block);
             let quads = unit.quads();
             for cells in cells {
                 self.kernel.add_rows(

@@ -46,32 +46,12 @@ impl Extent {
         finite: true,
     };
 
-    pub(super) fn of(values: &[f64]) -> Self {
-        const WIDTH: usize = 2 * LANES;
-        let mut min = [f64::INFINITY; WIDTH];
-        let mut max = [f64::NEG_INFINITY; WIDTH];
-        // Zero times a number is a zero; times an infinity or a NaN it is a NaN, which stays.
-        let mut zero = [0.0_f64; WIDTH];
-        let (chunks, rest) = values.as_chunks::<WIDTH>();
-        for chunk in chunks {
-            for lane in 0..WIDTH {
-                let x = chunk[lane];
-                min[lane] = if x < min[lane] { x } else { min[lane] };
-                max[lane] = if x > max[lane] { x } else { max[lane] };
-                zero[lane] += x * 0.0;
-            }
-        }
-        let lanes = (0..WIDTH).map(|lane| Self {
-            min: min[lane],
-            max: max[lane],
-            finite: !zero[lane].is_nan(),
-        });
-        let singles = rest.iter().map(|&x| Self {
+    pub(super) fn of_value(x: f64) -> Self {
+        Self {
             min: x,
             max: x,
             finite: x.is_finite(),
-        });
-        lanes.chain(singles).fold(Self::EMPTY, Self::union)
+        }
     }
 
     pub(super) fn union(self, other: Self) -> Self {

@@ -1,10 +1,10 @@
-//! The loops over rows: taking digits, multiplying them, and adding them to cells.
+//! The loops over rows: least and greatest, taking digits, multiplying them, and adding them to cells.
 //!
-//! The first two are written twice, in plain Rust and with AVX2 instructions, and both do the same
+//! All but the last are written twice, in plain Rust and with AVX2 instructions, and both do the same
 //! exact operations. They are not left to the compiler's vectorizer because it was seen to transpose
 //! these loops into something several times slower, depending on the code around them.
 
-use super::digits::{DIGITS, RADIX_BITS, power_of_two};
+use super::digits::{DIGITS, Extent, RADIX_BITS, power_of_two};
 
 /// Values treated together; the width of a 256-bit register.
 pub(super) const LANES: usize = 4;
@@ -72,6 +72,15 @@ impl Kernel {
         Self::Portable
     }
 
+    pub(super) fn extent(self, values: &[f64]) -> Extent {
+        match self {
+            Self::Portable => extent(values),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the variant exists only where the processor has AVX2.
+            Self::Avx2 => unsafe { avx2::extent(values) },
+        }
+    }
+
     /// Writes the digits of `values · root²`, lowest first, each to its plane of as many groups.
     ///
     /// Exactness: the multiplications are by powers of two and can only underflow where the value
@@ -110,6 +119,26 @@ impl Kernel {
         }
     }
 
+    /// Lays out what each row adds to the sums of a column (`other` is `own`) or of a pair of columns, given as planes
+    /// with the highest digit first: [`line`], of which `quads` are kept. Rows that add nothing are left out. Returns the
+    /// number of the others.
+    pub(super) fn lay_out(
+        self,
+        of_column: bool,
+        own: [&[Lanes]; DIGITS],
+        other: [&[Lanes]; DIGITS],
+        quads: usize,
+        lines: &mut [Quad],
+        rows: &mut [u32],
+    ) -> usize {
+        match self {
+            Self::Portable => lay_out(of_column, own, other, quads, lines, rows),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the variant exists only where the processor has AVX2.
+            Self::Avx2 => unsafe { avx2::lay_out(of_column, own, other, quads, lines, rows) },
+        }
+    }
+
     /// Adds lines, one for each of some rows, to the sums of the rows' cells; both have `quads` quads
     /// a line, and `cells` says for each row which cell it is in.
     pub(super) fn add_rows(
@@ -127,6 +156,107 @@ impl Kernel {
             Self::Avx2 => unsafe { avx2::add_rows(sums, lines, quads, rows, cells) },
         }
     }
+}
+
+/// Quads of the longest line.
+pub(super) const MOST_QUADS: usize = 3;
+
+/// Digits that multiply: of one row, or of several side by side.
+trait Digit: Copy {
+    fn times(self, other: Self) -> Self;
+}
+
+impl Digit for i64 {
+    #[inline(always)]
+    fn times(self, other: Self) -> Self {
+        self * other
+    }
+}
+
+/// What a row adds to the sums of a column and its square, or of the products of two columns:
+///
+/// ```text
+/// column:  h hh | m hm mm | l hl ml ll
+/// pair:    hh | hm mh mm | hl lh ml lm ll
+/// ```
+///
+/// in quads, the last filled up with zeros. Where the lowest digits are zero, so is what is behind the higher ones.
+#[inline(always)]
+fn line<const OF_COLUMN: bool, D: Digit>(
+    [h, m, l]: [D; DIGITS],
+    [g, n, k]: [D; DIGITS],
+    zero: D,
+) -> [[D; LANES]; MOST_QUADS] {
+    if OF_COLUMN {
+        [
+            [h, h.times(h), m, h.times(m)],
+            [m.times(m), l, h.times(l), m.times(l)],
+            [l.times(l), zero, zero, zero],
+        ]
+    } else {
+        [
+            [h.times(g), h.times(n), m.times(g), m.times(n)],
+            [h.times(k), l.times(g), m.times(k), l.times(n)],
+            [l.times(k), zero, zero, zero],
+        ]
+    }
+}
+
+fn lay_out(
+    of_column: bool,
+    own: [&[Lanes]; DIGITS],
+    other: [&[Lanes]; DIGITS],
+    quads: usize,
+    lines: &mut [Quad],
+    rows: &mut [u32],
+) -> usize {
+    let groups = own[0].len() * LANES;
+    let digits = |planes: [&[Lanes]; DIGITS], row: usize| {
+        planes.map(|plane| plane[row / LANES][row % LANES])
+    };
+    let is_zero = |[h, m, l]: [i64; DIGITS]| h | m | l == 0;
+    let mut number = 0;
+    for row in 0..groups {
+        let (own, other) = (digits(own, row), digits(other, row));
+        if is_zero(own) || is_zero(other) {
+            continue;
+        }
+        let line = if of_column {
+            line::<true, _>(own, other, 0)
+        } else {
+            line::<false, _>(own, other, 0)
+        };
+        for (to, quad) in lines[number * quads..][..quads].iter_mut().zip(line) {
+            *to = Quad::new(quad);
+        }
+        rows[number] = row as u32;
+        number += 1;
+    }
+    number
+}
+
+fn extent(values: &[f64]) -> Extent {
+    const WIDTH: usize = 2 * LANES;
+    let mut min = [f64::INFINITY; WIDTH];
+    let mut max = [f64::NEG_INFINITY; WIDTH];
+    // Zero times a number is a zero; times an infinity or a NaN it is a NaN, which stays.
+    let mut zero = [0.0_f64; WIDTH];
+    let (chunks, rest) = values.as_chunks::<WIDTH>();
+    for chunk in chunks {
+        for lane in 0..WIDTH {
+            let x = chunk[lane];
+            min[lane] = if x < min[lane] { x } else { min[lane] };
+            max[lane] = if x > max[lane] { x } else { max[lane] };
+            zero[lane] += x * 0.0;
+        }
+    }
+    let lanes = (0..WIDTH).map(|lane| Extent {
+        min: min[lane],
+        max: max[lane],
+        finite: !zero[lane].is_nan(),
+    });
+    let singles = rest.iter().map(|&x| Extent::of_value(x));
+    lanes.chain(singles).fold(Extent::EMPTY, Extent::union)
 }
 
 /// Inlined where the caller's instructions are known, for which the compiler vectorizes it well.
@@ -188,7 +318,138 @@ fn dot(left: &[Lanes], right: &[Lanes]) -> i64 {
 mod avx2 {
     use std::arch::x86_64::*;
 
-    use super::{DIGITS, DigitSums, LANES, Lanes, Quad, ROUNDERS};
+    use super::{DIGITS, Digit, DigitSums, Extent, LANES, Lanes, MOST_QUADS, Quad, ROUNDERS, line};
+
+    /// One digit of four rows.
+    #[derive(Clone, Copy)]
+    struct Four(__m256i);
+
+    impl Digit for Four {
+        #[inline(always)]
+        fn times(self, other: Self) -> Self {
+            // SAFETY: values of this type are made, and multiplied, in functions with AVX2 only. Digits fit in 32 bits.
+            Self(unsafe { _mm256_mul_epi32(self.0, other.0) })
+        }
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(super) fn lay_out(
+        of_column: bool,
+        own: [&[Lanes]; DIGITS],
+        other: [&[Lanes]; DIGITS],
+        quads: usize,
+        lines: &mut [Quad],
+        rows: &mut [u32],
+    ) -> usize {
+        // A loop of its own, without a decision inside, for each length of a line.
+        match (of_column, quads) {
+            (true, 1) => lay_out_lines::<true, 1>(own, other, lines, rows),
+            (true, 2) => lay_out_lines::<true, 2>(own, other, lines, rows),
+            (true, _) => lay_out_lines::<true, 3>(own, other, lines, rows),
+            (false, 1) => lay_out_lines::<false, 1>(own, other, lines, rows),
+            (false, 2) => lay_out_lines::<false, 2>(own, other, lines, rows),
+            (false, _) => lay_out_lines::<false, 3>(own, other, lines, rows),
+        }
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn lay_out_lines<const OF_COLUMN: bool, const QUADS: usize>(
+        own: [&[Lanes]; DIGITS],
+        other: [&[Lanes]; DIGITS],
+        lines: &mut [Quad],
+        rows: &mut [u32],
+    ) -> usize {
+        const { assert!(QUADS <= MOST_QUADS) };
+        let zero = Four(_mm256_setzero_si256());
+        let lines = lines.as_chunks_mut::<QUADS>().0;
+        let lengths = own.iter().chain(&other).map(|plane| plane.len());
+        let groups = lengths.min().unwrap_or(0);
+        let mut number = 0;
+        for group in 0..groups {
+            let own = own.map(|plane| Four(load(&plane[group])));
+            let other = other.map(|plane| Four(load(&plane[group])));
+            let nothing = _mm256_or_si256(none(own), none(other));
+            let nothing = _mm256_movemask_pd(_mm256_castsi256_pd(nothing));
+            if nothing == 0b1111 {
+                continue;
+            }
+            let line = line::<OF_COLUMN, _>(own, other, zero);
+            let mut by_row = [[Quad::ZERO; QUADS]; LANES];
+            for quad in 0..QUADS {
+                let rows = transposed(line[quad].map(|digit| digit.0));
+                for lane in 0..LANES {
+                    store(&mut by_row[lane][quad].0, rows[lane]);
+                }
+            }
+            // A row that adds nothing is written as well, and over it the next one.
+            for (lane, line) in by_row.into_iter().enumerate() {
+                lines[number] = line;
+                rows[number] = (LANES * group + lane) as u32;
+                number += usize::from(nothing & 1 << lane == 0);
+            }
+        }
+        number
+    }
+
+    /// All bits of the rows whose digits are all zero.
+    #[target_feature(enable = "avx2")]
+    fn none([h, m, l]: [Four; DIGITS]) -> __m256i {
+        let any = _mm256_or_si256(_mm256_or_si256(h.0, m.0), l.0);
+        _mm256_cmpeq_epi64(any, _mm256_setzero_si256())
+    }
+
+    /// Four rows of four from four columns of four.
+    #[target_feature(enable = "avx2")]
+    fn transposed([a, b, c, d]: [__m256i; LANES]) -> [__m256i; LANES] {
+        let (ab_even, ab_odd) = (_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
+        let (cd_even, cd_odd) = (_mm256_unpacklo_epi64(c, d), _mm256_unpackhi_epi64(c, d));
+        [
+            _mm256_permute2x128_si256::<0x20>(ab_even, cd_even),
+            _mm256_permute2x128_si256::<0x20>(ab_odd, cd_odd),
+            _mm256_permute2x128_si256::<0x31>(ab_even, cd_even),
+            _mm256_permute2x128_si256::<0x31>(ab_odd, cd_odd),
+        ]
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(super) fn extent(values: &[f64]) -> Extent {
+        let zero = _mm256_setzero_pd();
+        let mut min = [_mm256_set1_pd(f64::INFINITY); 2];
+        let mut max = [_mm256_set1_pd(f64::NEG_INFINITY); 2];
+        // Zero times a number is a zero; times an infinity or a NaN it is a NaN, which stays.
+        let mut zeros = [zero; 2];
+        let (groups, rest) = values.as_chunks::<LANES>();
+        let (pairs, single) = groups.as_chunks::<2>();
+        for pair in pairs {
+            for half in 0..2 {
+                let x = load_doubles(&pair[half]);
+                min[half] = _mm256_min_pd(x, min[half]);
+                max[half] = _mm256_max_pd(x, max[half]);
+                zeros[half] = _mm256_add_pd(zeros[half], _mm256_mul_pd(x, zero));
+            }
+        }
+        let mut extent = Extent::EMPTY;
+        for half in 0..2 {
+            let lanes = [min[half], max[half], zeros[half]].map(|vector| lanes(vector));
+            for lane in 0..LANES {
+                extent = extent.union(Extent {
+                    min: lanes[0][lane],
+                    max: lanes[1][lane],
+                    finite: !lanes[2][lane].is_nan(),
+                });
+            }
+        }
+        let singles = single.as_flattened().iter().chain(rest);
+        singles.fold(extent, |extent, &x| extent.union(Extent::of_value(x)))
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn lanes(vector: __m256d) -> [f64; LANES] {
+        let mut lanes = [0.0; LANES];
+        // SAFETY: 32 writable bytes; the instruction asks for no alignment.
+        unsafe { _mm256_storeu_pd(lanes.as_mut_ptr(), vector) };
+        lanes
+    }
 
     #[target_feature(enable = "avx2")]
     pub(super) fn split(
