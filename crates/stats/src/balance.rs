@@ -1,7 +1,7 @@
 //! Were the arms alike before?
 
 use crate::cholesky::{Cholesky, dot};
-use crate::lift::satterthwaite;
+use crate::lift::ArmEstimate;
 use crate::tail::{self, TailProbability};
 
 /// A covariate is left out when the ones before it explain all but this share of its
@@ -199,20 +199,20 @@ fn difference(
     covariate: usize,
 ) -> StandardizedDifference {
     let variance = |arm: &CovariateMoments| arm.covariances[covariate * (arm.means.len() + 1)];
+    let mean = |arm: &CovariateMoments| ArmEstimate {
+        value: arm.means[covariate],
+        variance: variance(arm) / arm.n as f64,
+        df: (arm.n - 1) as f64,
+    };
     let difference = arm.means[covariate] - first.means[covariate];
-    let parts = [arm, first].map(|arm| (variance(arm) / arm.n as f64, (arm.n - 1) as f64));
-    let se = (parts[0].0 + parts[1].0).sqrt();
     let sd = (0.5 * (variance(arm) + variance(first))).sqrt();
-    let over = |spread: f64| {
-        if difference == 0.0 {
+    StandardizedDifference {
+        smd: if difference == 0.0 {
             0.0
         } else {
-            difference / spread
-        }
-    };
-    StandardizedDifference {
-        smd: over(sd),
-        probability: tail::student_t_two_sided(over(se), satterthwaite(&parts)),
+            difference / sd
+        },
+        probability: mean(arm).against(&mean(first)).probability_of_difference(),
     }
 }
 

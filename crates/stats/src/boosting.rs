@@ -131,7 +131,8 @@ impl Model {
 /// that is not finite is missing.
 ///
 /// Each `held_out`-th row says when to stop, so the order of the rows should not depend
-/// on the outcome. Memory is a byte for each feature and row, beside the input.
+/// on the outcome. Memory is a byte for each feature and row and a few
+/// numbers a row, beside the input.
 ///
 /// # Errors
 ///
@@ -161,8 +162,10 @@ pub fn fit(
         .map(|feature| Binned::new(feature, settings.bins))
         .collect();
     let codes = |rows: &[usize]| -> Vec<Vec<u8>> {
-        let of = |binned: &Binned| rows.iter().map(|&row| binned.codes[row]).collect();
-        binned.iter().map(of).collect()
+        let of = |(binned, feature): (&Binned, &Vec<f64>)| {
+            rows.iter().map(|&row| binned.code(feature[row])).collect()
+        };
+        binned.iter().zip(features).map(of).collect()
     };
     let (seen_codes, held_codes) = (codes(&seen), codes(&held));
 

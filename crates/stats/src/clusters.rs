@@ -5,7 +5,7 @@
 
 use crate::design::Clustering;
 use crate::error::{Arm, Unestimable, check_alpha, check_finite, check_variance};
-use crate::lift::{Contrast, Lift, Method, satterthwaite};
+use crate::lift::{ArmEstimate, Contrast, Lift, Method};
 use crate::mean::Sample;
 
 /// The effect on the mean of a customer when clusters were randomized.
@@ -66,17 +66,7 @@ pub fn lift_of_clusters(
     check_alpha(alpha)?;
     let treated = ArmOfClusters::new(treated, Arm::Treated)?;
     let control = ArmOfClusters::new(control, Arm::Control)?;
-    let means = Contrast {
-        treated: treated.mean,
-        control: control.mean,
-        treated_variance: treated.variance,
-        control_variance: control.variance,
-        covariance: 0.0,
-        df: satterthwaite(&[
-            (treated.variance, treated.df),
-            (control.variance, control.df),
-        ]),
-    };
+    let means = treated.mean.against(&control.mean);
     Ok(ClusteredLift {
         lift: means.lift(alpha, Method::Clustered)?,
         means,
@@ -92,10 +82,8 @@ struct ArmOfClusters {
     customers: f64,
     /// Sum of the squared sizes of the clusters.
     squared_sizes: f64,
-    mean: f64,
-    /// CR2 variance of the mean.
-    variance: f64,
-    df: f64,
+    /// The mean of a customer with its CR2 variance.
+    mean: ArmEstimate,
     /// Sums of squares of customers within clusters, and of clusters around the arm.
     within: f64,
     between: f64,
@@ -150,9 +138,11 @@ impl ArmOfClusters {
             clusters: count,
             customers,
             squared_sizes,
-            mean,
-            variance,
-            df: 1.0 / (h2 + adjusted * adjusted - adjusted_squared),
+            mean: ArmEstimate {
+                value: mean,
+                variance,
+                df: 1.0 / (h2 + adjusted * adjusted - adjusted_squared),
+            },
             within,
             between,
         })

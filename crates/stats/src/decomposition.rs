@@ -13,56 +13,10 @@
 //! rules", Journal of the American Statistical Association 118, 2023), with the random
 //! rule as an arm of its own.
 
-use crate::error::{Arm, NotEstimable, Unestimable, check_df, check_finite, check_variance};
+use crate::error::{NotEstimable, Unestimable, check_df, check_finite, check_variance};
 use crate::fieller::{Ratio, ratio_of_estimates};
-use crate::lift::{Contrast, satterthwaite};
-use crate::mean::Sample;
-
-/// The value of a metric in one arm with the variance of that value, independent of the
-/// other arms: a mean, a ratio, a trimmed mean, a mean adjusted inside the arm.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ArmEstimate {
-    /// The value.
-    pub value: f64,
-    /// Its variance (of the value, not of the observations).
-    pub variance: f64,
-    /// Degrees of freedom of the variance.
-    pub df: f64,
-}
-
-impl ArmEstimate {
-    /// The mean of a sample.
-    ///
-    /// # Errors
-    ///
-    /// Fewer than two observations, or numbers that are not finite; `arm` is named in the
-    /// reason.
-    pub fn of_mean(sample: &Sample, arm: Arm) -> Result<Self, Unestimable> {
-        sample.check(arm)?;
-        Ok(ArmEstimate {
-            value: sample.mean,
-            variance: sample.variance / sample.n as f64,
-            df: (sample.n - 1) as f64,
-        })
-    }
-
-    fn check(&self) -> Result<(), Unestimable> {
-        check_finite("value of an arm", self.value)?;
-        check_variance("variance of an arm's value", self.variance)?;
-        check_df(self.df)
-    }
-
-    fn against(&self, control: &Self) -> Contrast {
-        Contrast {
-            treated: self.value,
-            control: control.value,
-            treated_variance: self.variance,
-            control_variance: control.variance,
-            covariance: 0.0,
-            df: satterthwaite(&[(self.variance, self.df), (control.variance, control.df)]),
-        }
-    }
-}
+pub use crate::lift::ArmEstimate;
+use crate::lift::Contrast;
 
 /// The effect of personalization in its two parts. Each is a [`Contrast`] for
 /// [`Contrast::lift`]; of three intervals at level alpha all hold together when each is
@@ -103,9 +57,11 @@ impl Decomposition {
         personalized: &ArmEstimate,
         shuffled: &ArmEstimate,
     ) -> Result<Self, Unestimable> {
-        generic.check()?;
-        personalized.check()?;
-        shuffled.check()?;
+        for arm in [generic, personalized, shuffled] {
+            check_finite("value of an arm", arm.value)?;
+            check_variance("variance of an arm's value", arm.variance)?;
+            check_df(arm.df)?;
+        }
         Ok(Decomposition {
             total: personalized.against(generic),
             targeting: personalized.against(shuffled),

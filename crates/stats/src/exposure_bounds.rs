@@ -144,30 +144,11 @@ pub struct PartlySeen {
 impl PartlySeen {
     /// The arm as if all unseen had this outcome.
     fn filled(&self, outcome: f64) -> Sample {
-        let (seen, unseen) = (self.seen.n as f64, self.unseen as f64);
-        let n = seen + unseen;
-        if self.seen.n == 0 {
-            return Sample {
-                n: self.unseen,
-                mean: outcome,
-                variance: 0.0,
-            };
-        }
-        let apart = outcome - self.seen.mean;
-        let within = if self.seen.n > 1 {
-            (seen - 1.0) * self.seen.variance
-        } else {
-            0.0
-        };
-        Sample {
-            n: self.seen.n + self.unseen,
-            mean: self.seen.mean + apart * (unseen / n),
-            variance: if n > 1.0 {
-                (within + apart * apart * (seen * unseen / n)) / (n - 1.0)
-            } else {
-                0.0
-            },
-        }
+        self.seen.merged(&Sample {
+            n: self.unseen,
+            mean: outcome,
+            variance: 0.0,
+        })
     }
 }
 

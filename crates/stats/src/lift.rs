@@ -25,6 +25,20 @@ pub struct Estimate {
 }
 
 impl Estimate {
+    /// An estimate with its variance and the interval of Student's t at confidence
+    /// `1 - alpha`.
+    pub(crate) fn of(estimate: f64, variance: f64, df: f64, alpha: f64) -> Self {
+        let se = variance.sqrt();
+        let half_width = tail::student_t_critical(alpha, df) * se;
+        Estimate {
+            estimate,
+            se,
+            df,
+            low: estimate - half_width,
+            high: estimate + half_width,
+        }
+    }
+
     /// Whether the interval lies wholly on one side of zero.
     pub fn excludes_zero(&self) -> bool {
         self.low > 0.0 || self.high < 0.0
@@ -230,6 +244,19 @@ impl Contrast {
         })
     }
 
+    /// Student's two-sided probability of the difference: of two constants 1 where they are
+    /// the same and 0 where they are not.
+    pub(crate) fn probability_of_difference(&self) -> TailProbability {
+        let difference = self.treated - self.control;
+        let variance = self.treated_variance + self.control_variance - 2.0 * self.covariance;
+        let t = if difference == 0.0 {
+            0.0
+        } else {
+            difference / variance.sqrt()
+        };
+        tail::student_t_two_sided(t, self.df)
+    }
+
     /// Fieller's interval of the difference over the control, turned so that its
     /// sign is that of the difference.
     fn relative(&self, variance: f64, critical: f64) -> Result<Relative, NotEstimable> {
@@ -254,6 +281,33 @@ impl Contrast {
                 high: -ratio.low,
             }
         })
+    }
+}
+
+/// The value of a metric in one arm with the variance of that value, independent of the
+/// other arms: a mean, a ratio, a trimmed mean, a mean adjusted inside the arm.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ArmEstimate {
+    /// The value.
+    pub value: f64,
+    /// Its variance (of the value, not of the observations).
+    pub variance: f64,
+    /// Degrees of freedom of the variance.
+    pub df: f64,
+}
+
+impl ArmEstimate {
+    /// Two independent estimates, with the Welch-Satterthwaite degrees of freedom of
+    /// their difference.
+    pub(crate) fn against(&self, control: &Self) -> Contrast {
+        Contrast {
+            treated: self.value,
+            control: control.value,
+            treated_variance: self.variance,
+            control_variance: control.variance,
+            covariance: 0.0,
+            df: satterthwaite(&[(self.variance, self.df), (control.variance, control.df)]),
+        }
     }
 }
 

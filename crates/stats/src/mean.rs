@@ -1,8 +1,7 @@
 //! Two means.
 
 use crate::error::{Arm, Unestimable, check_alpha, check_finite, check_variance};
-use crate::lift::{Contrast, Estimate, Lift, Method, satterthwaite};
-use crate::tail;
+use crate::lift::{ArmEstimate, Contrast, Estimate, Lift, Method};
 
 /// What a test of means needs to know of one arm.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -84,20 +83,13 @@ impl Sample {
         }
         check_finite("mean", self.mean)?;
         check_variance("variance", self.variance)?;
-        let (se, df) = (self.variance_of_mean().sqrt(), (self.n - 1) as f64);
-        let half_width = tail::student_t_critical(alpha, df) * se;
-        Ok(Estimate {
-            estimate: self.mean,
-            se,
-            df,
-            low: self.mean - half_width,
-            high: self.mean + half_width,
-        })
-    }
-
-    /// The variance of the mean.
-    fn variance_of_mean(&self) -> f64 {
-        self.variance / self.n as f64
+        let variance = self.variance / self.n as f64;
+        Ok(Estimate::of(
+            self.mean,
+            variance,
+            (self.n - 1) as f64,
+            alpha,
+        ))
     }
 }
 
@@ -139,6 +131,23 @@ pub(crate) fn lift_of_samples(
     Contrast::of_means(treated, control)?.lift(alpha, method)
 }
 
+impl ArmEstimate {
+    /// The mean of a sample.
+    ///
+    /// # Errors
+    ///
+    /// Fewer than two observations, or numbers that are not finite; `arm` is named in the
+    /// reason.
+    pub fn of_mean(sample: &Sample, arm: Arm) -> Result<Self, Unestimable> {
+        sample.check(arm)?;
+        Ok(ArmEstimate {
+            value: sample.mean,
+            variance: sample.variance / sample.n as f64,
+            df: (sample.n - 1) as f64,
+        })
+    }
+}
+
 impl Contrast {
     /// Two independent means, with the Welch-Satterthwaite degrees of freedom of
     /// their difference.
@@ -147,22 +156,9 @@ impl Contrast {
     ///
     /// An arm with fewer than two observations, or a number that is not finite.
     pub fn of_means(treated: &Sample, control: &Sample) -> Result<Self, Unestimable> {
-        treated.check(Arm::Treated)?;
-        control.check(Arm::Control)?;
-        let treated_variance = treated.variance_of_mean();
-        let control_variance = control.variance_of_mean();
-        let df = satterthwaite(&[
-            (treated_variance, (treated.n - 1) as f64),
-            (control_variance, (control.n - 1) as f64),
-        ]);
-        Ok(Contrast {
-            treated: treated.mean,
-            control: control.mean,
-            treated_variance,
-            control_variance,
-            covariance: 0.0,
-            df,
-        })
+        let treated = ArmEstimate::of_mean(treated, Arm::Treated)?;
+        let control = ArmEstimate::of_mean(control, Arm::Control)?;
+        Ok(treated.against(&control))
     }
 
     /// Two independent means that are taken to vary alike, with the pooled variance `[(n_t

@@ -16,7 +16,7 @@
 //! these data it is close to the trimmed mean.
 
 use crate::error::{Arm, Unestimable, check_finite, check_variance};
-use crate::lift::{Contrast, Lift, Method, satterthwaite};
+use crate::lift::{ArmEstimate, Contrast, Lift, Method};
 use crate::mean::Sample;
 use crate::quantile::{Distribution, Quantile};
 
@@ -171,10 +171,7 @@ impl Trim {
         self.check().ok()?;
         let n = values.count();
         let (below, above) = self.counts(n);
-        let value = |before: u64| {
-            let at = values.steps().partition_point(|step| step.upto <= before);
-            Some(values.steps().get(at)?.middle())
-        };
+        let value = |before: u64| Some(values.order_statistic(before)?.middle());
         (n > below + above).then(|| Some((value(below)?, value(n - 1 - above)?)))?
     }
 }
@@ -194,13 +191,6 @@ pub struct TrimmedMoments {
     pub from_high: u64,
     /// Values strictly between; of none or one the variance is not looked at.
     pub between: Sample,
-}
-
-/// A trimmed mean and the variance it has.
-struct Trimmed {
-    mean: f64,
-    variance: f64,
-    df: f64,
 }
 
 impl TrimmedMoments {
@@ -249,7 +239,8 @@ impl TrimmedMoments {
         (origin + shift, squares.max(0.0))
     }
 
-    fn trimmed(&self, arm: Arm, trim: Trim) -> Result<Trimmed, Unestimable> {
+    /// The trimmed mean and the variance it has.
+    fn trimmed(&self, arm: Arm, trim: Trim) -> Result<ArmEstimate, Unestimable> {
         let n = self.n();
         if n == 0 {
             return Err(Unestimable::Empty { arm });
@@ -270,8 +261,8 @@ impl TrimmedMoments {
         }
         let (h, df) = (kept as f64, (kept - 1) as f64);
         if self.low == self.high {
-            return Ok(Trimmed {
-                mean: self.low,
+            return Ok(ArmEstimate {
+                value: self.low,
                 variance: 0.0,
                 df,
             });
@@ -287,8 +278,8 @@ impl TrimmedMoments {
         };
         let (mean, _) = self.pooled(at_low as f64, at_high as f64);
         let (_, squares) = self.pooled(self.upto_low as f64, self.from_high as f64);
-        Ok(Trimmed {
-            mean,
+        Ok(ArmEstimate {
+            value: mean,
             variance: squares / (h * df),
             df,
         })
@@ -308,17 +299,7 @@ pub fn contrast_of_trimmed_means(
     trim.check()?;
     let treated = treated.trimmed(Arm::Treated, trim)?;
     let control = control.trimmed(Arm::Control, trim)?;
-    Ok(Contrast {
-        treated: treated.mean,
-        control: control.mean,
-        treated_variance: treated.variance,
-        control_variance: control.variance,
-        covariance: 0.0,
-        df: satterthwaite(&[
-            (treated.variance, treated.df),
-            (control.variance, control.df),
-        ]),
-    })
+    Ok(treated.against(&control))
 }
 
 /// The effect on a trimmed mean at confidence `1 - alpha`, by the test of K. K. Yuen, "The

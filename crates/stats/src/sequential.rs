@@ -45,7 +45,7 @@ pub use group::{
     Futility, GroupSequential, conditional_power, futility_bounds, group_sequential,
     predictive_power,
 };
-pub use monitor::{Decision, History, LookResult, Monitor, Running};
+pub use monitor::{Decision, History, LookResult, Monitor, Running, end_critical_of};
 pub use plan::{Looks, Stage, Watch};
 pub use quantiles::{
     DistributionSequence, any_quantile_bound, quantile_sequence_probability,
@@ -128,6 +128,18 @@ fn check_between(
         Ok(())
     } else {
         Err(SequentialError::OutOfRange { what, value })
+    }
+}
+
+/// Refuses a value outside [0, 1].
+fn check_value(value: f64) -> Result<(), SequentialError> {
+    if (0.0..=1.0).contains(&value) {
+        Ok(())
+    } else {
+        Err(SequentialError::OutOfRange {
+            what: "value",
+            value,
+        })
     }
 }
 

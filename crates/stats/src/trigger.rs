@@ -98,8 +98,8 @@ pub fn trigger_analysis(
     alpha: f64,
 ) -> Result<TriggerAnalysis, Unestimable> {
     check_alpha(alpha)?;
-    let triggered = lift_of_means(&treated.triggered, &control.triggered, alpha)?;
     let on_triggered = Contrast::of_means(&treated.triggered, &control.triggered)?;
+    let triggered = on_triggered.lift(alpha, Method::Welch)?;
 
     let rest = treated.untriggered.merged(&control.untriggered);
     if rest.n > 1 {

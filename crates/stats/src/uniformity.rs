@@ -67,7 +67,7 @@ pub fn binomial_limits(trials: u64, p: f64, gamma: f64) -> (u64, u64) {
 }
 
 /// The first count in `0..=most` from which a monotone condition holds, or `most`.
-fn first(most: u64, holds: impl Fn(u64) -> bool) -> u64 {
+pub(crate) fn first(most: u64, holds: impl Fn(u64) -> bool) -> u64 {
     let (mut low, mut high) = (0, most);
     while low < high {
         let middle = low + (high - low) / 2;

@@ -247,17 +247,8 @@ pub fn wear(
         })
         .collect();
     let line = Line::fit(&factor, &time, &effects);
-    let critical = tail::student_t_critical(alpha, df);
     let estimated = |estimate: f64, variance: f64| {
-        check_variance("variance of a change", variance)?;
-        let se = (variance * (m + line.residual) / df).sqrt();
-        Ok::<Estimate, Unestimable>(Estimate {
-            estimate,
-            se,
-            df,
-            low: estimate - critical * se,
-            high: estimate + critical * se,
-        })
+        change(estimate, variance * (m + line.residual) / df, df, alpha)
     };
     let start = estimated(line.start, line.start_variance)?;
     let slope = estimated(line.slope, line.slope_variance)?;
@@ -278,7 +269,7 @@ pub fn wear(
         let weights: Vec<f64> = (0..k).map(weight).collect();
         let rows = covariances.chunks(k).zip(&weights);
         let variance: f64 = rows.map(|(row, weight)| weight * dot(row, &weights)).sum();
-        Some(plain(dot(&weights, &effects), variance, m, alpha)?)
+        Some(change(dot(&weights, &effects), variance, m, alpha)?)
     };
     let of_day = |day: usize| Contrast {
         treated: treated.means[day],
@@ -290,7 +281,7 @@ pub fn wear(
     };
     Ok(WearAnalysis {
         days: (0..k).map(of_day).collect(),
-        constant: constancy(&effects, &covariances, m),
+        constant: line.constancy(k, m),
         covariances,
         start,
         slope,
@@ -303,18 +294,9 @@ pub fn wear(
 /// Days of the first week.
 const FIRST_WEEK: u32 = 7;
 
-/// An estimate whose weights were fixed beforehand.
-fn plain(estimate: f64, variance: f64, df: f64, alpha: f64) -> Result<Estimate, Unestimable> {
+fn change(estimate: f64, variance: f64, df: f64, alpha: f64) -> Result<Estimate, Unestimable> {
     check_variance("variance of a change", variance)?;
-    let se = variance.sqrt();
-    let half_width = tail::student_t_critical(alpha, df) * se;
-    Ok(Estimate {
-        estimate,
-        se,
-        df,
-        low: estimate - half_width,
-        high: estimate + half_width,
-    })
+    Ok(Estimate::of(estimate, variance, df, alpha))
 }
 
 /// A line by generalized least squares.
@@ -355,26 +337,19 @@ impl Line {
             residual,
         }
     }
-}
 
-/// Hotelling's test of the successive differences.
-fn constancy(effects: &[f64], covariances: &[f64], m: f64) -> JointTest {
-    let k = effects.len();
-    let v = |i: usize, j: usize| covariances[i * k + j];
-    let differences: Vec<f64> = effects.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let dimensions = differences.len();
-    let matrix: Vec<f64> = (0..dimensions * dimensions)
-        .map(|at| (at / dimensions, at % dimensions))
-        .map(|(i, j)| v(i + 1, j + 1) - v(i + 1, j) - v(i, j + 1) + v(i, j))
-        .collect();
-    let whitened = Cholesky::new(&matrix, dimensions, 0.0).whiten(&differences);
-    let statistic = dot(&whitened, &whitened);
-    let (p, rest) = (dimensions as f64, m - dimensions as f64 + 1.0);
-    // T^2 (m - p + 1) / (m p) is F with p and m - p + 1 degrees of freedom.
-    JointTest {
-        statistic,
-        dimensions,
-        probability: tail::f_upper(statistic * rest / (m * p), p, rest),
+    /// Hotelling's test of the successive differences of k effects, whose quadratic form is
+    /// what a constant leaves of the effects: the line's residual and what its slope takes.
+    fn constancy(&self, k: usize, m: f64) -> JointTest {
+        let statistic = self.residual + self.slope * self.slope / self.slope_variance;
+        let dimensions = k - 1;
+        let (p, rest) = (dimensions as f64, m - dimensions as f64 + 1.0);
+        // T^2 (m - p + 1) / (m p) is F with p and m - p + 1 degrees of freedom.
+        JointTest {
+            statistic,
+            dimensions,
+            probability: tail::f_upper(statistic * rest / (m * p), p, rest),
+        }
     }
 }
 

@@ -4,27 +4,17 @@
 
 mod common;
 
-use common::{Random, assert_close, sample};
+use common::{Random, assert_close, assert_rate, sample};
 use proptest::prelude::*;
 use stats::bayes::{BayesError, Beta, Gamma, NormalPrior, Scale, posterior_of_contrast};
 use stats::heterogeneity::{anova, heterogeneity, welch_anova};
 use stats::interaction::{assignment_dependence, interaction};
 use stats::omnibus::{Effect, EffectsError};
 use stats::shrink::{LearnedPrior, RandomEffects, winners};
-use stats::uniformity::{binomial_limits, uniform_probability};
+use stats::uniformity::uniform_probability;
 use stats::{Contrast, NotEstimable, Sample, lift_of_means, tail};
 
 const ALPHA: f64 = 0.05;
-
-#[track_caller]
-fn assert_rate(what: &str, hits: u64, trials: u64, low: f64, high: f64) {
-    let (least, _) = binomial_limits(trials, low, 1e-6);
-    let (_, most) = binomial_limits(trials, high, 1e-6);
-    assert!(
-        (least..=most).contains(&hits),
-        "{what}: {hits} of {trials}, not in {least}..={most}"
-    );
-}
 
 /// Asserts that a mean is zero within its noise.
 #[track_caller]

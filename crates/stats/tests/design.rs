@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Random, assert_close, sample};
+use common::{Random, assert_close, assert_rate, sample};
 use proptest::prelude::*;
 use stats::balance::{BalanceError, CovariateMoments, balance};
 use stats::clusters::lift_of_clusters;
@@ -23,15 +23,6 @@ use stats::{
     Arm, Counts, Method, RatioSample, Sample, SampleRatioError, lift_of_means, lift_of_ratios,
     lift_of_shares, sample_ratio, tail,
 };
-
-#[track_caller]
-fn assert_rate(what: &str, events: u64, trials: u64, rate: f64) {
-    let (low, high) = binomial_limits(trials, rate, 1e-6);
-    assert!(
-        (low..=high).contains(&events),
-        "{what}: {events} of {trials}, not in {low}..={high}"
-    );
-}
 
 fn mean_design() -> Design {
     Design::new(Outcome::Mean {
@@ -341,7 +332,7 @@ fn power_is_the_rate_of_rejections() {
     let power = design
         .power(Effect::Absolute(0.04), 3000.0)
         .expect("a power");
-    assert_rate("shares", rejected, SHARES, power);
+    assert_rate("shares", rejected, SHARES, power, power);
 }
 
 /// The closed form is the top of the profit, and so is what the search finds.
@@ -453,7 +444,7 @@ fn unequal_priors_make_unequal_tests() {
         "{mean} {}",
         top.profit
     );
-    assert_rate("errors", errors, TRIALS, top.error_rate);
+    assert_rate("errors", errors, TRIALS, top.error_rate, top.error_rate);
 }
 
 /// The Bayes factor is the ratio of likelihoods that it stands for, and its expectation

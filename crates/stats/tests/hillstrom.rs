@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{assert_close, covariance, sample};
+use common::{arm_moments, assert_close, sample};
 use stats::{ArmMoments, Counts, adjusted_lift, lift_of_means, lift_of_shares};
 
 /// The covariates: recency, history, mens, womens, newbie, rural, suburban, phone,
@@ -52,18 +52,7 @@ fn moments(arm: &[&Customer], outcome: usize) -> ArmMoments {
     let x: Vec<Vec<f64>> = (0..COVARIATES)
         .map(|j| arm.iter().map(|c| c.covariates[j]).collect())
         .collect();
-    let sample_of_y = sample(&y);
-    ArmMoments {
-        n: sample_of_y.n,
-        mean: sample_of_y.mean,
-        variance: sample_of_y.variance,
-        covariate_means: x.iter().map(|x| sample(x).mean).collect(),
-        outcome_covariances: x.iter().map(|x| covariance(&y, x)).collect(),
-        covariate_covariances: x
-            .iter()
-            .flat_map(|a| x.iter().map(|b| covariance(a, b)))
-            .collect(),
-    }
+    arm_moments(&y, &x)
 }
 
 /// Segment, outcome, Welch: difference, se, df, t, p; adjusted: difference, HC2 se.

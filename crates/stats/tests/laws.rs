@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Random, assert_close, sample};
+use common::{Random, arm_moments, assert_close, sample};
 use proptest::prelude::*;
 use stats::{
     ArmMoments, Counts, DropReason, Lift, NotEstimable, RatioMoments, RatioSample, Sample,
@@ -240,22 +240,7 @@ fn random_arm(random: &mut Random, n: usize, k: usize) -> ArmMoments {
     let y: Vec<f64> = (0..n)
         .map(|i| 10.0 + random.normal() + x.iter().map(|x| x[i]).sum::<f64>())
         .collect();
-    moments(&y, &x)
-}
-
-fn moments(y: &[f64], x: &[Vec<f64>]) -> ArmMoments {
-    let outcome = sample(y);
-    ArmMoments {
-        n: outcome.n,
-        mean: outcome.mean,
-        variance: outcome.variance,
-        covariate_means: x.iter().map(|x| sample(x).mean).collect(),
-        outcome_covariances: x.iter().map(|x| common::covariance(y, x)).collect(),
-        covariate_covariances: x
-            .iter()
-            .flat_map(|a| x.iter().map(|b| common::covariance(a, b)))
-            .collect(),
-    }
+    arm_moments(&y, &x)
 }
 
 #[test]
@@ -358,8 +343,8 @@ fn constant_and_collinear_covariates_are_dropped_by_name() {
         let constant = vec![4.0; n];
         let sum: Vec<f64> = a.iter().zip(&b).map(|(a, b)| 1e3 * (a + b)).collect();
         (
-            moments(&y, &[a.clone(), constant, b.clone(), sum]),
-            moments(&y, &[a, b]),
+            arm_moments(&y, &[a.clone(), constant, b.clone(), sum]),
+            arm_moments(&y, &[a, b]),
         )
     };
     let (treated, treated_clean) = arm(70);
@@ -475,7 +460,7 @@ fn adjusted_lift_is_the_interacted_regression() {
                 .map(|(v, _)| *v)
                 .collect()
         };
-        moments(&of(&y), &[of(&x)])
+        arm_moments(&of(&y), &[of(&x)])
     };
     let adjusted = adjusted_lift(&arm(true), &arm(false), 0.05).expect("an effect");
     let estimate = adjusted.lift.absolute.estimate;

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Random, covariance, sample};
+use common::{Random, arm_moments, covariance, sample};
 use proptest::prelude::*;
 use stats::decomposition::{ArmEstimate, Decomposition};
 use stats::quantile::{
@@ -370,7 +370,7 @@ fn adjusted_quantiles_are_covered_and_narrower() {
                 .iter()
                 .map(|y| f64::from(u8::from(*y <= quantile)))
                 .collect();
-            of_outcome_and_covariate(&below, x)
+            arm_moments(&below, &[x])
         };
         let (m_t, m_c) = (moments(&treated), moments(&control));
         let (t, c) = (exact(&treated.0), exact(&control.0));
@@ -534,18 +534,6 @@ fn trimming_nothing_is_welch_and_ties_do_not_matter() {
 
 // Strata.
 
-fn of_outcome_and_covariate(y: &[f64], x: &[f64]) -> ArmMoments {
-    let (outcome, covariate) = (sample(y), sample(x));
-    ArmMoments {
-        n: outcome.n,
-        mean: outcome.mean,
-        variance: outcome.variance,
-        covariate_means: vec![covariate.mean],
-        outcome_covariances: vec![covariance(y, x)],
-        covariate_covariances: vec![covariate.variance],
-    }
-}
-
 /// Outcomes and a covariate of the customers of an arm in a stratum.
 type Rows = (Vec<f64>, Vec<f64>);
 
@@ -591,7 +579,7 @@ fn post_stratified_effects_are_covered() {
         let ratio = effect.lift.relative.expect("a base");
         relative.add(ratio.low, ratio.high, truth / base);
         let both = strata(&|(y, x)| {
-            let mut moments = of_outcome_and_covariate(y, x);
+            let mut moments = arm_moments(y, &[x]);
             if moments.n < 2 {
                 moments.variance = 0.0;
                 moments.outcome_covariances[0] = 0.0;

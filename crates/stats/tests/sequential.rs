@@ -4,18 +4,17 @@
 
 mod common;
 
-use common::{Random, assert_close};
+use common::{Random, assert_close, assert_rate};
 use proptest::prelude::*;
 use stats::quantile::Distribution;
 use stats::sequential::{
     AnytimeF, ConfidenceSequence, Decision, DistributionSequence, EmpiricalBernstein, Futility,
     HedgedCapital, Looks, Monitor, PlugInBernstein, SequentialError, Sides, Spending, Stage, Watch,
-    any_quantile_bound, bernoulli_sequence, conditional_power, futility_bounds,
+    any_quantile_bound, bernoulli_sequence, conditional_power, end_critical_of, futility_bounds,
     gamma_exponential_bound, group_sequential, optimal_g, predictive_power,
     quantile_sequence_probability, quantile_sequence_ranks, stitched_bound, stopped_estimate,
     wald_f,
 };
-use stats::uniformity::binomial_limits;
 use stats::{Contrast, LeastSquares, Method, Noise, tail};
 
 const ALPHA: f64 = 0.05;
@@ -49,16 +48,6 @@ fn crossings(seed: u64, paths: u64, monitor: &Monitor, drift: f64) -> u64 {
         crossing(&z, monitor.critical()).is_some()
     });
     crossed.count() as u64
-}
-
-#[track_caller]
-fn assert_rate(what: &str, found: u64, trials: u64, low: f64, high: f64) {
-    let least = binomial_limits(trials, low, 1e-6).0;
-    let most = binomial_limits(trials, high, 1e-6).1;
-    assert!(
-        (least..=most).contains(&found),
-        "{what}: {found} of {trials}, not in {least}..={most}"
-    );
 }
 
 /// An estimate of 10 against 100 with the z asked for.
@@ -178,7 +167,12 @@ fn the_continuous_hybrid_dominates() {
     let end = |watch, looks| {
         let plan = Looks::Hybrid(watch);
         let monitor = Monitor::new(plan, ALPHA, &even(looks), Stage::End).expect("a plan");
-        monitor.end_critical()
+        let end = monitor.end_critical();
+        assert_eq!(
+            end_critical_of(plan, ALPHA, &even(looks), Stage::End),
+            Ok(end)
+        );
+        end
     };
     let continuous = end(Watch::Continuous, 1);
     let (some, many) = (end(Watch::Listed, 28), end(Watch::Listed, 400));

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Random, sample};
+use common::{Random, arm_moments, assert_rate, sample};
 use stats::uniformity::{binomial_limits, uniform_probability};
 use stats::{
     ArmMoments, Counts, RatioMoments, RatioSample, Sample, adjusted_lift, adjusted_ratio_lift,
@@ -17,12 +17,9 @@ const ALPHA: f64 = 0.05;
 /// slack` nor above `nominal + slack` for approximate methods.
 #[track_caller]
 fn assert_coverage(what: &str, covered: u64, trials: u64, slack: f64) {
-    let (low, _) = binomial_limits(trials, 1.0 - ALPHA - slack, 1e-6);
-    let (_, high) = binomial_limits(trials, (1.0 - ALPHA + slack).min(1.0), 1e-6);
-    assert!(
-        (low..=high).contains(&covered),
-        "{what}: {covered} of {trials}, not in {low}..={high}"
-    );
+    let nominal = 1.0 - ALPHA;
+    let most = (nominal + slack).min(1.0);
+    assert_rate(what, covered, trials, nominal - slack, most);
 }
 
 /// A customer who was worth `x` before and is worth the outcome now; `effect`
@@ -47,15 +44,7 @@ fn mean_revenue(buyers: f64, lift: f64) -> f64 {
 
 fn moments(rows: &[(f64, f64)]) -> ArmMoments {
     let (y, x): (Vec<f64>, Vec<f64>) = rows.iter().copied().unzip();
-    let (outcome, covariate) = (sample(&y), sample(&x));
-    ArmMoments {
-        n: outcome.n,
-        mean: outcome.mean,
-        variance: outcome.variance,
-        covariate_means: vec![covariate.mean],
-        outcome_covariances: vec![common::covariance(&y, &x)],
-        covariate_covariances: vec![covariate.variance],
-    }
+    arm_moments(&y, &[x])
 }
 
 /// Means of zero-inflated log-normal revenue, uneven arms: absolute and relative.

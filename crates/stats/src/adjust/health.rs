@@ -4,7 +4,7 @@ use super::{AdjustedLift, ArmMoments};
 use crate::error::{Arm, Unestimable};
 use crate::lift::Contrast;
 use crate::mean::Sample;
-use crate::tail::{self, TailProbability};
+use crate::tail::TailProbability;
 
 /// The covariates of one arm.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,14 +68,14 @@ impl AdjustmentHealth {
         treated.check(Arm::Treated, k)?;
         control.check(Arm::Control, k)?;
         let covariates = (0..k).map(|j| {
-            let probability = imbalance_probability(&treated.covariate(j), &control.covariate(j))?;
+            let means = Contrast::of_means(&treated.covariate(j), &control.covariate(j))?;
             let leverage = extremes.and_then(|(of_treated, of_control)| {
                 let (a, b) = (of_treated.get(j)?, of_control.get(j)?);
                 Some(treated.leverage(j, *a).max(control.leverage(j, *b)))
             });
             Ok(CovariateHealth {
                 imbalance: adjusted.imbalance.get(j).copied().unwrap_or(0.0),
-                probability,
+                probability: means.probability_of_difference(),
                 largest_leverage: leverage,
             })
         });
@@ -135,20 +135,4 @@ impl ArmMoments {
             0.0
         }
     }
-}
-
-/// Welch's probability of a covariate's difference.
-fn imbalance_probability(
-    treated: &Sample,
-    control: &Sample,
-) -> Result<TailProbability, Unestimable> {
-    let means = Contrast::of_means(treated, control)?;
-    let variance = means.treated_variance + means.control_variance;
-    let difference = means.treated - means.control;
-    let t = match (difference == 0.0, variance > 0.0) {
-        (true, _) => 0.0,
-        (false, true) => difference / variance.sqrt(),
-        (false, false) => f64::INFINITY,
-    };
-    Ok(tail::student_t_two_sided(t, means.df))
 }

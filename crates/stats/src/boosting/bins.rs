@@ -1,9 +1,7 @@
 //! Features cut into bins.
 
-/// A feature's rows by bin. The last bin is that of missing values.
+/// The bins of a feature. The last one is that of missing values.
 pub(super) struct Binned {
-    /// The bin of each row.
-    pub(super) codes: Vec<u8>,
     /// The greatest value of each bin, ascending.
     pub(super) edges: Vec<f64>,
 }
@@ -12,20 +10,18 @@ impl Binned {
     /// Up to `bins - 1` bins of about as many rows each, or one a value where there are no
     /// more values; and one for what is not finite.
     pub(super) fn new(feature: &[f64], bins: usize) -> Self {
-        let edges = edges(feature, bins - 1);
-        let missing = edges.len();
-        let code = |&value: &f64| {
-            let bin = if value.is_finite() {
-                edges.partition_point(|&edge| edge < value)
-            } else {
-                missing
-            };
-            // At most 256 bins.
-            bin as u8
-        };
         Binned {
-            codes: feature.iter().map(code).collect(),
-            edges,
+            edges: edges(feature, bins - 1),
+        }
+    }
+
+    /// The bin of a value.
+    pub(super) fn code(&self, value: f64) -> u8 {
+        if value.is_finite() {
+            // At most 255 edges, the last of them the greatest value.
+            self.edges.partition_point(|&edge| edge < value) as u8
+        } else {
+            self.missing()
         }
     }
 
@@ -39,10 +35,9 @@ impl Binned {
 fn edges(feature: &[f64], most: usize) -> Vec<f64> {
     let mut sorted: Vec<f64> = feature.iter().copied().filter(|v| v.is_finite()).collect();
     sorted.sort_unstable_by(f64::total_cmp);
-    let mut values = sorted.clone();
-    values.dedup();
-    if values.len() <= most {
-        return values;
+    if sorted.chunk_by(|a, b| a == b).count() <= most {
+        sorted.dedup();
+        return sorted;
     }
     // The last row of each of `most` parts of one size.
     let mut edges: Vec<f64> = (1..=most)
@@ -58,9 +53,10 @@ mod tests {
 
     #[test]
     fn few_values_have_a_bin_each() {
-        let binned = Binned::new(&[3.0, f64::NAN, 1.0, 3.0, -0.0, 0.0], 64);
+        let feature = [3.0, f64::NAN, 1.0, 3.0, -0.0, 0.0];
+        let binned = Binned::new(&feature, 64);
         assert_eq!(binned.edges, [0.0, 1.0, 3.0]);
-        assert_eq!(binned.codes, [2, 3, 1, 2, 0, 0]);
+        assert_eq!(feature.map(|value| binned.code(value)), [2, 3, 1, 2, 0, 0]);
         assert_eq!(binned.missing(), 3);
     }
 
@@ -70,7 +66,8 @@ mod tests {
         let binned = Binned::new(&feature, 64);
         assert_eq!(binned.edges.len(), 63);
         for bin in 0..63 {
-            assert_eq!(binned.codes.iter().filter(|&&code| code == bin).count(), 10);
+            let of_bin = |value: &&f64| binned.code(**value) == bin;
+            assert_eq!(feature.iter().filter(of_bin).count(), 10);
         }
         assert_eq!(binned.edges.last(), Some(&629.0));
     }

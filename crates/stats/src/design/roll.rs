@@ -186,8 +186,7 @@ impl TestAndRoll {
         }
         // What the option to take the other arm adds to the larger mean.
         let z = difference.abs() / sd;
-        let density = (-0.5 * z * z).exp() / (2.0 * PI).sqrt();
-        larger + sd * (density - z * tail::normal_cdf(-z)).max(0.0)
+        larger + sd * tail::ln_normal_loss(z).exp()
     }
 
     fn error_rate(&self, sizes: TestSizes) -> f64 {

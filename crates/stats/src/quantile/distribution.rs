@@ -118,7 +118,7 @@ impl Distribution {
     }
 
     /// The step that holds the value with so many others before it.
-    fn order_statistic(&self, before: u64) -> Option<&Step> {
+    pub(crate) fn order_statistic(&self, before: u64) -> Option<&Step> {
         let at = self.steps.partition_point(|step| step.upto <= before);
         self.steps.get(at)
     }

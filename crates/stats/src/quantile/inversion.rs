@@ -76,6 +76,14 @@ impl<'a> Ranks<'a> {
         self.deviates(0, 0).1 < -critical && self.deviates(n, n).0 > critical
     }
 
+    pub(super) fn distribution(&self) -> &'a Distribution {
+        self.distribution
+    }
+
+    pub(super) fn level(&self) -> f64 {
+        self.level
+    }
+
     pub(super) fn effective_n(&self) -> f64 {
         self.effective_n
     }

@@ -3,10 +3,9 @@
 use super::cluster::ClusterIndicator;
 use super::distribution::{Distribution, Quantile, Step};
 use super::inversion::{Deviates, Joint, Ranks};
-use super::wald::BoundedQuantile;
 use super::{QuantileError, check_level};
 use crate::adjust::{ArmMoments, adjusted};
-use crate::error::{Arm, NotEstimable, Unestimable, check_alpha};
+use crate::error::{Arm, NotEstimable, Unestimable, check_alpha, check_finite};
 use crate::lift::{Contrast, Estimate, Lift, Method, Relative, satterthwaite};
 use crate::ratio::RatioMoments;
 use crate::tail;
@@ -34,7 +33,7 @@ pub struct QuantileLift {
     /// [`Self::quantiles`]; interval and probability do not rest on it.
     pub lift: Lift,
     /// The quantiles as estimates with variances from the distance of their confidence
-    /// limits ([`BoundedQuantile`]), for combining them with others.
+    /// limits ([`BoundedQuantile`](super::BoundedQuantile)), for combining them with others.
     pub quantiles: Contrast,
     /// The treated arm.
     pub treated: ArmQuantile,
@@ -98,7 +97,7 @@ pub fn lift_of_quantiles(
         joint: Joint { correlation: 0.0 },
         df: f64::INFINITY,
     };
-    test.effect([treated, control], [level; 2], alpha)
+    test.effect(alpha)
 }
 
 /// The effect on a quantile of events clustered in customers, such as the 90th percentile
@@ -133,7 +132,7 @@ pub fn lift_of_clustered_quantiles(
         joint: Joint { correlation: 0.0 },
         df: satterthwaite(&[(1.0 / n_t, df(treated)), (1.0 / n_c, df(control))]),
     };
-    test.effect([treated.0, control.0], [level; 2], alpha)
+    test.effect(alpha)
 }
 
 /// The moments of the indicator `I(x <= q)` with covariates in both arms, `q` being each
@@ -225,7 +224,7 @@ pub fn adjusted_lift_of_quantiles(
         },
         df: shares.lift.absolute.df,
     };
-    test.effect([treated, control], levels, alpha)
+    test.effect(alpha)
 }
 
 /// The joint test of both arms' quantiles.
@@ -237,20 +236,12 @@ struct Test<'a> {
 }
 
 impl Test<'_> {
-    fn effect(
-        &self,
-        distributions: [&Distribution; 2],
-        levels: [f64; 2],
-        alpha: f64,
-    ) -> Result<QuantileLift, QuantileError> {
+    fn effect(&self, alpha: f64) -> Result<QuantileLift, QuantileError> {
         check_alpha(alpha)?;
         let critical = tail::student_t_critical(alpha, self.df);
-        let arm = |arm, ranks, at: usize| {
-            ArmQuantile::new(arm, ranks, distributions[at], levels[at], critical)
-        };
-        let treated = arm(Arm::Treated, &self.treated, 0)?;
-        let control = arm(Arm::Control, &self.control, 1)?;
-        let quantiles = self.contrast(&treated, &control, alpha)?;
+        let treated = ArmQuantile::new(Arm::Treated, &self.treated, critical)?;
+        let control = ArmQuantile::new(Arm::Control, &self.control, critical)?;
+        let quantiles = self.contrast(&treated, &control, critical)?;
         let difference = quantiles.treated - quantiles.control;
         let variance =
             quantiles.treated_variance + quantiles.control_variance - 2.0 * quantiles.covariance;
@@ -285,27 +276,24 @@ impl Test<'_> {
         &self,
         treated: &ArmQuantile,
         control: &ArmQuantile,
-        alpha: f64,
+        critical: f64,
     ) -> Result<Contrast, Unestimable> {
         // The limits are those of the effective number of values and of this critical
-        // value, so that the variance needs no factor but for Student's t.
-        let bounded = |arm: &ArmQuantile| BoundedQuantile {
-            value: arm.quantile.value,
-            lower: arm.low,
-            upper: arm.high,
-            alpha,
-            bounds_n: arm.effective_n,
-            n: arm.effective_n,
-            design_effect: {
-                let normal = tail::student_t_critical(alpha, f64::INFINITY);
-                (normal / tail::student_t_critical(alpha, self.df)).powi(2)
-            },
+        // value, so that the variance needs no factor.
+        let se = |arm: &ArmQuantile| {
+            let distance = arm.high - arm.low;
+            check_finite("distance of the quantile's bounds", distance)?;
+            Ok::<f64, Unestimable>(distance / (2.0 * critical))
         };
-        let mut contrast = bounded(treated).against(&bounded(control))?;
-        let product = contrast.treated_variance * contrast.control_variance;
-        contrast.covariance = self.joint.correlation * product.sqrt();
-        contrast.df = self.df;
-        Ok(contrast)
+        let (se_t, se_c) = (se(treated)?, se(control)?);
+        Ok(Contrast {
+            treated: treated.quantile.value,
+            control: control.quantile.value,
+            treated_variance: se_t * se_t,
+            control_variance: se_c * se_c,
+            covariance: self.joint.correlation * se_t * se_c,
+            df: self.df,
+        })
     }
 
     /// Every pair of quantiles that the test does not reject, by the differences and the
@@ -358,17 +346,10 @@ impl Test<'_> {
 }
 
 impl ArmQuantile {
-    fn new(
-        arm: Arm,
-        ranks: &Ranks<'_>,
-        distribution: &Distribution,
-        level: f64,
-        critical: f64,
-    ) -> Result<Self, QuantileError> {
-        let n = distribution.count();
-        let quantile = distribution
-            .quantile(level)
-            .ok_or(Unestimable::Empty { arm })?;
+    fn new(arm: Arm, ranks: &Ranks<'_>, critical: f64) -> Result<Self, QuantileError> {
+        let n = ranks.distribution().count();
+        let quantile = ranks.distribution().quantile(ranks.level());
+        let quantile = quantile.ok_or(Unestimable::Empty { arm })?;
         if !ranks.reaches(critical) {
             return Err(QuantileError::OutOfReach { arm, n });
         }
@@ -383,7 +364,7 @@ impl ArmQuantile {
             quantile,
             low: first.low,
             high: last.high,
-            level,
+            level: ranks.level(),
             effective_n: ranks.effective_n(),
         })
     }

@@ -1,7 +1,9 @@
 //! Anytime-valid t and F tests of linear models.
 
+use super::bounded::mixture_weight;
 use super::{SequentialError, check_between};
 use crate::cholesky::Cholesky;
+use crate::root;
 use crate::tail::TailProbability;
 
 /// The anytime-valid F test that some coefficients of a linear model are zero, after
@@ -114,28 +116,14 @@ pub fn optimal_g(
         .critical(alpha)
     };
     // For many rows of one coefficient the optimum is that of the confidence sequence;
-    // the search is on either side of it, by golden section.
-    const SHRINK: f64 = 0.618_033_988_749_894_9;
+    // the search is on either side of it. Where a small sample has no boundary yet, a
+    // larger g has one.
     const WIDTH: f64 = 12.0;
-    const STEPS: usize = 60;
-    let twice = -2.0 * alpha.ln();
-    let centre = (planned_n / (twice + twice.ln_1p())).ln();
-    let (mut low, mut high) = (centre - WIDTH, centre + WIDTH);
-    let (mut a, mut b) = (high - SHRINK * (high - low), low + SHRINK * (high - low));
-    let (mut at_a, mut at_b) = (needed(a), needed(b));
-    for _ in 0..STEPS {
-        // Where a small sample has no boundary yet, a larger g has one.
-        if at_a < at_b {
-            (high, b, at_b) = (b, a, at_a);
-            a = high - SHRINK * (high - low);
-            at_a = needed(a);
-        } else {
-            (low, a, at_a) = (a, b, at_b);
-            b = low + SHRINK * (high - low);
-            at_b = needed(b);
-        }
-    }
-    Ok((0.5 * (low + high)).exp())
+    const ITERATIONS: usize = 60;
+    let centre = mixture_weight(planned_n, alpha).ln();
+    let lowness = |ln_g: f64| -needed(ln_g);
+    let best = root::peak(lowness, centre - WIDTH, centre + WIDTH, ITERATIONS);
+    Ok(best.exp())
 }
 
 /// The F statistic of coefficients being all zero, `b' V^-1 b / d`, from their

@@ -8,7 +8,7 @@
 //! so far varied; a mean at which that would have made `1 / alpha` of a capital of 1 is
 //! rejected, and no true mean is with a probability above alpha, at any time (Ville).
 
-use super::{SequentialError, check_between};
+use super::{SequentialError, check_between, check_value};
 
 /// The stakes: `sqrt(2 ln(1 / alpha) / [t ln(1 + t) s^2])` at the t-th value, with the
 /// variance of the values before it (equation 26 of the paper). Mean and variance start from
@@ -46,18 +46,6 @@ impl Stakes {
         self.sum += value;
         let distance = value - self.sum / (self.n as f64 + 1.0);
         self.squares += distance * distance;
-    }
-}
-
-/// Refuses a value outside [0, 1].
-fn check_value(value: f64) -> Result<(), SequentialError> {
-    if (0.0..=1.0).contains(&value) {
-        Ok(())
-    } else {
-        Err(SequentialError::OutOfRange {
-            what: "value",
-            value,
-        })
     }
 }
 

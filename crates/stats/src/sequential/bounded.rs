@@ -1,15 +1,15 @@
-//! Confidence sequences that hold for any sample size: shares and bounded values. A guard where a normal limit cannot be trusted: few conversions,
-//! extremely skewed values.
+//! Confidence sequences that hold for any sample size: shares and bounded values. A guard
+//! where a normal limit cannot be trusted: few conversions, extremely skewed values.
 
-use super::{SequentialError, check_between};
+use super::confidence_sequence::narrowest_rate;
+use super::{SequentialError, check_between, check_value};
 use crate::root;
 use crate::special::{ln_beta, ln_gamma_kernel, ln_incomplete_gamma};
 
 /// How many observations' weight the mixture of a sequence has that is to be narrow at
 /// a planned n: `n / (-2 ln alpha + ln(1 - 2 ln alpha))`.
-fn mixture_weight(planned_n: f64, alpha: f64) -> f64 {
-    let twice = -2.0 * alpha.ln();
-    planned_n / (twice + twice.ln_1p())
+pub(super) fn mixture_weight(planned_n: f64, alpha: f64) -> f64 {
+    planned_n / narrowest_rate(alpha)
 }
 
 /// `ln e` against a share p of the mixture of shares `Beta(m p, m (1 - p))`.
@@ -202,12 +202,7 @@ impl EmpiricalBernstein {
     ///
     /// A value outside [0, 1].
     pub fn push(&mut self, value: f64) -> Result<(), SequentialError> {
-        if !(0.0..=1.0).contains(&value) {
-            return Err(SequentialError::OutOfRange {
-                what: "value",
-                value,
-            });
-        }
+        check_value(value)?;
         let distance = value - self.mean;
         self.intrinsic_time += distance * distance;
         self.n += 1;

@@ -34,6 +34,12 @@ pub struct ConfidenceSequence {
     sides: Sides,
 }
 
+/// The rate whose two-sided interval at a level is narrowest at t = 1.
+pub(super) fn narrowest_rate(alpha: f64) -> f64 {
+    let twice = -2.0 * alpha.ln();
+    twice + twice.ln_1p()
+}
+
 impl ConfidenceSequence {
     /// The sequence that at level `alpha` is narrowest at information fraction 1.
     ///
@@ -43,9 +49,8 @@ impl ConfidenceSequence {
     pub fn tuned(alpha: f64, sides: Sides) -> Result<Self, SequentialError> {
         let two_sided = alpha * 2.0 / sides.count();
         check_between("level alpha", two_sided, 0.0, 1.0)?;
-        let twice = -2.0 * two_sided.ln();
         Ok(ConfidenceSequence {
-            rate: twice + twice.ln_1p(),
+            rate: narrowest_rate(two_sided),
             sides,
         })
     }

@@ -50,6 +50,22 @@ pub struct LookResult {
     pub running: Running,
 }
 
+/// The boundary of `|z|` at the planned end of a plan of looking, as
+/// [`Monitor::end_critical`] gives it, without compiling the plan for its readings.
+///
+/// # Errors
+///
+/// As [`Monitor::new`].
+pub fn end_critical_of(
+    plan: Looks,
+    alpha: f64,
+    fractions: &[f64],
+    stage: Stage,
+) -> Result<f64, SequentialError> {
+    let design = Design::new(plan, alpha, fractions, stage)?;
+    Ok(design.end_critical(alpha, &design.critical(alpha)))
+}
+
 /// A comparison over time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {

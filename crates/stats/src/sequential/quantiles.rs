@@ -9,6 +9,7 @@ use crate::error::{Arm, Unestimable};
 use crate::quantile::Distribution;
 use crate::root;
 use crate::tail::TailProbability;
+use crate::uniformity::first;
 
 /// A confidence sequence for one quantile: the lowest and the highest count of
 /// observations that may lie at or below the true quantile. The number that does is
@@ -32,30 +33,8 @@ pub fn quantile_sequence_ranks(
     let kept = |k: u64| ln_beta_binomial(k as f64, n as f64, quantile, m) < -alpha.ln();
     // The counts that are kept are an interval around the expected one.
     let centre = (quantile * n as f64).round() as u64;
-    let (mut outside, mut low) = (0, centre);
-    if kept(0) {
-        low = 0;
-    }
-    while low > outside + 1 {
-        let middle = outside + (low - outside) / 2;
-        if kept(middle) {
-            low = middle;
-        } else {
-            outside = middle;
-        }
-    }
-    let (mut high, mut outside) = (centre, n);
-    if kept(n) {
-        high = n;
-    }
-    while outside > high + 1 {
-        let middle = high + (outside - high) / 2;
-        if kept(middle) {
-            high = middle;
-        } else {
-            outside = middle;
-        }
-    }
+    let low = first(centre, kept);
+    let high = n - first(n - centre, |above| kept(n - above));
     Ok((low, high))
 }
 

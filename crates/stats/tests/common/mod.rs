@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use serde_json::Value;
+use stats::ArmMoments;
+use stats::uniformity::binomial_limits;
 
 /// Asserts that two numbers agree to a relative tolerance, with an absolute floor
 /// for values near zero.
@@ -12,6 +14,18 @@ pub(crate) fn assert_close(what: &str, actual: f64, expected: f64, relative: f64
         actual == expected || (actual - expected).abs() <= allowed,
         "{what}: {actual:e} is not {expected:e} (off by {:e}, allowed {allowed:e})",
         (actual - expected).abs(),
+    );
+}
+
+/// Asserts that the rate of what happened lies between two rates, but for what a binomial
+/// leaves once in a million.
+#[track_caller]
+pub(crate) fn assert_rate(what: &str, found: u64, trials: u64, low: f64, high: f64) {
+    let (least, _) = binomial_limits(trials, low, 1e-6);
+    let (_, most) = binomial_limits(trials, high, 1e-6);
+    assert!(
+        (least..=most).contains(&found),
+        "{what}: {found} of {trials}, not in {least}..={most}"
     );
 }
 
@@ -87,4 +101,21 @@ pub(crate) fn covariance(x: &[f64], y: &[f64]) -> f64 {
     let (mx, my) = (sample(x).mean, sample(y).mean);
     let sum: f64 = x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)).sum();
     sum / (x.len() as f64 - 1.0)
+}
+
+/// The moments of an arm's outcomes y and covariates x.
+pub(crate) fn arm_moments(y: &[f64], x: &[impl AsRef<[f64]>]) -> ArmMoments {
+    let outcome = sample(y);
+    let x: Vec<&[f64]> = x.iter().map(AsRef::as_ref).collect();
+    ArmMoments {
+        n: outcome.n,
+        mean: outcome.mean,
+        variance: outcome.variance,
+        covariate_means: x.iter().map(|x| sample(x).mean).collect(),
+        outcome_covariances: x.iter().map(|x| covariance(y, x)).collect(),
+        covariate_covariances: x
+            .iter()
+            .flat_map(|a| x.iter().map(|b| covariance(a, b)))
+            .collect(),
+    }
 }
