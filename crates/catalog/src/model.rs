@@ -193,8 +193,8 @@ pub struct Metric {
     pub aggregate: Aggregate,
     /// A column of the fact or a SQL expression over its columns. Not for `count`, `days`, `any`, `funnel` and `ratio`.
     pub value: Option<String>,
-    /// For `quantile`: which one, such as 0.9.
-    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1))]
+    /// For `quantile`: which one, such as 0.9. For the greatest value use `max`.
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub quantile: Option<f64>,
     /// For `quantile`: the metric whose values per customer are meant, in place of `fact` and `value`.
     #[schemars(extend("x-names" = "metric"))]

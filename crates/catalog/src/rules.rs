@@ -15,10 +15,12 @@ mod test_plan;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::DateTime;
+
 pub(crate) use self::project::check as check_project;
 use crate::diagnostic::Diagnostic;
 use crate::location::Location;
-use crate::model::{Document, Fact, Metric};
+use crate::model::{Aggregate, Document, Fact, Metric};
 use crate::schema;
 use crate::yaml::Node;
 
@@ -73,6 +75,11 @@ impl<'a> Documents<'a> {
             (_, _, Some(of)) => metric(of).into_iter().collect(),
             _ => vec![whole],
         }
+    }
+
+    fn is_quantile(&self, name: &str) -> bool {
+        let metric = self.metrics.get(name);
+        metric.is_some_and(|metric| metric.aggregate == Aggregate::Quantile)
     }
 
     fn fact_of(&self, metric: &Metric) -> Option<&'a Fact> {
@@ -170,6 +177,17 @@ impl Report<'_> {
             .help(help)
             .related(self.node.place_of(first), "first here");
         self.diagnostics.push(diagnostic);
+    }
+
+    /// The date or time, on the clocks of the project's time zone, that a text at a path is; an error where it is none.
+    fn date(&mut self, path: &str, text: &str) -> Option<DateTime> {
+        let date = text.parse().ok();
+        if date.is_none() {
+            let message = format!("`{text}` is not a date or time");
+            let help = "write for example `2024-03-01` or `2024-03-01 18:00:00`";
+            self.error("wrong-type", path, message, help);
+        }
+        date
     }
 
     /// An error for each of these keys that the document has; `why` says when they may stand.

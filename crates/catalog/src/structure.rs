@@ -1,7 +1,7 @@
 //! Whether a document has the structure that its schema gives: keys, types, values out of a closed set, bounds.
 //!
 //! The checker knows the part of JSON Schema that schemars makes of the model's types: `type`, `properties`, `required`,
-//! `additionalProperties`, `items`, `minItems`, `$ref`, `anyOf` and `oneOf` whose branches differ in type or are closed
+//! `additionalProperties`, `items`, `minItems`, `maxItems`, `$ref`, `anyOf` and `oneOf` whose branches differ in type or are closed
 //! sets, `const`, `enum`, bounds of numbers, `minLength`, and the formats `name`, `span` and `decimal`.
 
 use std::fmt::Display;
@@ -271,6 +271,18 @@ impl<'s> Walker<'s> {
                 Diagnostic::error("too-few", &node.place, message).maybe_help(description(schema)),
             );
         }
+        // At the first entry that is one too many.
+        let most = schema.get("maxItems").and_then(Json::as_u64);
+        let most = most.and_then(|most| usize::try_from(most).ok());
+        if let Some(most) = most
+            && let Some(beyond) = items.get(most)
+        {
+            let message = format!("{title} has {} of at most {most} entries", items.len());
+            self.error(
+                Diagnostic::error("too-many", &beyond.place, message)
+                    .maybe_help(description(schema)),
+            );
+        }
         let Some(item_schema) = schema.get("items").and_then(Json::as_object) else {
             return json!([]);
         };
@@ -421,30 +433,22 @@ fn known_keys(schema: &Schema, node: &Node) -> usize {
 
 /// The bounds of a schema that a number breaks, in words.
 fn broken_bounds(schema: &Schema, number: f64) -> Option<String> {
-    let bound = |key| schema.get(key).and_then(Json::as_f64);
-    let (least, above, most) = (
-        bound("minimum"),
-        bound("exclusiveMinimum"),
-        bound("maximum"),
-    );
-    let holds = least.is_none_or(|b| number >= b)
-        && above.is_none_or(|b| number > b)
-        && most.is_none_or(|b| number <= b);
-    if holds {
+    let bounds = [
+        ("minimum", "at least", f64::ge as fn(&f64, &f64) -> bool),
+        ("exclusiveMinimum", "more than", f64::gt),
+        ("maximum", "at most", f64::le),
+        ("exclusiveMaximum", "less than", f64::lt),
+    ];
+    let bounds = bounds.map(|(key, words, holds)| {
+        let bound = schema.get(key).and_then(Json::as_f64)?;
+        Some((format!("{words} {bound}"), holds(&number, &bound)))
+    });
+    let bounds: Vec<(String, bool)> = bounds.into_iter().flatten().collect();
+    if bounds.iter().all(|(_, holds)| *holds) {
         return None;
     }
-    let words = [
-        least.map(|b| format!("at least {b}")),
-        above.map(|b| format!("more than {b}")),
-        most.map(|b| format!("at most {b}")),
-    ];
-    Some(
-        words
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join(" and "),
-    )
+    let words: Vec<String> = bounds.into_iter().map(|(words, _)| words).collect();
+    Some(words.join(" and "))
 }
 
 /// The value of a whole number in decimal, hexadecimal or octal digits.

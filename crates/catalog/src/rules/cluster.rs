@@ -1,7 +1,7 @@
 //! Rules of experiments whose arms were randomized to clusters.
 
-use super::{Documents, Report};
-use crate::model::{Aggregate, Experiment};
+use super::{Documents, Report, decisions};
+use crate::model::Experiment;
 
 pub(super) fn check(experiment: &Experiment, all: &Documents<'_>, report: &mut Report<'_>) {
     let assignment = &experiment.assignment;
@@ -20,13 +20,8 @@ pub(super) fn check(experiment: &Experiment, all: &Documents<'_>, report: &mut R
         let help = "name the column of the shop, household or region that was randomized, or remove `cluster`";
         report.error("column", "assignment/cluster", message, help);
     }
-    for (i, name) in experiment.metric_names().enumerate() {
-        let metric = all.metrics.get(name);
-        if metric.is_some_and(|metric| metric.aggregate == Aggregate::Quantile) {
-            let path = match i.checked_sub(1) {
-                None => "metrics/primary".to_owned(),
-                Some(_) => "metrics".to_owned(),
-            };
+    for (path, name) in decisions::metrics(experiment) {
+        if all.is_quantile(name) {
             let message = format!(
                 "`{name}` is a quantile, which takes customers of a cluster for independent"
             );

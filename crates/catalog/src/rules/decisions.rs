@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Documents, Report};
-use crate::model::{Aggregate, Experiment, Trigger};
+use crate::model::{Experiment, Trigger};
 
 pub(super) fn check(experiment: &Experiment, all: &Documents<'_>, report: &mut Report<'_>) {
     check_roles(experiment, report);
@@ -57,11 +57,7 @@ fn check_guardrails(experiment: &Experiment, all: &Documents<'_>, report: &mut R
                         metric's unit";
             report.error("margin", &path, message, help);
         }
-        let is_quantile = |name: &str| {
-            let metric = all.metrics.get(name);
-            metric.is_some_and(|metric| metric.aggregate == Aggregate::Quantile)
-        };
-        if is_quantile(&guardrail.metric) {
+        if all.is_quantile(&guardrail.metric) {
             let message =
                 "a quantile is no guardrail: there is no test that it is not worse by a margin";
             let help = "guard a mean or a share, such as the share of customers beyond a limit";
@@ -71,11 +67,7 @@ fn check_guardrails(experiment: &Experiment, all: &Documents<'_>, report: &mut R
 }
 
 fn check_prior(experiment: &Experiment, all: &Documents<'_>, report: &mut Report<'_>) {
-    if experiment.prior.is_none() {
-        return;
-    }
-    let primary = all.metrics.get(experiment.metrics.primary.as_str());
-    if primary.is_some_and(|metric| metric.aggregate == Aggregate::Quantile) {
+    if experiment.prior.is_some() && all.is_quantile(&experiment.metrics.primary) {
         let message =
             "a prior is one of the relative lift of a mean, and the primary metric is a quantile";
         report.error("metric", "prior", message, "remove it, or decide on a mean");

@@ -2,9 +2,8 @@
 
 use super::{Documents, Report, cluster, decisions, learned, programme};
 use crate::model::{Aggregate, Covariate, CovariateMetric, Experiment, Role};
+use crate::span::Span;
 
-/// Columns whose combinations are strata.
-const MOST_STRATA_COLUMNS: usize = 8;
 /// How far the shares of arms may be from adding up to 1.
 pub(super) const SHARE_TOLERANCE: f64 = 1e-6;
 
@@ -26,11 +25,7 @@ fn check_until(experiment: &Experiment, report: &mut Report<'_>) {
     let Some(until) = &experiment.until else {
         return;
     };
-    if until.parse::<jiff::civil::DateTime>().is_err() {
-        let message = format!("`{until}` is not a date or time");
-        let help = "write for example `2024-03-01` or `2024-03-01 18:00:00`";
-        report.error("wrong-type", "until", message, help);
-    }
+    report.date("until", until);
     if !has_time(experiment) {
         let message = "the time of exposure is not known, so that no window can have passed or not";
         let help = "name the column with `time` in `assignment` or `exposure`";
@@ -247,7 +242,8 @@ fn check_covariates(experiment: &Experiment, all: &Documents<'_>, report: &mut R
             Covariate::Column(_) => &[],
             Covariate::ColumnFor(covariate) => covariate.metrics.as_slice(),
             Covariate::Before(covariate) => {
-                check_covariate_metric(experiment, covariate, &path, all, report);
+                let CovariateMetric { metric, before, .. } = covariate;
+                check_covariate_metric(experiment, metric, *before, &path, all, report);
                 covariate.metrics.as_slice()
             }
             Covariate::Learned(covariate) => {
@@ -265,14 +261,16 @@ fn check_covariates(experiment: &Experiment, all: &Documents<'_>, report: &mut R
     }
 }
 
+/// Checks a metric over a time before exposure, at the path of what holds both.
 pub(super) fn check_covariate_metric(
     experiment: &Experiment,
-    covariate: &CovariateMetric,
+    metric: &str,
+    before: Span,
     path: &str,
     all: &Documents<'_>,
     report: &mut Report<'_>,
 ) {
-    if covariate.before.count == 0 {
+    if before.count == 0 {
         let help = "write for example `28 days`";
         report.error(
             "out-of-range",
@@ -287,7 +285,7 @@ pub(super) fn check_covariate_metric(
         report.error("needs-time", &format!("{path}/before"), message, help);
     }
     let path = format!("{path}/metric");
-    let Some(metric) = all.metrics.get(covariate.metric.as_str()) else {
+    let Some(metric) = all.metrics.get(metric) else {
         return;
     };
     if matches!(metric.aggregate, Aggregate::Quantile | Aggregate::Funnel) {
@@ -326,19 +324,6 @@ pub(super) fn check_covariate_metric(
 fn check_columns(experiment: &Experiment, report: &mut Report<'_>) {
     report.unique("segments", experiment.segments.iter().cloned());
     report.unique("strata", experiment.strata.iter().cloned());
-    if experiment.strata.len() > MOST_STRATA_COLUMNS {
-        let message = format!(
-            "{} columns make strata, at most {MOST_STRATA_COLUMNS} may",
-            experiment.strata.len()
-        );
-        let help = "name those that say most about the metrics";
-        report.error(
-            "too-many",
-            &format!("strata/{MOST_STRATA_COLUMNS}"),
-            message,
-            help,
-        );
-    }
     let covariates = experiment
         .covariates
         .iter()
@@ -376,6 +361,6 @@ fn check_columns(experiment: &Experiment, report: &mut Report<'_>) {
 }
 
 /// Whether the moment is known from which an experiment's metrics count.
-fn has_time(experiment: &Experiment) -> bool {
+pub(super) fn has_time(experiment: &Experiment) -> bool {
     experiment.assignment.time.is_some() || experiment.exposure.is_some()
 }

@@ -2,7 +2,7 @@
 
 use super::experiment::check_covariate_metric;
 use super::{Documents, Report};
-use crate::model::{Aggregate, CovariateMetric, Experiment, Feature, LearnedCovariate};
+use crate::model::{Experiment, Feature, FeatureMetric, LearnedCovariate};
 
 /// Checks a learned covariate at a path. That its metrics are compared is checked with those of other covariates.
 pub(super) fn check(
@@ -28,21 +28,13 @@ pub(super) fn check(
         match feature {
             Feature::Column(column) => check_column(experiment, column, &path, report),
             Feature::Before(before) => {
-                let known = CovariateMetric {
-                    metric: before.metric.clone(),
-                    before: before.before,
-                    metrics: Vec::new(),
-                };
-                check_covariate_metric(experiment, &known, &path, all, report);
+                let FeatureMetric { metric, before } = before;
+                check_covariate_metric(experiment, metric, *before, &path, all, report);
             }
         }
     }
     for (k, name) in covariate.metrics.iter().enumerate() {
-        let is_quantile = |name: &str| {
-            let metric = all.metrics.get(name);
-            metric.is_some_and(|metric| metric.aggregate == Aggregate::Quantile)
-        };
-        if is_quantile(name) {
+        if all.is_quantile(name) {
             let help = "name metrics that are a number per customer, or ratios";
             let path = format!("{path}/metrics/{k}");
             report.error("metric", &path, "a quantile is not adjusted", help);

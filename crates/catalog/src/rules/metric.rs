@@ -25,15 +25,6 @@ pub(super) fn check(metric: &Metric, all: &Documents<'_>, report: &mut Report<'_
 fn check_shape(metric: &Metric, report: &mut Report<'_>) {
     if metric.aggregate == Aggregate::Quantile {
         report.need(&["quantile"], "a quantile");
-        if metric.quantile == Some(1.0) {
-            let help = "use `aggregate: max` for the greatest of a customer's values";
-            report.error(
-                "out-of-range",
-                "quantile",
-                "`quantile` is 1, but must be below 1",
-                help,
-            );
-        }
         if metric.unit == Unit::Share {
             let help = "leave `unit` out";
             report.error("metric", "unit", "a quantile is no share", help);

@@ -17,10 +17,7 @@ pub(super) fn check(experiment: &Experiment, report: &mut Report<'_>) {
     let mut before = None;
     for (i, phase) in experiment.phases.iter().enumerate() {
         let path = format!("phases/{i}/from");
-        let Ok(from) = phase.from.parse::<jiff::civil::DateTime>() else {
-            let message = format!("`{}` is not a date or time", phase.from);
-            let help = "write for example `2024-03-01` or `2024-03-01 18:00:00`";
-            report.error("wrong-type", &path, message, help);
+        let Some(from) = report.date(&path, &phase.from) else {
             continue;
         };
         if before.is_some_and(|before| from <= before) {

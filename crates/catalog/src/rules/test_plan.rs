@@ -1,5 +1,6 @@
 //! Rules of how an experiment is to be decided.
 
+use super::experiment::has_time;
 use super::{Documents, Report};
 use crate::model::{Aggregate, Experiment, Looks, TestPlan};
 
@@ -33,8 +34,7 @@ fn check_end(experiment: &Experiment, plan: &TestPlan, report: &mut Report<'_>) 
             "give the number of customers in all arms with `customers`; `touchstone plan` computes it",
         );
     }
-    let is_timed = experiment.assignment.time.is_some() || experiment.exposure.is_some();
-    if plan.days.is_some() && !is_timed {
+    if plan.days.is_some() && !has_time(experiment) {
         report.error(
             "needs-time",
             "plan/days",

@@ -22,7 +22,7 @@ pub struct Seal {
     pub experiment: String,
     /// When, in UTC, such as `2024-03-01T09:30:00Z`.
     pub sealed_at: String,
-    /// Why the definition was changed; none for an experiment's first seal.
+    /// What was given as the reason: of a changed definition always, of an experiment's first seal where one was given.
     pub reason: Option<String>,
     /// The version of Touchstone that sealed it.
     pub version: String,
@@ -126,6 +126,7 @@ pub fn seal(
     reason: Option<&str>,
     version: &str,
 ) -> Result<Sealed, SealError> {
+    let reason = reason.map(str::trim).filter(|reason| !reason.is_empty());
     let path = root.join(FILE);
     let failed = |error: io::Error| SealError::Io {
         path: path.clone(),
@@ -153,7 +154,7 @@ pub fn seal(
                 deviations,
             });
         }
-        if reason.is_none_or(|reason| reason.trim().is_empty()) {
+        if reason.is_none() {
             let paths: Vec<String> = deviations
                 .iter()
                 .map(|deviation| format!("`{}`", deviation.path))
@@ -168,7 +169,7 @@ pub fn seal(
     let seal = Seal {
         experiment: name.clone(),
         sealed_at: now(),
-        reason: reason.map(|reason| reason.trim().to_owned()),
+        reason: reason.map(str::to_owned),
         version: version.to_owned(),
         definition_hash: definition.hash(),
         definition: definition.to_json(),

@@ -30,7 +30,7 @@ fn with(rest: &str) -> Result<Catalog, LoadError> {
     ])
 }
 
-/// The code of the one mistake, and the text it points at.
+/// The code and the message of the one mistake.
 #[track_caller]
 fn mistake(rest: &str) -> (&'static str, String) {
     let Err(LoadError::Invalid(diagnostics)) = with(rest) else {
@@ -105,6 +105,11 @@ fn what_contradicts_itself_is_refused() {
             "metrics: { primary: spend, guardrails: [{ metric: visits, margin: 0.1, absolute_margin: 1 }] }".to_owned(),
             "margin",
             "needs one margin",
+        ),
+        (
+            "metrics: { primary: spend, guardrails: [{ metric: visits, margin: 1.5 }] }".to_owned(),
+            "out-of-range",
+            "`margin` is 1.5, but must be more than 0 and less than 1",
         ),
         (
             "metrics: { primary: spend, guardrails: [{ metric: p90, margin: 0.1 }] }".to_owned(),

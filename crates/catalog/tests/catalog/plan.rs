@@ -152,8 +152,10 @@ fn a_changed_definition_needs_a_reason() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     assert_eq!(seals(root).unwrap(), []);
-    let first = seal(root, &definition(""), None, "1.0").unwrap();
+    // A blank reason is none.
+    let first = seal(root, &definition(""), Some(" "), "1.0").unwrap();
     assert!(first.added && first.deviations.is_empty());
+    assert_eq!(first.seal.reason, None);
     let again = seal(root, &definition(""), None, "2.0").unwrap();
     assert!(!again.added);
     assert_eq!(again.seal, first.seal);
