@@ -3,6 +3,7 @@
 //! A table `lake.main.NAME` holds the rows of a source, each with the number of the import that it came from; the table
 //! `_imports` says which file that was. Both change in one transaction.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -546,7 +547,6 @@ pub(crate) fn not_imported(
     catalog: &Catalog,
     source: &Source,
 ) -> Result<usize, LakeError> {
-    let records = records_of(lake, source)?;
     let Ok(Place::Files { path, format }) = Place::of(source, catalog.location(source)) else {
         return Ok(0);
     };
@@ -554,13 +554,12 @@ pub(crate) fn not_imported(
     let Ok(files) = files_at(&lake.engine, source, &path, format) else {
         return Ok(0);
     };
-    let mut number = 0;
-    for file in &files {
-        let is_imported = digest(lake, source, file, format)
-            .is_ok_and(|digest| records.iter().any(|record| record.digest == digest));
-        number += usize::from(!is_imported);
-    }
-    Ok(number)
+    let records = records_of(lake, source)?;
+    let imported: HashSet<String> = records.into_iter().map(|record| record.digest).collect();
+    let is_imported = |file: &&PathBuf| {
+        digest(lake, source, file, format).is_ok_and(|digest| imported.contains(&digest))
+    };
+    Ok(files.len() - files.iter().filter(is_imported).count())
 }
 
 /// The files of this source that the lake has.

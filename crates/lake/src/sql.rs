@@ -15,6 +15,15 @@ pub fn text(value: &str) -> String {
     format!("'{}'", value.replace('\'', "''"))
 }
 
+/// A condition in the user's own words, in parentheses: ends on a line of its own, in case it ends in a comment.
+///
+/// ```
+/// assert_eq!(lake::sql::condition("a = 1 -- all"), "(a = 1 -- all\n)");
+/// ```
+pub fn condition(condition: &str) -> String {
+    format!("({condition}\n)")
+}
+
 /// The time that lies a duration after `time`.
 ///
 /// DuckDB takes intervals for equal that a calendar does not (30 days and 1 month, 24 hours and 1 day), and with them

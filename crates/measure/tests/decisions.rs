@@ -769,22 +769,25 @@ fn two_experiments_are_crossed() {
         )
     };
     let documents = format!(
-        "{{ kind: source, name: customers, path: customers.csv, key: id }}\n---\n\
+        "{{ kind: source, name: customers, path: customers.csv, key: id, types: {{ spend: DOUBLE }} }}\n---\n\
          {{ kind: fact, name: outcome, source: customers, customer: id }}\n---\n\
          {{ kind: metric, name: spend, fact: outcome, aggregate: sum, value: spend, unit: money }}\n{}{}",
         test("one"),
         test("two")
     );
-    let project = Project::new().file("customers.csv", &table);
-    let catalog = project.catalog(&documents);
-    let mut lake = lake::Lake::open(&catalog, None).unwrap();
-    let found = measure::audience::interactions(
-        &catalog,
-        &mut lake,
-        catalog.experiment("one").unwrap(),
-        catalog.experiment("two").unwrap(),
-    )
-    .unwrap();
+    let crossed = |table: &str| {
+        let project = Project::new().file("customers.csv", table);
+        let catalog = project.catalog(&documents);
+        let mut lake = lake::Lake::open(&catalog, None).unwrap();
+        measure::audience::interactions(
+            &catalog,
+            &mut lake,
+            catalog.experiment("one").unwrap(),
+            catalog.experiment("two").unwrap(),
+        )
+        .unwrap()
+    };
+    let found = crossed(&table);
     assert_eq!(found.customers, 800);
     assert_eq!(found.cells, [[200, 200], [200, 200]]);
     assert_close(found.assignment.p_value.unwrap(), 1.0, 1e-9);
@@ -799,6 +802,17 @@ fn two_experiments_are_crossed() {
         spend.p_value.unwrap(),
         tail::student_t_two_sided(t, 796.0).p,
         1e-8,
+    );
+
+    // A number that is not finite is one that is not known.
+    let unfit = crossed(&(table + "800,1,1,inf\n801,0,1,nan\n"));
+    assert_eq!(unfit.customers, 802);
+    let refusal = unfit.metrics[0].refusal.as_ref().unwrap();
+    assert_eq!(refusal.reason, measure::Reason::UnfitData);
+    assert!(
+        refusal.message.contains("2 customers"),
+        "{}",
+        refusal.message
     );
 }
 

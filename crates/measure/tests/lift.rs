@@ -610,11 +610,78 @@ fn arms_that_are_numbers_match_in_a_column_of_floating_point_numbers() {
         rows("0.0", 0, &[1.0, 2.0, 3.0]),
         rows("1.0", 9, &[4.0, 6.0, 5.0])
     );
-    let finding = Project::new()
-        .file("customers.csv", &data)
-        .measure(&documents)
-        .unwrap();
-    assert_eq!(finding.customers.counted, 6);
+    let measure = |data: &str| {
+        let project = Project::new().file("customers.csv", data);
+        project.measure(&documents).unwrap()
+    };
+    assert_eq!(measure(&data).customers.counted, 6);
+    let other = &measure(&format!("{data}50,2.0,1\n")).customers.not_counted[0];
+    assert_eq!(other.number, 1);
+    assert!(
+        other.reason.ends_with("(such as `2.0`)"),
+        "{}",
+        other.reason
+    );
+}
+
+#[test]
+fn conditions_may_end_in_a_comment() {
+    let documents = |comment: &str| {
+        let condition = |text: &str| format!("where: \"{text}{comment}\"");
+        format!(
+            "{{ kind: source, name: assignments, path: assignments.csv }}
+---
+{{ kind: source, name: shown, path: shown.csv }}
+---
+{{ kind: source, name: orders, path: orders.csv }}
+---
+{{ kind: fact, name: order, source: orders, customer: who, time: at, {} }}
+---
+{{ kind: metric, name: revenue, fact: order, aggregate: sum, value: amount, {}, window: {{ to: 7 days }} }}
+---
+{{ kind: metric, name: typical, fact: order, aggregate: quantile, value: amount, quantile: 0.5, {} }}
+---
+kind: metric
+name: funnel
+fact: order
+aggregate: funnel
+steps: [{{ name: one, {} }}, {{ name: two, {} }}]
+---
+kind: experiment
+name: test
+assignment: {{ source: assignments, customer: id, arm: arm, time: at, {} }}
+exposure: {{ source: shown, customer: id, time: at, {} }}
+arms: [{{ name: a, role: generic }}, {{ name: b, role: personalized }}]
+metrics: {{ primary: revenue, secondary: [typical, funnel] }}
+",
+            condition("amount > 1"),
+            condition("amount < 50"),
+            condition("amount < 60"),
+            condition("amount > 2"),
+            condition("amount > 3"),
+            condition("id < 70"),
+            condition("id <> 7"),
+        )
+    };
+    let (mut assignments, mut orders) = ("id,arm,at\n".to_owned(), "who,at,amount\n".to_owned());
+    for id in 0..80 {
+        let arm = if id < 66 { ["a", "b"][id % 2] } else { "c" };
+        assignments.push_str(&format!("{id},{arm},2024-01-0{}\n", 2 + id % 3));
+        orders.push_str(&format!("{id},2024-01-0{},{}\n", 5 + id % 4, id * 7 % 65));
+    }
+    let project = Project::new()
+        .file(
+            "shown.csv",
+            &assignments.replace("2024-01-04", "2024-01-03"),
+        )
+        .file("assignments.csv", &assignments)
+        .file("orders.csv", &orders);
+    let measure = |comment: &str| project.measure(&documents(comment)).unwrap();
+    let (plain, commented) = (measure(""), measure(" -- all"));
+    assert!(comparison(&plain, "revenue").outcome.absolute.is_some());
+    assert_eq!(commented.metrics, plain.metrics);
+    assert_eq!(commented.customers, plain.customers);
+    assert_eq!(commented.checks, plain.checks);
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 use std::fmt::Write;
 
 use common::Project;
-use measure::audience::{CheckKind, Comparison, LiftFinding, SecondLook};
+use measure::audience::{CheckKind, Comparison, LiftFinding, LookingState, SecondLook};
 use measure::{MeasureError, Reason};
 
 /// Assignments and orders apart; what is asked of orders is added.
@@ -422,8 +422,8 @@ fn a_quantile_of_rows_knows_that_rows_cluster_in_customers() {
     assert_eq!((p90.n.arm, p90.n.against), (200, 200));
 }
 
-#[test]
-fn a_covariate_narrows_a_quantiles_interval() {
+/// Quantiles of 600 customers, who spend what they did before and in arm b `shift` more.
+fn adjusted_quantiles(shift: f64, keys: &str) -> LiftFinding {
     let (mut assignments, mut orders) = (String::new(), String::new());
     for id in 0..600_u32 {
         let before = f64::from(id / 2 * 37 % 300);
@@ -438,7 +438,7 @@ fn a_covariate_narrows_a_quantiles_interval() {
         writeln!(
             orders,
             "{id},2024-01-02,{}",
-            before + noise + f64::from(arm) * 10.0
+            before + noise + f64::from(arm) * shift
         )
         .unwrap();
     }
@@ -448,13 +448,39 @@ fn a_covariate_narrows_a_quantiles_interval() {
 { kind: metric, name: typical, aggregate: quantile, of: spend, quantile: 0.5 }
 ---
 { kind: metric, name: rows, aggregate: quantile, fact: order, value: amount, quantile: 0.5 }",
-        "metrics: { primary: spend, secondary: [typical, rows] }\ncovariates: [past]",
+        &format!("{keys}\ncovariates: [past]"),
     );
-    let finding = Project::new()
+    Project::new()
         .file("assignments.csv", &format!("id,arm,at,past\n{assignments}"))
         .file("orders.csv", &format!("who,at,amount\n{orders}"))
         .measure(&documents)
-        .unwrap();
+        .unwrap()
+}
+
+#[test]
+fn a_plan_bounds_an_adjusted_quantile() {
+    let metrics = "metrics: { primary: typical }";
+    let once = adjusted_quantiles(60.0, metrics);
+    let looking = adjusted_quantiles(
+        60.0,
+        &format!("{metrics}\nplan: {{ looks: hybrid, customers: 1200 }}"),
+    );
+    let width = |finding: &LiftFinding| {
+        let adjusted = of(finding, "typical").adjusted.as_ref().unwrap();
+        let effect = adjusted.outcome.absolute.unwrap();
+        effect.high - effect.low
+    };
+    assert!(width(&looking) > 1.1 * width(&once));
+    let decision = &of(&looking, "typical").looking.as_ref().unwrap().decision;
+    assert_eq!(decision.state, LookingState::Effect);
+}
+
+#[test]
+fn a_covariate_narrows_a_quantiles_interval() {
+    let finding = adjusted_quantiles(
+        10.0,
+        "metrics: { primary: spend, secondary: [typical, rows] }",
+    );
     for metric in ["typical", "rows"] {
         let comparison = of(&finding, metric);
         let plain = comparison.outcome.absolute.unwrap();
@@ -490,6 +516,7 @@ fn a_number_that_is_not_finite_takes_its_metric_and_no_other() {
         assert_eq!(refusal.reason, Reason::UnfitData, "{metric}");
         let message = refusal.message;
         assert!(message.contains("1 customers of b and 1 of a"), "{message}");
+        assert!(!message.contains("  "), "{message}");
         assert_eq!(of(&finding, metric).verdict, None);
     }
     let orders = of(&finding, "orders");

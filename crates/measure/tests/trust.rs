@@ -540,6 +540,24 @@ fn arms_that_differed_before_are_found_by_one_test() {
 }
 
 #[test]
+fn a_number_that_is_not_finite_is_no_extreme_customer() {
+    let documents = WITH_COVARIATES.replace(
+        "path: customers.csv",
+        "path: customers.csv, types: { spend: DOUBLE }",
+    );
+    let rows = customers(0.0, |spend| spend < 25.0) + "9998,a,inf,50,3\n9999,b,nan,50,3\n";
+    let finding = Project::new()
+        .file("customers.csv", &rows)
+        .measure(&documents)
+        .unwrap();
+    let spend = &finding.comparison("spend", "b").unwrap().outcome;
+    assert_eq!(spend.refusal.as_ref().unwrap().reason, Reason::UnfitData);
+    assert!(finding.trust.attrition.is_empty());
+    assert!(finding.trust.top_customers.unwrap() < 0.05);
+    assert!(check(&finding, CheckKind::Events).is_empty());
+}
+
+#[test]
 fn values_that_are_missing_in_one_arm_are_bounded() {
     // In b the customers who spend little have no value.
     let finding = Project::new()

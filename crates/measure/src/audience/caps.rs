@@ -312,7 +312,6 @@ fn trimmed(
     }))
 }
 
-
 /// Other looks at a capped metric.
 struct Looks<'p, 'a> {
     plan: &'p Plan<'a>,

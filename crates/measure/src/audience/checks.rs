@@ -70,28 +70,29 @@ pub(crate) fn trust(
     let assigned = assigned(plan, lake)?;
     let counted: Vec<u64> = arms.iter().map(|arm| arm.customers).collect();
     let declared: Vec<f64> = arms.iter().map(|arm| arm.expected_share).collect();
-    let sample_ratio = sample_ratio::split(plan, lake, &assigned, tally, &counted, &declared)?;
-    let shares = sample_ratio
-        .as_ref()
-        .and_then(sample_ratio::expected_shares);
-    let mut trust = Trust {
-        sample_ratio,
-        ..Trust::default()
-    };
+    let mut trust = Trust::default();
     if customers.several_arms > 0 {
         trust.several_arms = several_arms::combinations(plan, lake, &assigned)?;
-        let shares = shares.as_deref().unwrap_or(&declared);
-        trust.several_arms_sensitivity =
-            several_arms::sensitivity(plan, lake, query, customers, shares)?;
     }
-    trust.balance = balance::balance(plan, layout, tally)
-        .map_err(|error| MeasureError::summary(&plan.experiment.name, &[], &error))?;
-    let uneven: Vec<&Comparison> = metrics
-        .iter()
-        .filter(|comparison| comparison.primary && comparison.outcome.refusal.is_none())
-        .filter(|comparison| missing_differs(comparison).is_some_and(|differs| differs.0))
-        .collect();
-    trust.attrition = attrition::bounds(plan, lake, query, tally, &uneven)?;
+    // Customers of a cluster are not independent, which all of these tests take them for.
+    if plan.experiment.assignment.cluster.is_none() {
+        trust.sample_ratio =
+            sample_ratio::split(plan, lake, &assigned, tally, &counted, &declared)?;
+        if customers.several_arms > 0 {
+            let shares = (trust.sample_ratio.as_ref()).and_then(sample_ratio::expected_shares);
+            let shares = shares.as_deref().unwrap_or(&declared);
+            trust.several_arms_sensitivity =
+                several_arms::sensitivity(plan, lake, query, customers, shares)?;
+        }
+        trust.balance = balance::balance(plan, layout, tally)
+            .map_err(|error| MeasureError::summary(&plan.experiment.name, &[], &error))?;
+        let uneven: Vec<&Comparison> = metrics
+            .iter()
+            .filter(|comparison| comparison.primary && comparison.outcome.refusal.is_none())
+            .filter(|comparison| missing_differs(comparison).is_some_and(|differs| differs.0))
+            .collect();
+        trust.attrition = attrition::bounds(plan, lake, query, tally, &uneven)?;
+    }
     let mut checks = Vec::new();
     if depth == Depth::Deep || customers.counted <= FEW_CUSTOMERS {
         trust.events = events::facts(plan, lake)?;

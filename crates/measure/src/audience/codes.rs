@@ -7,6 +7,8 @@ use std::collections::HashMap;
 
 use lake::{Chunk, Column, Nulls, Texts, WrongColumn, sql};
 
+use super::query::types::type_of;
+
 /// Different values beyond which a column does not tell customers apart.
 pub(crate) const MOST_VALUES: usize = 1000;
 
@@ -21,10 +23,7 @@ pub(crate) fn column_sql(columns: &[Column], name: &str) -> String {
         "USMALLINT",
         "UINTEGER",
     ];
-    let known = columns
-        .iter()
-        .find(|known| known.name.eq_ignore_ascii_case(name));
-    let type_name = match known.map(|known| known.type_name.as_str()) {
+    let type_name = match type_of(columns, name) {
         Some("BOOLEAN") => "BOOLEAN",
         Some(integer) if INTEGERS.contains(&integer) => "BIGINT",
         _ => "VARCHAR",

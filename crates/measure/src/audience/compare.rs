@@ -56,7 +56,7 @@ pub(crate) fn compare(
     };
     let outcome = match effect {
         Ok(lift) => Outcome {
-            contrast: contrast(compared, moments),
+            contrast: contrast(compared, moments, alpha),
             ..outcome(&lift, mean_se(compared.made_of, moments.against))
         },
         Err(refusal) => refused(refusal),
@@ -133,7 +133,8 @@ pub(crate) fn refusal_of_not_finite(
     Some(Refusal::new(
         Reason::UnfitData,
         format!(
-            "`{metric}` is NaN or infinite for {} customers of {} and {} of {}: leave such rows out with `where`, or              make them numbers",
+            "`{metric}` is NaN or infinite for {} customers of {} and {} of {}: leave such rows out with `where`, or \
+             make them numbers",
             customers.arm, arms[arm].name, customers.against, arms[plan.reference].name
         ),
     ))
@@ -164,8 +165,8 @@ fn effect(compared: &Compared<'_>, moments: Pair<&Moments>, alpha: f64) -> Resul
     lift.map_err(too_little)
 }
 
-/// The two estimates of a comparison without covariates.
-fn contrast(compared: &Compared<'_>, moments: Pair<&Moments>) -> Option<Contrast> {
+/// The two estimates of a comparison without covariates; of a ratio none where it is not estimable at this level.
+fn contrast(compared: &Compared<'_>, moments: Pair<&Moments>, alpha: f64) -> Option<Contrast> {
     match compared.made_of {
         MadeOf::Value(place) => {
             let of = |moments| sample(moments, place);
@@ -176,8 +177,7 @@ fn contrast(compared: &Compared<'_>, moments: Pair<&Moments>) -> Option<Contrast
             denominator,
         } => {
             let of = |moments| ratio_moments(moments, numerator, denominator, &[]);
-            // The level is that of an interval which is not used.
-            let lift = stats::adjusted_ratio_lift(&of(moments.arm)?, &of(moments.against)?, 0.05);
+            let lift = stats::adjusted_ratio_lift(&of(moments.arm)?, &of(moments.against)?, alpha);
             lift.ok().map(|lift| lift.means)
         }
     }

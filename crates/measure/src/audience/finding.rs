@@ -298,6 +298,13 @@ pub struct Outcome {
     pub contrast: Option<stats::Contrast>,
 }
 
+impl Outcome {
+    /// Whether it is that of the exact test of a share with few customers on a side.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.method == Some(stats::Method::Score.to_string())
+    }
+}
+
 /// An estimate with its standard error and interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Estimate {

@@ -58,7 +58,7 @@ pub(crate) fn all_steps(value: &Value<'_>) -> Option<String> {
     let steps = metric.steps.iter().take(value.step? + 1);
     let conditions = metric.filter.iter().chain(steps.map(|step| &step.filter));
     let conditions: Vec<String> = conditions
-        .map(|condition| format!("({condition})"))
+        .map(|condition| lake::sql::condition(condition))
         .chain(
             value
                 .fact

@@ -126,8 +126,8 @@ pub fn interactions(
             query.counts(&plan, place)
         )
     });
-    let missing = (0..values)
-        .map(|place| format!("CAST(NOT ({}) AS DOUBLE)", query.counts(&plan, place)));
+    let missing =
+        (0..values).map(|place| format!("CAST(NOT ({}) AS DOUBLE)", query.counts(&plan, place)));
     let selected: String = numbers
         .chain(missing)
         .map(|column| format!(", {column}"))

@@ -10,8 +10,10 @@ use super::finding::{
     ArmFinding, Check, CheckKind, Comparison, Customers, LiftFinding, NotCounted, Pair,
     Period as Observed, Severity, Touches,
 };
+use super::history::MICROSECONDS_A_DAY;
 use super::plan::{Period, Plan};
-use super::query::{self, Query, status};
+use super::query::customers::arm_number;
+use super::query::{self, Query, source_view, status, where_clause};
 use super::tally::{Layout, Tally, TallyError};
 use super::together::{Rule, together};
 use super::trigger::Sides;
@@ -24,8 +26,6 @@ use crate::{Provenance, Reason, Refusal};
 
 /// The probability below which arms' sizes are no chance and nothing is decided on the experiment.
 pub const SAMPLE_RATIO_ALARM: f64 = 0.001;
-
-const MICROSECONDS_A_DAY: f64 = 86_400e6;
 
 /// Measures an experiment.
 ///
@@ -315,23 +315,13 @@ fn customers(plan: &Plan<'_>, tally: &Tally, lake: &Lake) -> Result<Customers, M
 /// The most frequent values of the arm column that no arm declares.
 fn undeclared_arms(plan: &Plan<'_>, lake: &Lake) -> Result<String, MeasureError> {
     let assignment = &plan.experiment.assignment;
-    let declared: Vec<String> = plan
-        .experiment
-        .arms
-        .iter()
-        .map(|arm| sql::text(&arm.column_value().to_string()))
-        .collect();
-    let column = format!("CAST({} AS VARCHAR)", sql::identifier(&assignment.arm));
-    let filter = assignment
-        .filter
-        .as_ref()
-        .map(|filter| format!(" AND ({filter})"))
-        .unwrap_or_default();
+    let rows = source_view(&plan.source.name);
+    let arm = arm_number(plan.experiment, &lake.columns(&rows)?);
     let query = format!(
-        "SELECT coalesce({column}, '(none)') FROM source.{} WHERE ({column} IS NULL OR {column} NOT IN ({})){filter} \
+        "SELECT coalesce(CAST({} AS VARCHAR), '(none)') FROM (FROM {rows}{}) WHERE {arm} IS NULL \
          GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 5",
-        sql::identifier(&plan.source.name),
-        declared.join(", "),
+        sql::identifier(&assignment.arm),
+        where_clause(assignment.filter.as_ref()),
     );
     let names: Vec<String> = lake
         .engine()
@@ -395,7 +385,7 @@ fn observed(plan: &Plan<'_>, (first, last): (i64, i64)) -> Observed {
         Period::Before(_) => None,
     });
     let window_days = longest.max().unwrap_or(0) as f64 / 86_400.0;
-    let days = (last - first) as f64 / MICROSECONDS_A_DAY + window_days;
+    let days = (last - first) as f64 / MICROSECONDS_A_DAY as f64 + window_days;
     Observed {
         first,
         last,

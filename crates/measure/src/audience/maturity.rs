@@ -7,7 +7,7 @@ use lake::{Lake, sql};
 
 use super::finding::{Check, CheckKind, Comparison, Maturity, Pair, Severity};
 use super::plan::{MadeOf, Period, Plan, QuantileOf, Value};
-use super::query::{Query, fact_rows, source_view};
+use super::query::{Query, fact_rows, source_view, where_clause};
 use super::tally::Tally;
 use super::times::Clock;
 use crate::error::MeasureError;
@@ -153,11 +153,7 @@ fn end_of(plan: &Plan<'_>, lake: &Lake, fact: &Fact) -> Result<Option<End>, Meas
     let latest = match until {
         Some(until) => format!("TIMESTAMP {}", sql::text(until)),
         None => {
-            let filter = fact
-                .filter
-                .as_ref()
-                .map(|filter| format!(" WHERE ({filter})"))
-                .unwrap_or_default();
+            let filter = where_clause(fact.filter.as_ref());
             let latest = format!("(SELECT max({}) FROM {rows}{filter})", clock.time(time));
             match clock {
                 // A day's rows are there when the day is over.

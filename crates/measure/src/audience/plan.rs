@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use catalog::{Aggregate, Catalog, Covariate, Experiment, Fact, Metric, Per, Source, Span};
 
+use lake::sql;
+
 use super::checks::shares_change;
 use super::learned::Learned;
 use crate::error::MeasureError;
@@ -63,7 +65,7 @@ impl Value<'_> {
         let step = self.step.and_then(|step| metric.steps.get(step));
         let conditions = metric.filter.iter().chain(step.map(|step| &step.filter));
         let conditions: Vec<String> = conditions
-            .map(|condition| format!("({condition})"))
+            .map(|condition| sql::condition(condition))
             .collect();
         (!conditions.is_empty()).then(|| conditions.join(" AND "))
     }

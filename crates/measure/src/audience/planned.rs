@@ -14,7 +14,7 @@ mod sealed;
 use catalog::{Catalog, Looks, TestPlan};
 use stats::moments::{Moments, MomentsError};
 use stats::sequential::{
-    Decision as Advice, Futility, Monitor, SequentialError, Spending, Stage, Watch,
+    Decision as Advice, Futility, History, Monitor, SequentialError, Spending, Stage, Watch,
 };
 use stats::{Contrast, Method, tail};
 
@@ -112,17 +112,17 @@ pub(crate) fn decide<'a>(
     };
     for comparison in metrics.iter_mut() {
         let arm = plan.arm(&comparison.arm).filter(|_| comparison.primary);
-        let (looks, contrasts) = match (arm, &course.history_refusal) {
+        let (looks, past) = match (arm, &course.history_refusal) {
             (Some(arm), None) => course.history(plan, layout, tally, arm, &known),
-            _ => (Vec::new(), Vec::new()),
+            _ => (Vec::new(), None),
         };
-        course.apply(comparison, &looks, &contrasts);
+        course.apply(comparison, &looks, past);
     }
     segments
         .iter_mut()
         .flat_map(|segment| &mut segment.values)
         .flat_map(|value| &mut value.metrics)
-        .for_each(|comparison| course.apply(comparison, &[], &[]));
+        .for_each(|comparison| course.apply(comparison, &[], None));
     Ok(Some(course))
 }
 
@@ -211,14 +211,9 @@ impl<'a> Course<'a> {
         })
     }
 
-    /// Holds a comparison against the boundary at this look. Of the primary metric, `looks` are its history and
-    /// `contrasts` the estimates behind them, both with an entry a look of the plan.
-    pub(crate) fn apply(
-        &self,
-        comparison: &mut Comparison,
-        looks: &[Option<Look>],
-        contrasts: &[Option<Contrast>],
-    ) {
+    /// Holds a comparison against the boundary at this look. Of the primary metric, `looks` are its history, with an
+    /// entry a look of the plan, and `past` the same held against the boundaries.
+    fn apply(&self, comparison: &mut Comparison, looks: &[Option<Look>], past: Option<History>) {
         let mut decision = match &self.monitor {
             Some(monitor) => {
                 reread(monitor, &mut comparison.outcome);
@@ -228,7 +223,7 @@ impl<'a> Course<'a> {
                 if let Some(stratified) = &mut comparison.stratified {
                     reread(monitor, &mut stratified.outcome);
                 }
-                self.advice(monitor, comparison, contrasts)
+                self.advice(monitor, comparison, past)
             }
             None => self.advice_of_one_look(comparison),
         };
@@ -254,7 +249,7 @@ impl<'a> Course<'a> {
         &self,
         monitor: &Monitor,
         comparison: &mut Comparison,
-        contrasts: &[Option<Contrast>],
+        past: Option<History>,
     ) -> LookingDecision {
         let now = comparison.decisive().and_then(|outcome| outcome.contrast);
         let lift = now.and_then(|contrast| monitor.lift(&contrast, Method::Welch).ok());
@@ -265,9 +260,6 @@ impl<'a> Course<'a> {
         let Some(lift) = lift else {
             return LookingDecision::of(LookingState::Running);
         };
-        let past = (contrasts.len() == self.looks.len())
-            .then(|| monitor.history(contrasts, Method::Welch).ok())
-            .flatten();
         let crossed = past.as_ref().and_then(|past| past.first_crossing);
         let state = match monitor.decide(&lift) {
             Advice::Effect | Advice::Harm => {
@@ -307,17 +299,17 @@ impl<'a> Course<'a> {
         })
     }
 
-    /// The effect on the primary metric at each look, and the estimates behind it.
-    pub(crate) fn history(
+    /// The effect on the primary metric at each look, and of a plan with boundaries the same held against them.
+    fn history(
         &self,
         plan: &Plan<'_>,
         layout: &Layout,
         tally: &Tally,
         arm: usize,
         known: &[Known],
-    ) -> (Vec<Option<Look>>, Vec<Option<Contrast>>) {
+    ) -> (Vec<Option<Look>>, Option<History>) {
         let Some(primary) = plan.primary() else {
-            return (Vec::new(), Vec::new());
+            return (Vec::new(), None);
         };
         let wait = wait(plan);
         let mut looks: Vec<Option<Look>> = Vec::new();
@@ -361,13 +353,12 @@ impl<'a> Course<'a> {
             }));
             contrasts.push(contrast);
         }
-        if let Some(monitor) = &self.monitor {
-            let past = monitor.history(&contrasts, Method::Welch);
-            for (look, result) in looks
-                .iter_mut()
-                .zip(past.map(|past| past.looks).unwrap_or_default())
-            {
-                let bounded = result.filter(|result| result.lift.absolute.low.is_finite());
+        let past = (self.monitor.as_ref())
+            .and_then(|monitor| monitor.history(&contrasts, Method::Welch).ok());
+        if let Some(past) = &past {
+            for (look, result) in looks.iter_mut().zip(&past.looks) {
+                let bounded =
+                    (result.as_ref()).filter(|result| result.lift.absolute.low.is_finite());
                 *look = look.zip(bounded).map(|(look, result)| Look {
                     low: result.lift.absolute.low,
                     high: result.lift.absolute.high,
@@ -377,7 +368,7 @@ impl<'a> Course<'a> {
                 });
             }
         }
-        (looks, contrasts)
+        (looks, past)
     }
 
     /// How effects are read at this look.

@@ -202,7 +202,7 @@ impl Look<'_, '_> {
             inner.push(format!("{} AS moment", clock.time(time)));
             within = bounds(std::iter::once(value), &clock.exposure("started"));
         }
-        let filters = fact.filter.iter().map(|filter| format!("({filter})"));
+        let filters = fact.filter.iter().map(|filter| sql::condition(filter));
         let filters: Vec<String> = filters.chain(value.filter()).collect();
         let filter = if filters.is_empty() {
             String::new()
@@ -389,10 +389,7 @@ impl Look<'_, '_> {
             caps: Vec::new(),
             funnel: Vec::new(),
             outcome: match effect {
-                Ok(lift) => Outcome {
-                    contrast: Some(lift.quantiles),
-                    ..outcome(&lift.lift, Some(lift.quantiles.control_variance.sqrt()))
-                },
+                Ok(lift) => outcome_of(&lift),
                 Err(refusal) => refused(refusal),
             },
             adjusted,
@@ -469,7 +466,7 @@ impl Look<'_, '_> {
         }
         let saved = 1.0 - (lift.lift.absolute.se / plain.lift.absolute.se).powi(2);
         Some(Adjusted {
-            outcome: outcome(&lift.lift, Some(lift.quantiles.control_variance.sqrt())),
+            outcome: outcome_of(&lift),
             mean: Pair {
                 arm: lift.quantiles.treated,
                 against: lift.quantiles.control,
@@ -512,6 +509,13 @@ impl Look<'_, '_> {
 
     fn context(&self) -> String {
         format!("cannot measure metric `{}`", self.quantile.metric.name)
+    }
+}
+
+fn outcome_of(lift: &QuantileLift) -> Outcome {
+    Outcome {
+        contrast: Some(lift.quantiles),
+        ..outcome(&lift.lift, Some(lift.quantiles.control_variance.sqrt()))
     }
 }
 

@@ -10,7 +10,7 @@
 
 pub(crate) mod assigned;
 pub(crate) mod columns;
-mod customers;
+pub(crate) mod customers;
 pub(crate) mod types;
 mod values;
 mod wide;
@@ -181,19 +181,21 @@ pub(crate) fn source_view(name: &str) -> String {
     format!("source.{}", sql::identifier(name))
 }
 
+/// The rows that meet a condition, if there is one.
+pub(crate) fn where_clause(filter: Option<&String>) -> String {
+    filter.map_or_else(String::new, |filter| {
+        format!(" WHERE {}", sql::condition(filter))
+    })
+}
+
 /// A fact's rows as SQL names them.
 pub(crate) fn fact_rows(fact: &Fact) -> String {
     match (&fact.source, &fact.sql) {
         (Some(source), _) => source_view(source),
-        (None, query) => format!(
-            // On a line of its own, in case the query ends in a comment.
-            "({}\n)",
-            query
-                .as_deref()
-                .unwrap_or_default()
-                .trim()
-                .trim_end_matches(';')
-        ),
+        (None, query) => {
+            let query = query.as_deref().unwrap_or_default().trim();
+            sql::condition(query.trim_end_matches(';'))
+        }
     }
 }
 
@@ -378,12 +380,5 @@ impl<'a> Writer<'_, 'a> {
                 KnownFrom::Column(column) => Some(column),
                 KnownFrom::Value(_) | KnownFrom::Learned(_) => None,
             })
-    }
-
-    fn where_clause(filter: &Option<String>) -> String {
-        filter
-            .as_ref()
-            .map(|filter| format!(" WHERE ({filter})"))
-            .unwrap_or_default()
     }
 }

@@ -190,11 +190,18 @@ fn mix(number: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// In which half of a split a customer is, by the hash of the id.
-fn half(customer: u64, seed: u64, split: u32) -> u32 {
-    // A word of bits serves 64 splits.
-    let word = mix(customer ^ mix(seed ^ u64::from(split / 64) << 32));
-    (word >> (split % 64)) as u32 & 1
+/// The splits that a word of bits serves.
+const SPLITS_A_WORD: u32 = u64::BITS;
+
+/// The halves of customers in the splits that a word serves, a bit each, by the hashes of their ids.
+fn halves_of(customers: impl Iterator<Item = u64>, seed: u64, word: u32) -> Vec<u64> {
+    let key = mix(seed ^ u64::from(word) << 32);
+    customers.map(|customer| mix(customer ^ key)).collect()
+}
+
+/// In which half of a split a customer is.
+fn half(halves: u64, split: u32) -> u32 {
+    (halves >> (split % SPLITS_A_WORD)) as u32 & 1
 }
 
 fn split(
@@ -207,8 +214,8 @@ fn split(
     let values = plan.values.len();
     let mut select = vec!["md5_number_lower(CAST(customer AS VARCHAR))".to_owned()];
     select.extend((0..values).map(|place| {
-        let (number, mature) = (columns::number(query, place), query.is_mature(plan, place));
-        format!("CAST(CASE WHEN {mature} AND isfinite({number}) THEN {number} END AS DOUBLE)")
+        let (number, counts) = (columns::number(query, place), query.counts(plan, place));
+        format!("CAST(CASE WHEN {counts} THEN {number} END AS DOUBLE)")
     }));
     let covariates = columns::covariates(plan, query);
     select.extend(covariates.iter().map(|known| {
@@ -240,13 +247,16 @@ fn split(
                 });
                 let columns = rows.gathered(&members);
                 let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-                let places: Vec<Vec<u32>> = (0..splits)
-                    .map(|split| {
-                        let of_customer =
-                            |&row: &usize| 2 * split + half(rows.ids[row], seed, split);
-                        members.iter().map(of_customer).collect()
-                    })
-                    .collect();
+                let mut places: Vec<Vec<u32>> = Vec::with_capacity(splits as usize);
+                for word in 0..splits.div_ceil(SPLITS_A_WORD) {
+                    let ids = members.iter().map(|&row| rows.ids[row]);
+                    let halves = halves_of(ids, seed, word);
+                    let first = word * SPLITS_A_WORD;
+                    places.extend((first..splits.min(first + SPLITS_A_WORD)).map(|split| {
+                        let places = halves.iter().map(|&halves| 2 * split + half(halves, split));
+                        places.collect()
+                    }));
+                }
                 let places: Vec<&[u32]> = places.iter().map(Vec::as_slice).collect();
                 cells
                     .push(&columns, &places)
@@ -437,17 +447,18 @@ mod tests {
 
     #[test]
     fn halves_are_halves_and_splits_are_their_own() {
-        let customers = 0..20_000_u64;
+        let halves = |(seed, split): (u64, u32)| -> Vec<u32> {
+            let words = halves_of((0..20_000).map(mix), seed, split / SPLITS_A_WORD);
+            words.iter().map(|&word| half(word, split)).collect()
+        };
         for (seed, split) in [(1, 0), (1, 63), (1, 64), (2, 0), (2, 1_999)] {
-            let ones: u32 = customers.clone().map(|id| half(mix(id), seed, split)).sum();
+            let ones: u32 = halves((seed, split)).iter().sum();
             // Five standard deviations.
             assert!(ones.abs_diff(10_000) < 354, "{seed} {split} {ones}");
         }
         let agree = |a: (u64, u32), b: (u64, u32)| {
-            customers
-                .clone()
-                .filter(|&id| half(mix(id), a.0, a.1) == half(mix(id), b.0, b.1))
-                .count()
+            let (a, b) = (halves(a), halves(b));
+            a.iter().zip(&b).filter(|(a, b)| a == b).count()
         };
         for (a, b) in [((1, 0), (1, 1)), ((1, 0), (1, 64)), ((1, 0), (2, 0))] {
             assert!(agree(a, b).abs_diff(10_000) < 354, "{a:?} {b:?}");

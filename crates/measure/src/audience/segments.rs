@@ -1,11 +1,11 @@
 //! The effects by segment, and whether they differ.
 
+use stats::TailProbability;
 use stats::heterogeneity::heterogeneity;
 use stats::moments::{Moments, MomentsError};
 use stats::multiplicity::{self, Adjustment};
 use stats::omnibus::Effect;
 use stats::shrink::RandomEffects;
-use stats::{Method, TailProbability};
 
 use super::codes::MOST_VALUES;
 use super::compare::{ArmSummary, compare, verdict};
@@ -201,8 +201,8 @@ fn compare_one(plan: &Plan<'_>, values: &mut [SegmentValue], place: usize) -> Se
 
 /// The effect with its standard error, where that is more than a guess: not of shares with few customers on a side.
 fn precise_effect(comparison: &Comparison) -> Option<Effect> {
-    let is_exact = comparison.outcome.method == Some(Method::Score.to_string());
-    let effect = comparison.outcome.absolute.filter(|_| !is_exact)?;
+    let outcome = &comparison.outcome;
+    let effect = outcome.absolute.filter(|_| !outcome.is_exact())?;
     (effect.se > 0.0 && effect.se.is_finite()).then_some(Effect {
         estimate: effect.estimate,
         se: effect.se,

@@ -1,6 +1,5 @@
 //! Post-stratification: effects that do not depend on how many customers of each kind an arm happened to draw.
 
-use stats::Method;
 use stats::moments::{Moments, MomentsError};
 use stats::strata::{PostStratified, Stratum, post_stratified, post_stratified_ratio};
 
@@ -38,8 +37,7 @@ pub(crate) fn add(
             continue;
         };
         // A small count is left to its exact test.
-        let is_exact = comparison.outcome.method == Some(Method::Score.to_string());
-        if is_exact || comparison.outcome.absolute.is_none() {
+        if comparison.outcome.is_exact() || comparison.outcome.absolute.is_none() {
             continue;
         }
         let work = Work {

@@ -3,6 +3,7 @@
 use lake::{Column, sql};
 
 use super::plan::{Period, Value};
+use super::query::types::type_of;
 
 /// How a time column is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,10 +18,7 @@ pub(crate) enum Clock {
 
 impl Clock {
     pub(crate) fn of(columns: &[Column], column: &str) -> Self {
-        let known = columns
-            .iter()
-            .find(|known| known.name.eq_ignore_ascii_case(column));
-        match known.map(|known| known.type_name.as_str()) {
+        match type_of(columns, column) {
             Some("TIMESTAMP WITH TIME ZONE") => Self::Zoned,
             Some("DATE") => Self::Day,
             _ => Self::Local,

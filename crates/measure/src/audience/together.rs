@@ -219,8 +219,7 @@ pub(crate) fn decisive_mean(comparison: &Comparison) -> Option<Pair<f64>> {
 
 /// The ones among the customers of either arm, of a share whose exact test decides.
 pub(crate) fn exact_counts(comparison: &Comparison) -> Option<Pair<stats::Counts>> {
-    let outcome = comparison.decisive()?;
-    if outcome.method.as_deref() != Some(Method::Score.to_string().as_str()) {
+    if !comparison.decisive()?.is_exact() {
         return None;
     }
     let mean = comparison.mean?;

@@ -8,7 +8,7 @@ use stats::trigger::{TriggerWarning, TriggeredArm, trigger_analysis};
 use stats::{Contrast, Method, Sample};
 
 use super::codes::Value;
-use super::compare::{too_little, verdict};
+use super::compare::{sample, too_little, verdict};
 use super::finding::{Comparison, Outcome, Pair, Verdict};
 use super::plan::{MadeOf, Plan};
 use super::tally::{Layout, Tally};

@@ -1,6 +1,6 @@
 //! The rows of facts and exposures: repeated ones, ones at impossible times, and customers who are no people.
 //!
-//! Takes, of each fact, one scan for times and days, and one group by customer for repetitions and outliers.
+//! Takes three looks at each fact: one by day, one for rows that repeat others, and one by customer for outliers.
 
 use catalog::{Fact, Unit};
 use lake::{Lake, sql};
@@ -9,7 +9,7 @@ use stats::tail;
 use crate::audience::finding::{Check, CheckKind, Severity};
 use crate::audience::plan::Plan;
 use crate::audience::query::assigned::Assigned;
-use crate::audience::query::{Query, columns, fact_rows, source_view, status};
+use crate::audience::query::{Query, columns, fact_rows, source_view, status, where_clause};
 use crate::audience::times::Clock;
 use crate::audience::trust::FactRows;
 use crate::error::MeasureError;
@@ -35,29 +35,22 @@ const MUCH_VARIATION: f64 = 0.25;
 
 /// Looks through the rows of every fact.
 pub(super) fn facts(plan: &Plan<'_>, lake: &Lake) -> Result<Vec<FactRows>, MeasureError> {
-    plan.facts()
-        .into_iter()
-        // A row a customer, without a time: nothing to look at.
-        .filter(|fact| fact.time.is_some())
-        .map(|fact| rows_of(plan, lake, fact))
+    let facts = plan.facts().into_iter();
+    // Of a fact without a time, a row a customer, there is nothing to look at.
+    facts
+        .filter_map(|fact| Some(rows_of(plan, lake, fact, fact.time.as_deref()?)))
         .collect()
 }
 
-fn filter(fact: &Fact) -> String {
-    match &fact.filter {
-        Some(filter) => format!(" WHERE ({filter})"),
-        None => String::new(),
-    }
-}
-
-fn rows_of(plan: &Plan<'_>, lake: &Lake, fact: &Fact) -> Result<FactRows, MeasureError> {
+fn rows_of(
+    plan: &Plan<'_>,
+    lake: &Lake,
+    fact: &Fact,
+    time: &str,
+) -> Result<FactRows, MeasureError> {
     let rows = fact_rows(fact);
-    let known = lake.columns(&rows)?;
-    let clock = (fact.time.as_deref()).map_or(Clock::Local, |time| Clock::of(&known, time));
-    let time = fact
-        .time
-        .as_deref()
-        .map_or("NULL".to_owned(), |time| clock.time(time));
+    let clock = Clock::of(&lake.columns(&rows)?, time);
+    let time = clock.time(time);
     let context = format!("cannot look through the rows of fact `{}`", fact.name);
     let arrived = fact.arrived.as_deref().map(sql::identifier);
     let (late, early) = match &arrived {
@@ -81,7 +74,7 @@ fn rows_of(plan: &Plan<'_>, lake: &Lake, fact: &Fact) -> Result<FactRows, Measur
         "SELECT CAST(date_diff('day', DATE '1970-01-01', CAST({time} AS DATE)) AS BIGINT) AS day, \
          CAST(count(*) AS UBIGINT), CAST(count(*) FILTER (WHERE {until}) AS UBIGINT), {late}, {early} \
          FROM {rows}{} GROUP BY 1 ORDER BY 1 NULLS FIRST",
-        filter(fact)
+        where_clause(fact.filter.as_ref())
     );
     type Day = (Option<i64>, u64, u64, u64, u64);
     let days: Vec<Day> = lake.engine().rows(&query, &context, |row| {
@@ -194,7 +187,7 @@ fn duplicates(
          WHERE _ts_customer IS NOT NULL AND _ts_time IS NOT NULL GROUP BY ALL)",
         sql::identifier(&fact.customer),
         fact_rows(fact),
-        filter(fact),
+        where_clause(fact.filter.as_ref()),
     );
     let context = format!("cannot look for repeated rows of fact `{}`", fact.name);
     type Found = (u64, Option<f64>, Option<f64>);
@@ -221,7 +214,7 @@ fn outliers(lake: &Lake, fact: &Fact, context: &str) -> Result<(u64, f64), Measu
         "SELECT rows, CAST(count(*) AS UBIGINT) FROM (SELECT CAST(count(*) AS UBIGINT) AS rows FROM {}{} \
          GROUP BY {}) GROUP BY 1 ORDER BY 1 DESC",
         fact_rows(fact),
-        filter(fact),
+        where_clause(fact.filter.as_ref()),
         sql::identifier(&fact.customer),
     );
     let counts: Vec<(u64, u64)> = lake
@@ -396,9 +389,7 @@ pub(super) fn early_exposures(
     }
     let view = source_view(&exposure.source);
     let clock = Clock::of(&lake.columns(&view)?, &exposure.time);
-    let condition = (exposure.filter.as_ref())
-        .map(|filter| format!(" WHERE ({filter})"))
-        .unwrap_or_default();
+    let condition = where_clause(exposure.filter.as_ref());
     let query = format!(
         "WITH {} SELECT CAST(count(*) AS UBIGINT), CAST(count(*) FILTER (WHERE moment < started) AS UBIGINT), \
          CAST(coalesce(median(epoch(started) - epoch(moment)) FILTER (WHERE moment < started), 0) AS DOUBLE) \

@@ -165,8 +165,7 @@ pub(super) fn sensitivity(
             metric: metric.name.clone(),
             arm: declared.name.clone(),
             first: effect(Arm::all).and_then(|lift| outcome(&lift, None).absolute),
-            exclude: effect(|arm| arm.alone.clone())
-                .and_then(|lift| outcome(&lift, None).absolute),
+            exclude: effect(|arm| arm.alone.clone()).and_then(|lift| outcome(&lift, None).absolute),
             low: bounds.low,
             high: bounds.high,
             range,

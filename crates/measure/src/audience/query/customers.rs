@@ -1,10 +1,10 @@
 //! The assignment's customers: one row each, with the arm of the first assignment, its time, and what is taken along.
 
-use catalog::SeveralArms;
-use lake::sql;
+use catalog::{Experiment, SeveralArms};
+use lake::{Column, sql};
 
 use super::types::{is_number, same_customer, type_of, usable_time};
-use super::{Writer, source_view, status};
+use super::{Writer, source_view, status, where_clause};
 use crate::audience::checks::phase_of;
 use crate::audience::codes::column_sql;
 use crate::audience::learned;
@@ -29,6 +29,33 @@ fn low_byte(number: &str) -> String {
     format!("(({number} % 256 + 256) % 256)")
 }
 
+/// The number of the arm that a row of the assignment names, none for an undeclared one, as SQL.
+pub(crate) fn arm_number(experiment: &Experiment, columns: &[Column]) -> String {
+    let column = &experiment.assignment.arm;
+    let texts: Vec<String> = experiment
+        .arms
+        .iter()
+        .map(|arm| arm.column_value().to_string())
+        .collect();
+    let is_number = type_of(columns, column).is_some_and(is_number);
+    // 0 is 0.0 in a column of floating-point numbers; and comparing numbers spares the engine a text for each row.
+    let as_numbers = is_number && texts.iter().all(|text| text.parse::<f64>().is_ok());
+    let (subject, literal): (String, fn(&str) -> String) = if as_numbers {
+        (sql::identifier(column), str::to_owned)
+    } else {
+        (
+            format!("CAST({} AS VARCHAR)", sql::identifier(column)),
+            sql::text,
+        )
+    };
+    let cases: Vec<String> = texts
+        .iter()
+        .enumerate()
+        .map(|(arm, text)| format!("WHEN {subject} = {} THEN {arm}", literal(text)))
+        .collect();
+    format!("CAST(CASE {} END AS UTINYINT)", cases.join(" "))
+}
+
 impl Writer<'_, '_> {
     /// The function that makes an assignment's time of microseconds.
     fn time_constructor(&self) -> &'static str {
@@ -51,39 +78,12 @@ impl Writer<'_, '_> {
         Some(usable_time(&self.clock(time).time(time)))
     }
 
-    /// The number of the arm that a row names, none for an undeclared one.
-    pub(super) fn arm_number(&self) -> String {
-        let column = &self.plan.experiment.assignment.arm;
-        let arms = &self.plan.experiment.arms;
-        let texts: Vec<String> = arms
-            .iter()
-            .map(|arm| arm.column_value().to_string())
-            .collect();
-        let is_number = type_of(&self.columns, column).is_some_and(is_number);
-        // 0 is 0.0 in a column of floating-point numbers; and comparing numbers spares the engine a text for each row.
-        let as_numbers = is_number && texts.iter().all(|text| text.parse::<f64>().is_ok());
-        let (subject, literal): (String, fn(&str) -> String) = if as_numbers {
-            (sql::identifier(column), str::to_owned)
-        } else {
-            (
-                format!("CAST({} AS VARCHAR)", sql::identifier(column)),
-                sql::text,
-            )
-        };
-        let cases: Vec<String> = texts
-            .iter()
-            .enumerate()
-            .map(|(arm, text)| format!("WHEN {subject} = {} THEN {arm}", literal(text)))
-            .collect();
-        format!("CAST(CASE {} END AS UTINYINT)", cases.join(" "))
-    }
-
     /// The assignment's rows with what is asked of them.
     pub(super) fn rows(&self) -> String {
         let assignment = &self.plan.experiment.assignment;
         let mut select = vec![
             format!("{} AS customer", sql::identifier(&assignment.customer)),
-            format!("{} AS arm", self.arm_number()),
+            format!("{} AS arm", arm_number(self.plan.experiment, &self.columns)),
         ];
         select.extend(self.assigned().map(|time| format!("{time} AS moment")));
         select.extend(self.taken_along());
@@ -91,7 +91,7 @@ impl Writer<'_, '_> {
             "_ts_rows AS (SELECT {} FROM {}{})",
             select.join(", "),
             source_view(&self.plan.source.name),
-            Self::where_clause(&assignment.filter)
+            where_clause(assignment.filter.as_ref())
         )
     }
 
@@ -260,7 +260,7 @@ impl Writer<'_, '_> {
             sql::identifier(&exposure.customer),
             usable_time(&Clock::of(&columns, &exposure.time).time(&exposure.time)),
             source_view(&exposure.source),
-            Self::where_clause(&exposure.filter),
+            where_clause(exposure.filter.as_ref()),
             if self.timed() {
                 " AND e.moment >= _ts_units.started"
             } else {

@@ -31,7 +31,7 @@ pub(crate) fn type_of<'c>(columns: &'c [Column], column: &str) -> Option<&'c str
         .map(|known| known.type_name.as_str())
 }
 
-pub(super) fn require_column(
+pub(crate) fn require_column(
     columns: &[Column],
     place: String,
     table: &str,

@@ -6,7 +6,7 @@ use catalog::{Aggregate, Fact};
 use lake::sql;
 
 use super::types::{check_number, same_customer, type_of};
-use super::{Writer, fact_rows};
+use super::{Writer, fact_rows, where_clause};
 use crate::audience::funnel;
 use crate::audience::plan::Value;
 use crate::audience::times::{Clock, bounds, counts};
@@ -83,7 +83,7 @@ impl<'a> Writer<'_, 'a> {
             outer.join(", "),
             inner.join(", "),
             fact_rows(fact),
-            Self::where_clause(&fact.filter),
+            where_clause(fact.filter.as_ref()),
         );
         Ok(funnel::chained(grouped, values, carried))
     }

@@ -1,9 +1,11 @@
 //! One scan of one table that has a row a customer with everything in it.
 
 use catalog::Aggregate;
+use lake::sql;
 
+use super::customers::arm_number;
 use super::values::{absent, both, expression};
-use super::{Writer, source_view, status};
+use super::{Writer, source_view, status, where_clause};
 use crate::audience::funnel;
 use crate::audience::plan::Value;
 use crate::audience::times::counts;
@@ -19,7 +21,7 @@ impl Writer<'_, '_> {
                 "{} AS customer",
                 lake::sql::identifier(&assignment.customer)
             ),
-            format!("{} AS arm", self.arm_number()),
+            format!("{} AS arm", arm_number(self.plan.experiment, &self.columns)),
         ];
         select.extend(start.iter().map(|start| format!("{start} AS started")));
         select.extend(self.taken_along());
@@ -32,7 +34,7 @@ impl Writer<'_, '_> {
             "SELECT {} FROM {}{}",
             select.join(", "),
             source_view(&self.plan.source.name),
-            Self::where_clause(&assignment.filter)
+            where_clause(assignment.filter.as_ref())
         );
         let no_time = if self.timed() {
             format!(" WHEN started IS NULL THEN {}", status::NO_TIME)
@@ -83,11 +85,7 @@ impl Writer<'_, '_> {
 
 /// Which rows of a wide table count for a value: the fact's condition, the metric's, and the time's.
 fn conditions(value: &Value<'_>, time: Option<&str>, start: Option<&str>) -> Option<String> {
-    let fact = value
-        .fact
-        .filter
-        .as_ref()
-        .map(|filter| format!("({filter})"));
+    let fact = (value.fact.filter.as_ref()).map(|filter| sql::condition(filter));
     let own = match value.step {
         // One row does all steps at once.
         Some(_) => funnel::all_steps(value),

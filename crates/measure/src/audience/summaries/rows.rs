@@ -1,8 +1,10 @@
 //! The rows of summaries, read as they are.
 
-use catalog::{Catalog, Source, Summaries, SummaryColumns, did_you_mean};
+use catalog::{Catalog, Source, Summaries, SummaryColumns};
 use lake::{Lake, sql};
 
+use crate::audience::query::source_view;
+use crate::audience::query::types::require_column;
 use crate::error::MeasureError;
 
 /// One row: an arm, or a comparison of an arm with its control, of one metric at one time.
@@ -111,11 +113,11 @@ fn query(summaries: &Summaries) -> String {
     };
     // A user's SQL stands on lines of its own, in case it ends in a comment.
     let reference = match &summaries.reference {
-        Some(condition) => format!("CAST(({condition}\n) AS BOOLEAN)"),
+        Some(condition) => format!("CAST({} AS BOOLEAN)", sql::condition(condition)),
         None => "false".to_owned(),
     };
     let filter = match &summaries.filter {
-        Some(condition) => format!(" WHERE ({condition}\n)"),
+        Some(condition) => format!(" WHERE {}", sql::condition(condition)),
         None => String::new(),
     };
     let selected = [
@@ -132,7 +134,7 @@ fn query(summaries: &Summaries) -> String {
     format!(
         "SELECT {} FROM (SELECT * FROM {}{filter}) ORDER BY 1, 3, 2, 4",
         selected.join(", "),
-        view(&summaries.source),
+        source_view(&summaries.source),
     )
 }
 
@@ -144,13 +146,9 @@ fn only_metric(summaries: &Summaries) -> &str {
         .map_or("value", String::as_str)
 }
 
-fn view(source: &str) -> String {
-    format!("source.{}", sql::identifier(source))
-}
-
 /// Every column that the summaries name must be there.
 fn check_columns(lake: &Lake, summaries: &Summaries, source: &Source) -> Result<(), MeasureError> {
-    let known = lake.columns(&view(&source.name))?;
+    let known = lake.columns(&source_view(&source.name))?;
     let keys = [
         ("experiment", Some(&summaries.experiment)),
         ("arm", Some(&summaries.arm)),
@@ -176,20 +174,8 @@ fn check_columns(lake: &Lake, summaries: &Summaries, source: &Source) -> Result<
     });
     for (key, column) in keys.into_iter().chain(in_shapes) {
         let Some(column) = column else { continue };
-        // SQL's identifiers do not depend on case.
-        if known
-            .iter()
-            .any(|known| known.name.eq_ignore_ascii_case(column))
-        {
-            continue;
-        }
-        let meant = did_you_mean(column, known.iter().map(|known| known.name.as_str()));
-        return Err(MeasureError::UnknownColumn {
-            place: format!("summaries `{}`, {key}", summaries.name),
-            table: source.name.clone(),
-            column: column.clone(),
-            meant: meant.map(str::to_owned),
-        });
+        let place = format!("summaries `{}`, {key}", summaries.name);
+        require_column(&known, place, &source.name, column)?;
     }
     Ok(())
 }

@@ -9,8 +9,7 @@
 
 use stats::sequential::{
     ConfidenceSequence, Looks, SequentialError, Sides, Spending, Stage, Watch as Listed,
-    end_critical_of,
-    group_sequential, stopped_estimate,
+    end_critical_of, group_sequential, stopped_estimate,
 };
 use stats::{Contrast, Lift, Method, tail};
 
