@@ -11,6 +11,7 @@ The result is printed, and at full size written into docs/benchmarks.md. Environ
 
 import argparse
 import importlib.metadata
+import json
 import os
 import platform
 import re
@@ -38,6 +39,10 @@ WIDE_READ = f"{READ_ALL}; SELECT {', '.join(f'max({column})' for column in ['var
 WIDE_SUMS = f"""SELECT variant, count(*), {", ".join(
     f"sum(m{i}), sum(m{i} * m{i}), sum(c{i}), sum(c{i} * c{i}), sum(m{i} * c{i})" for i in range(10)
 )} FROM 'wide.parquet' GROUP BY variant"""
+
+WIDE_SEGMENTS = f"""SELECT variant, {", ".join(f"g{i}" for i in range(10))}, count(*), {", ".join(
+    f"sum(m{i}), sum(m{i} * m{i})" for i in range(10)
+)} FROM 'wide.parquet' GROUP BY GROUPING SETS ({", ".join(f"(variant, g{i})" for i in range(10))})"""
 
 EVENTS_READ = f"""{READ_ALL};
 SELECT max(customer), max(time), max(amount) FROM 'events.parquet';
@@ -114,6 +119,7 @@ def comparisons(data: Path, touchstone: Path | None) -> list[Comparison]:
                 query(sums, WIDE_SUMS),
                 *measure("wide"),
                 *measure("wide-all"),
+                query("one query by hand, sums only, by each of the ten segments", WIDE_SEGMENTS),
                 *measure("wide-full"),
                 Contender(tea_tasting, tea_command, data),
             ],
@@ -130,6 +136,44 @@ def comparisons(data: Path, touchstone: Path | None) -> list[Comparison]:
             by_hand,
         ),
     ]
+
+
+# What each analysis is called in crates/stats/benches/analyses.rs (its criterion id) and in bench/gb.py.
+ANALYSES = [
+    ("Welch's t, absolute and relative", "fixed/Welch's t, absolute and relative", "t test"),
+    ("adjusted for one covariate", "fixed/adjusted for 1", "adjusted for 1"),
+    ("adjusted for ten covariates", "fixed/adjusted for 10", None),
+    ("shares", "fixed/shares, 4.5 against 4.7 per cent", None),
+    ("ratio by the delta method", "fixed/ratio by the delta method", None),
+    ("sample ratio", "fixed/sample ratio", None),
+    ("confidence sequence, look 14 of 28", "sequential, look 14 of 28/anytime", "sequential"),
+    ("group sequential, look 14 of 28", "sequential, look 14 of 28/group sequential", None),
+    ("calibrated hybrid, look 14 of 28", "sequential, look 14 of 28/calibrated hybrid", None),
+    ("normal prior: interval, chance, losses", "Bayes/normal prior on the relative lift", "Bayes"),
+    ("exact Beta-Binomial: chance and losses", "Bayes/exact Beta-Binomial: chance and losses", None),
+]
+
+
+def analyses() -> str:
+    """One analysis from summaries, in microseconds, beside gbstats."""
+    command = ["cargo", "bench", "--locked", "--quiet", "-p", "touchstone-stats", "--bench", "analyses", "--"]
+    environment = os.environ | {"LD_LIBRARY_PATH": str(ROOT / ".duckdb" / "lib")}
+    printed = subprocess.run(
+        [*command, "--output-format", "bencher"], check=True, capture_output=True, text=True, cwd=ROOT, env=environment
+    ).stdout
+    found = re.findall(r"^test (.*?) \.\.\. bench: +([\d,]+) ns/iter", printed, re.MULTILINE)
+    ours = {name: int(time.replace(",", "")) / 1e3 for name, time in found}
+    theirs = json.loads(output([sys.executable, str(ROOT / "bench" / "gb.py")]))
+    lines = [
+        "### One analysis from summaries: two arms of 5 M customers, microseconds",
+        "",
+        f"| analysis | touchstone | gbstats {importlib.metadata.version('gbstats')} |",
+        "| --- | ---: | ---: |",
+    ]
+    for title, own, other in ANALYSES:
+        beside = f"{theirs[other]:.0f}" if other else ""
+        lines.append(f"| {title} | {ours[own]:.2f} | {beside} |")
+    return "\n".join(lines)
 
 
 def duckdb_cli() -> Path:
@@ -260,6 +304,9 @@ def main() -> None:
     for comparison in comparisons(data, touchstone):
         print(f"bench: {comparison.title}", file=sys.stderr)
         sections.append(table(comparison, take_turns(comparison, options.rounds, environment)))
+    if touchstone is not None:
+        print("bench: one analysis from summaries", file=sys.stderr)
+        sections.append(analyses())
     results = "\n\n".join(sections)
     print(results)
     if options.rows == FULL_SIZE and touchstone is not None:
