@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::Project;
+use common::{Project, assert_close};
 use measure::audience::{CheckKind, Comparison, LiftFinding, Relative, Severity};
 use measure::{MeasureError, Reason};
 
@@ -46,13 +46,6 @@ until: 2030-01-01
 
 fn comparison<'f>(finding: &'f LiftFinding, metric: &str) -> &'f Comparison {
     finding.comparison(metric, "b").unwrap()
-}
-
-fn assert_close(found: f64, expected: f64, tolerance: f64) {
-    assert!(
-        (found - expected).abs() <= tolerance * expected.abs().max(1.0),
-        "{found} is not {expected}"
-    );
 }
 
 /// Customers of one arm in a table `id,arm,spend`.

@@ -41,11 +41,9 @@ fn of<'f>(finding: &'f LiftFinding, metric: &str) -> &'f Comparison {
     finding.comparison(metric, "b").unwrap()
 }
 
+#[track_caller]
 fn assert_close(found: f64, expected: f64) {
-    assert!(
-        (found - expected).abs() <= 1e-12 * expected.abs().max(1.0),
-        "{found} is not {expected}"
-    );
+    common::assert_close(found, expected, 1e-12);
 }
 
 fn messages(finding: &LiftFinding, kind: CheckKind) -> String {

@@ -91,11 +91,9 @@ fn comparison<'f>(segment: &'f SegmentFinding, value: &str, metric: &str) -> &'f
     metrics.iter().find(|known| known.metric == metric).unwrap()
 }
 
+#[track_caller]
 fn assert_close(found: f64, expected: f64) {
-    assert!(
-        (found - expected).abs() <= 1e-11 * expected.abs().max(1.0),
-        "{found} is not {expected}"
-    );
+    common::assert_close(found, expected, 1e-11);
 }
 
 /// Mean and unbiased variance.

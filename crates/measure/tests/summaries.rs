@@ -191,6 +191,24 @@ fn declared_shares_decide_what_a_fitting_split_is() {
 }
 
 #[test]
+fn what_was_seen_of_a_split_does_not_depend_on_later_looks() {
+    let anytime_p = |more: &[u64]| {
+        let mut rows = "test,arm,day,n_t,m_t,v_t,n_c,m_c,v_c\n\
+                        a,x,1,900,2.5,9,900,2,9\na,x,2,2100,2.5,9,1900,2,9\n"
+            .to_owned();
+        for (day, n) in (3..).zip(more) {
+            rows.push_str(&format!("a,x,{day},{},2.5,9,{n},2,9\n", n + 200));
+        }
+        let finding = measured(&rows, COMPARISON);
+        let ratio = finding.experiment("a").unwrap().sample_ratio.clone();
+        ratio.unwrap().anytime_p.unwrap()
+    };
+    let seen = anytime_p(&[]);
+    assert!(0.001 < seen && seen < 0.5, "{seen}");
+    assert_eq!(anytime_p(&[10_000, 400_000]), seen);
+}
+
+#[test]
 fn watching_decides_a_clear_effect_early() {
     let mut rows = "test,arm,day,n_t,m_t,v_t,n_c,m_c,v_c\n".to_owned();
     for day in 1..=10 {

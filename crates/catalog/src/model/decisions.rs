@@ -124,6 +124,12 @@ impl Experiment {
             .map(String::as_str)
     }
 
+    /// Whether it is a metric that should improve.
+    #[must_use]
+    pub fn is_success(&self, metric: &str) -> bool {
+        self.success_names().any(|name| name == metric)
+    }
+
     /// The metric's margin, where it is a guardrail.
     #[must_use]
     pub fn guardrail(&self, metric: &str) -> Option<&Guardrail> {

@@ -117,6 +117,19 @@ impl ArmValues {
         })
     }
 
+    /// The reason for which arms cannot be taken together.
+    pub(crate) fn refused(comparison: &Comparison) -> Refusal {
+        comparison.outcome.refusal.clone().unwrap_or_else(|| {
+            Refusal::new(
+                Reason::TooLittleData,
+                format!(
+                    "`{}` of the arm `{}` has no standard error",
+                    comparison.metric, comparison.arm
+                ),
+            )
+        })
+    }
+
     fn of(&self, arm: &str) -> Option<&ArmValue> {
         let mut all = std::iter::once(&self.reference).chain(&self.arms);
         all.find(|value| value.arm == arm)

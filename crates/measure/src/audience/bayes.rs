@@ -4,12 +4,13 @@ use catalog::{Better, Catalog, Experiment, Prior, Unit};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stats::bayes::{
-    BayesError, Beta, Comparison as Compared, Credible, Gamma, NormalPosterior, NormalPrior, Scale,
+    Beta, Comparison as Compared, Credible, Gamma, NormalPosterior, NormalPrior, Scale,
     posterior_of_contrast,
 };
 use stats::omnibus::Effect;
 use stats::shrink::LearnedPrior;
 
+use super::compare::too_little;
 use super::finding::{Comparison, LiftFinding, Pair, Verdict};
 use super::together::contrast;
 use crate::error::MeasureError;
@@ -145,8 +146,7 @@ fn learn(
     if effects.len() < FEWEST_EXPERIMENTS {
         return Err(too_few(effects.len(), "those with a relative lift are"));
     }
-    let learned = LearnedPrior::learn(&effects, experiment.alpha)
-        .map_err(|error| Refusal::new(Reason::TooLittleData, error.to_string()))?;
+    let learned = LearnedPrior::learn(&effects, experiment.alpha).map_err(too_little)?;
     let NormalPrior::Normal { mean, sd } = learned.prior else {
         let message = "the other experiments say nothing of the next one";
         return Err(Refusal::new(Reason::TooLittleData, message));
@@ -215,10 +215,6 @@ fn posterior(prior: &Known, comparison: &Comparison) -> Result<(NormalPosterior,
     };
     let posterior = posterior_of_contrast(&contrast, Scale::Relative, prior).map_err(too_little)?;
     Ok((posterior, contrast.control.abs()))
-}
-
-fn too_little(error: BayesError) -> Refusal {
-    Refusal::new(Reason::TooLittleData, error.to_string())
 }
 
 impl BayesFinding {

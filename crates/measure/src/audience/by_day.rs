@@ -110,14 +110,12 @@ pub(crate) fn add(
 /// Makes a plan ask for a metric's values on each day since exposure, and for nothing else. Gives the days, from 1 on;
 /// none where the metric cannot be taken apart.
 fn take_apart(plan: &mut Plan<'_>, name: &str) -> Vec<u32> {
-    let compared = plan
-        .metrics
-        .iter()
-        .find(|compared| compared.metric.name == name);
-    let Some((metric, place)) = compared.and_then(|compared| match compared.made_of {
-        MadeOf::Value(place) => Some((compared.metric, place)),
-        MadeOf::Ratio { .. } => None,
-    }) else {
+    let Some(&Compared {
+        metric,
+        made_of: MadeOf::Value(place),
+        ..
+    }) = plan.compared(name)
+    else {
         return Vec::new();
     };
     let whole = &plan.values[place];
@@ -163,8 +161,11 @@ fn take_apart(plan: &mut Plan<'_>, name: &str) -> Vec<u32> {
     plan.values = values;
     plan.quantiles.clear();
     plan.covariates.clear();
+    plan.learned_columns.clear();
+    plan.learned_values.clear();
     plan.classes.clear();
     plan.strata.clear();
+    plan.trigger = None;
     plan.touches.clear();
     (first + 1..=last).collect()
 }

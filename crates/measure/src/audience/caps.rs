@@ -12,6 +12,7 @@ use super::finding::{CapFinding, Comparison, Outcome, Pair, SecondLook, SecondOp
 use super::plan::{Compared, MadeOf, Plan};
 use super::query::Query;
 use super::query::columns::{above, below, cap_of};
+use super::query::status::COUNTED;
 use super::spread::{Rows, near};
 use super::tally::{Layout, Tally};
 use crate::error::MeasureError;
@@ -57,7 +58,7 @@ pub(crate) fn thresholds(
     let rows = Rows {
         lake,
         sql: format!(
-            "SELECT 0::UTINYINT, {} FROM {} WHERE status = 0",
+            "SELECT 0::UTINYINT, {} FROM {} WHERE status = {COUNTED}",
             columns.join(", "),
             query.customers
         ),
@@ -194,7 +195,7 @@ fn reached(
         );
     }
     let sql = format!(
-        "SELECT {} FROM {} WHERE status = 0 GROUP BY arm",
+        "SELECT {} FROM {} WHERE status = {COUNTED} GROUP BY arm",
         select.join(", "),
         query.customers
     );
@@ -251,7 +252,7 @@ fn trimmed(
     let rows = |condition: &str| Rows {
         lake,
         sql: format!(
-            "SELECT arm, v{place} FROM {} WHERE status = 0 AND v{place} IS NOT NULL AND {mature}{condition}",
+            "SELECT arm, v{place} FROM {} WHERE status = {COUNTED} AND v{place} IS NOT NULL AND {mature}{condition}",
             query.customers
         ),
         groups: arms,

@@ -7,11 +7,11 @@ mod events;
 mod sample_ratio;
 mod several_arms;
 
-use catalog::SeveralArms;
+use catalog::{SeveralArms, Unit};
 use lake::Lake;
 use stats::Counts;
 
-pub(crate) use sample_ratio::{phase_of, shares_change};
+pub(crate) use sample_ratio::{TYPICAL_CUSTOMERS, phase_of, shares_change};
 
 use super::finding::{ArmFinding, Check, CheckKind, Comparison, Customers, Severity};
 use super::plan::{MadeOf, Plan};
@@ -52,11 +52,12 @@ pub(crate) struct Measured<'m, 'a> {
     pub(crate) metrics: &'m [Comparison],
 }
 
-/// The numbers behind the checks, and the checks that come of numbers which are not kept.
+/// The numbers behind the checks, and the checks that come of numbers which are not kept; without a depth those of the
+/// split alone.
 pub(crate) fn trust(
     measured: &Measured<'_, '_>,
     lake: &Lake,
-    depth: Depth,
+    depth: Option<Depth>,
 ) -> Result<(Trust, Vec<Check>), MeasureError> {
     let &Measured {
         plan,
@@ -70,14 +71,20 @@ pub(crate) fn trust(
     let assigned = assigned(plan, lake)?;
     let counted: Vec<u64> = arms.iter().map(|arm| arm.customers).collect();
     let declared: Vec<f64> = arms.iter().map(|arm| arm.expected_share).collect();
+    // Customers of a cluster are not independent, which these tests take them for.
+    let independent = plan.experiment.assignment.cluster.is_none();
     let mut trust = Trust::default();
+    if independent {
+        trust.sample_ratio =
+            sample_ratio::split(plan, lake, &assigned, tally, &counted, &declared)?;
+    }
+    let Some(depth) = depth else {
+        return Ok((trust, Vec::new()));
+    };
     if customers.several_arms > 0 {
         trust.several_arms = several_arms::combinations(plan, lake, &assigned)?;
     }
-    // Customers of a cluster are not independent, which all of these tests take them for.
-    if plan.experiment.assignment.cluster.is_none() {
-        trust.sample_ratio =
-            sample_ratio::split(plan, lake, &assigned, tally, &counted, &declared)?;
+    if independent {
         if customers.several_arms > 0 {
             let shares = (trust.sample_ratio.as_ref()).and_then(sample_ratio::expected_shares);
             let shares = shares.as_deref().unwrap_or(&declared);
@@ -107,11 +114,7 @@ fn top_customers(measured: &Measured<'_, '_>, lake: &Lake) -> Result<Option<f64>
     let &Measured {
         plan, query, tally, ..
     } = measured;
-    let primary = plan
-        .metrics
-        .iter()
-        .find(|compared| compared.metric.name == plan.experiment.metrics.primary);
-    let Some(MadeOf::Value(place)) = primary.map(|compared| compared.made_of) else {
+    let Some(MadeOf::Value(place)) = plan.primary().map(|compared| compared.made_of) else {
         return Ok(None);
     };
     let mut moments = None::<stats::moments::Moments>;
@@ -136,7 +139,28 @@ fn top_customers(measured: &Measured<'_, '_>, lake: &Lake) -> Result<Option<f64>
     events::top_customers(plan, lake, query, place, (moments.mean(place), squares))
 }
 
-fn check(check: CheckKind, severity: Severity, message: String) -> Check {
+/// Between which values a customer's can lie: those of a share, the caps, or those seen, of each arm from the least to the
+/// greatest.
+fn range(
+    plan: &Plan<'_>,
+    query: &Query,
+    place: usize,
+    seen: impl Iterator<Item = (f64, f64)>,
+) -> Option<(f64, f64)> {
+    let is_share = (plan.values[place].metric).is_some_and(|metric| metric.unit == Unit::Share);
+    if is_share {
+        return Some((0.0, 1.0));
+    }
+    let (low, high) = seen.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
+    let cap = query.caps.get(place).copied().flatten();
+    Some((
+        cap.and_then(|cap| cap.lower).unwrap_or(low),
+        cap.and_then(|cap| cap.upper).unwrap_or(high),
+    ))
+}
+
+/// A check without a test.
+pub(crate) fn check(check: CheckKind, severity: Severity, message: String) -> Check {
     Check {
         check,
         severity,

@@ -10,9 +10,7 @@ use stats::clusters::lift_of_clusters;
 use stats::moments::{CoMoments, Moments, MomentsError, Products};
 use stats::{Sample, sample_ratio};
 
-use super::compare::{
-    adjusted, covariates_of, outcome, ratio_moments, refused, too_little, verdict,
-};
+use super::compare::{adjusted, covariates_of, outcome, ratio_moments, refused, too_little};
 use super::finding::{Adjusted, Comparison, Outcome, Pair, SegmentFinding};
 use super::plan::{Compared, MadeOf, Plan};
 use super::query::columns::{covariates, number};
@@ -183,10 +181,7 @@ pub(crate) fn add(
             comparison.adjusted =
                 (effect.outcome.absolute).and_then(|_| sides.adjusted(plan, compared, sums));
             comparison.outcome = effect.outcome;
-            comparison.verdict = comparison
-                .decisive()
-                .and_then(|outcome| outcome.absolute)
-                .map(|effect| verdict(effect, compared.metric.better));
+            comparison.judge();
         }
     }
     // What says nothing is not shown as a number.

@@ -1,18 +1,16 @@
 //! From moments of two arms to a comparison of a metric.
 
+use std::fmt::Display;
+
 use catalog::{Better, Unit};
 use stats::moments::Moments;
-use stats::{
-    AdjustedLift, ArmMoments, Contrast, Counts, Lift, RatioMoments, RatioSample, Sample,
-    Unestimable,
-};
+use stats::{AdjustedLift, ArmMoments, Contrast, Counts, Lift, RatioMoments, RatioSample, Sample};
 
 use super::checks::adjustment;
 use super::finding::{Adjusted, Comparison, Covariate, Estimate, Outcome, Pair, Relative, Verdict};
 use super::funnel;
 use super::plan::{Compared, MadeOf, Plan};
 use super::tally::Layout;
-use super::together::AmongOthers;
 use crate::{Reason, Refusal};
 
 /// The moments of the customers of an arm who have the metric's values, and how many customers have not.
@@ -61,15 +59,8 @@ pub(crate) fn compare(
         },
         Err(refusal) => refused(refusal),
     };
-    let arms = &plan.experiment.arms;
-    let mut comparison = Comparison {
-        metric: metric.name.clone(),
-        arm: arms[arm].name.clone(),
-        against: arms[plan.reference].name.clone(),
-        primary: metric.name == plan.experiment.metrics.primary,
-        unit: metric.unit,
+    Comparison {
         ratio: matches!(compared.made_of, MadeOf::Ratio { .. }),
-        better: metric.better,
         n: Pair {
             arm: moments.arm.rows(),
             against: moments.against.rows(),
@@ -80,25 +71,9 @@ pub(crate) fn compare(
         },
         mean: means(compared.made_of, moments),
         cut: layout.and_then(|layout| cut(layout, compared.made_of, moments)),
-        quantile: None,
-        maturity: None,
-        caps: Vec::new(),
         funnel: funnel::reached(compared, moments),
-        outcome,
-        adjusted,
-        stratified: None,
-        shrunk: None,
-        verdict: None,
-        among: AmongOthers::default(),
-        looking: None,
-        by_day: None,
-        second_opinions: Vec::new(),
-    };
-    comparison.verdict = comparison
-        .decisive()
-        .and_then(|outcome| outcome.absolute)
-        .map(|effect| verdict(effect, metric.better));
-    comparison
+        ..Comparison::new(plan, metric, arm, outcome, adjusted)
+    }
 }
 
 /// Numbers that are not finite take the metric away, and no other.
@@ -183,7 +158,7 @@ fn contrast(compared: &Compared<'_>, moments: Pair<&Moments>, alpha: f64) -> Opt
     }
 }
 
-pub(crate) fn too_little(reason: Unestimable) -> Refusal {
+pub(crate) fn too_little(reason: impl Display) -> Refusal {
     Refusal::new(Reason::TooLittleData, reason.to_string())
 }
 
@@ -279,36 +254,9 @@ fn adjust(
     let (unfit, known): (Vec<usize>, Vec<usize>) = (0..plan.covariates.len())
         .filter(|&covariate| plan.covariates[covariate].is_for(metric))
         .partition(|&covariate| not_finite.get(covariate).is_some_and(|&number| number > 0));
-    let is_missing = |covariate: &&usize| {
-        let column = layout.covariate_missing(**covariate);
-        moments.arm.sum(column) + moments.against.sum(column) > 0.0
-    };
-    let mut columns: Vec<usize> = known
-        .iter()
-        .map(|&covariate| layout.covariate(covariate))
-        .collect();
-    columns.extend(
-        known
-            .iter()
-            .filter(is_missing)
-            .map(|&covariate| layout.covariate_missing(covariate)),
-    );
-    let alpha = plan.experiment.alpha;
-    let lift = match compared.made_of {
-        MadeOf::Value(place) => {
-            let of = |moments| arm_moments(moments, place, &columns);
-            stats::adjusted_lift(&of(moments.arm)?, &of(moments.against)?, alpha)
-        }
-        MadeOf::Ratio {
-            numerator,
-            denominator,
-        } => {
-            let of = |moments| ratio_moments(moments, numerator, denominator, &columns);
-            stats::adjusted_ratio_lift(&of(moments.arm)?, &of(moments.against)?, alpha)
-        }
-    }
-    .ok()
-    .filter(|lift| !lift.kept.is_empty())?;
+    let columns = with_missing(layout, &known, [moments.arm, moments.against]);
+    let lift = adjusted_lift(compared.made_of, moments, &columns, plan.experiment.alpha)
+        .filter(|lift| !lift.kept.is_empty())?;
     let unfit = unfit.into_iter().map(|covariate| Covariate {
         name: plan.covariates[covariate].name.clone(),
         imbalance: 0.0,
@@ -325,6 +273,45 @@ fn adjust(
         health,
         ..adjusted(&lift, covariates)
     })
+}
+
+/// The places of covariates among the moments, and of those that are missing somewhere in the arms the place of the column
+/// that says so.
+pub(crate) fn with_missing<'m>(
+    layout: &Layout,
+    covariates: &[usize],
+    arms: impl IntoIterator<Item = &'m Moments> + Clone,
+) -> Vec<usize> {
+    let is_missing = |column: &usize| {
+        let arms = arms.clone().into_iter();
+        arms.map(|arm| arm.sum(*column)).sum::<f64>() > 0.0
+    };
+    let missing = covariates.iter().map(|&one| layout.covariate_missing(one));
+    let known = covariates.iter().map(|&one| layout.covariate(one));
+    known.chain(missing.filter(is_missing)).collect()
+}
+
+/// The effect adjusted for some columns; none where it cannot be.
+pub(crate) fn adjusted_lift(
+    made_of: MadeOf,
+    moments: Pair<&Moments>,
+    columns: &[usize],
+    alpha: f64,
+) -> Option<AdjustedLift> {
+    let lift = match made_of {
+        MadeOf::Value(place) => {
+            let of = |moments| arm_moments(moments, place, columns);
+            stats::adjusted_lift(&of(moments.arm)?, &of(moments.against)?, alpha)
+        }
+        MadeOf::Ratio {
+            numerator,
+            denominator,
+        } => {
+            let of = |moments| ratio_moments(moments, numerator, denominator, columns);
+            stats::adjusted_ratio_lift(&of(moments.arm)?, &of(moments.against)?, alpha)
+        }
+    };
+    lift.ok()
 }
 
 /// What became of the covariates of an adjustment.

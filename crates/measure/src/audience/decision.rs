@@ -4,20 +4,23 @@
 //! evidence that something improved is the success metric with the smallest adjusted probability, so that a decision
 //! and the verdicts beside it say the same: it is adjusted for success metrics and arms already.
 
-use catalog::{Better, Experiment, Role};
+mod guardrail;
+
+use catalog::{Experiment, Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stats::decision::{
     Decision as Ruled, Evidence, MetricTests, MissingTest, QualityCheck, Reason as Ruling, Risks,
     Role as MetricRole, decide,
 };
-use stats::equivalence::{self, Margin, non_inferiority};
-use stats::{Contrast, Counts, Method, TailProbability, tail};
+use stats::{TailProbability, tail};
 
-use super::finding::{Check, CheckKind, Comparison, Pair, Severity, Verdict};
+use super::finding::{Check, CheckKind, Comparison, Severity, Verdict};
 use super::lift::SAMPLE_RATIO_ALARM;
-use super::together::{Rule, contrast, exact_counts, good_sign, one_sided, probability};
-use crate::{Reason, Refusal};
+use super::together::{Rule, good_sign, one_sided, probability};
+
+pub use guardrail::GuardrailFinding;
+pub(crate) use guardrail::guard;
 
 /// The probability of a missed ship that planning takes for granted where no plan names another.
 const MISSED_SHIP: f64 = 0.2;
@@ -77,214 +80,6 @@ pub enum DecisionReasonKind {
     NotTested,
     /// The planned end is not reached.
     TooEarly,
-}
-
-/// Whether a guardrail is shown not to be worse by its margin.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct GuardrailFinding {
-    /// The worst loss that one would accept: a share of the reference arm's mean, or in the metric's unit.
-    pub margin: f64,
-    /// Whether it is a share of the reference arm's mean.
-    pub relative: bool,
-    /// The effect, on the scale of the margin.
-    pub estimate: Option<f64>,
-    /// Its one-sided confidence bound on the side of harm, at half of alpha: an end of the two-sided interval.
-    pub bound: Option<f64>,
-    /// One-sided probability of evidence at least this strong if the loss is as large as the margin.
-    pub p_value: Option<f64>,
-    /// Its natural logarithm.
-    pub ln_p: Option<f64>,
-    /// Whether the loss is shown to be below the margin.
-    pub passed: bool,
-    /// Why there is no test.
-    pub refusal: Option<Refusal>,
-}
-
-/// Tests the guardrails.
-pub(crate) fn guard(experiment: &Experiment, rule: &Rule<'_>, comparisons: &mut [Comparison]) {
-    for comparison in comparisons {
-        let Some(declared) = experiment.guardrail(&comparison.metric) else {
-            continue;
-        };
-        let margin = match (declared.margin, declared.absolute_margin) {
-            (Some(share), _) => Margin::Relative(share),
-            (None, absolute) => Margin::Absolute(absolute.unwrap_or(0.0)),
-        };
-        let tested = test_guardrail(comparison, margin, rule);
-        let (Margin::Relative(size) | Margin::Absolute(size)) = margin;
-        let none = GuardrailFinding {
-            margin: size,
-            relative: matches!(margin, Margin::Relative(_)),
-            estimate: None,
-            bound: None,
-            p_value: None,
-            ln_p: None,
-            passed: false,
-            refusal: None,
-        };
-        comparison.among.guardrail = Some(match tested {
-            Ok(tested) => GuardrailFinding {
-                estimate: Some(tested.estimate),
-                bound: Some(tested.bound),
-                p_value: Some(tested.probability.p),
-                ln_p: Some(tested.probability.ln_p),
-                passed: tested.passed,
-                ..none
-            },
-            Err(refusal) => GuardrailFinding {
-                refusal: Some(refusal),
-                ..none
-            },
-        });
-    }
-}
-
-struct Guarded {
-    estimate: f64,
-    bound: f64,
-    probability: TailProbability,
-    passed: bool,
-}
-
-fn test_guardrail(
-    comparison: &Comparison,
-    margin: Margin,
-    rule: &Rule<'_>,
-) -> Result<Guarded, Refusal> {
-    if let Some(refusal) = &comparison.outcome.refusal {
-        return Err(refusal.clone());
-    }
-    if comparison.quantile.is_some() {
-        return Err(Refusal::new(
-            Reason::Undeclared,
-            "a quantile has no test of being not worse by a margin",
-        ));
-    }
-    let sign = good_sign(comparison.better);
-    if let (Some(counts), None) = (exact_counts(comparison), rule.monitor) {
-        return of_counts(counts, margin, sign, 0.5 * rule.alpha);
-    }
-    let Some(contrast) = contrast(comparison) else {
-        return Err(Refusal::new(
-            Reason::TooLittleData,
-            "the effect has no standard error to test a margin with",
-        ));
-    };
-    if rule.monitor.is_some() {
-        return at_look(&contrast, margin, sign, rule);
-    }
-    let better = match comparison.better {
-        Better::Increase => equivalence::Better::Higher,
-        Better::Decrease => equivalence::Better::Lower,
-    };
-    let test = non_inferiority(&contrast, margin, better, 0.5 * rule.alpha)
-        .map_err(|error| Refusal::new(Reason::TooLittleData, error.to_string()))?;
-    Ok(Guarded {
-        estimate: test.estimate,
-        bound: test.bound,
-        probability: test.probability,
-        passed: test.non_inferior,
-    })
-}
-
-/// The same at a look of a sequential plan: its test of the contrast that is zero where the loss is the margin.
-fn at_look(
-    contrast: &Contrast,
-    margin: Margin,
-    sign: f64,
-    rule: &Rule<'_>,
-) -> Result<Guarded, Refusal> {
-    let lift = rule
-        .lift(contrast, Method::Welch)
-        .map_err(super::compare::too_little)?;
-    let (estimate, low, high, shifted) = match margin {
-        Margin::Absolute(size) => {
-            let effect = lift.absolute;
-            let shifted = Contrast {
-                control: contrast.control - sign * size,
-                ..*contrast
-            };
-            (effect.estimate, effect.low, effect.high, shifted)
-        }
-        Margin::Relative(size) => {
-            let effect = lift
-                .relative
-                .map_err(|error| Refusal::new(Reason::TooLittleData, error.to_string()))?;
-            let ratio = 1.0 - sign * size * contrast.control.signum();
-            let shifted = Contrast {
-                control: ratio * contrast.control,
-                control_variance: ratio * ratio * contrast.control_variance,
-                covariance: ratio * contrast.covariance,
-                ..*contrast
-            };
-            (effect.estimate, effect.low, effect.high, shifted)
-        }
-    };
-    let beyond = rule
-        .lift(&shifted, Method::Welch)
-        .map_err(super::compare::too_little)?;
-    let probability = one_sided(beyond.probability, beyond.absolute.estimate, sign);
-    Ok(Guarded {
-        estimate,
-        bound: if sign > 0.0 { low } else { high },
-        passed: probability.p < 0.5 * rule.alpha,
-        probability,
-    })
-}
-
-/// The same with few customers on either side of a share, by the exact test: the level at which its interval ends at the
-/// margin.
-fn of_counts(
-    counts: Pair<Counts>,
-    margin: Margin,
-    sign: f64,
-    alpha: f64,
-) -> Result<Guarded, Refusal> {
-    let at = |level: f64| -> Result<(f64, f64), Refusal> {
-        let lift = stats::lift_of_shares(counts.arm, counts.against, 2.0 * level)
-            .map_err(super::compare::too_little)?;
-        let (estimate, low, high) = match margin {
-            Margin::Absolute(_) => {
-                let effect = lift.absolute;
-                (effect.estimate, effect.low, effect.high)
-            }
-            Margin::Relative(_) => {
-                let effect = lift
-                    .relative
-                    .map_err(|error| Refusal::new(Reason::TooLittleData, error.to_string()))?;
-                (effect.estimate, effect.low, effect.high)
-            }
-        };
-        Ok((estimate, if sign > 0.0 { low } else { high }))
-    };
-    let (Margin::Absolute(size) | Margin::Relative(size)) = margin;
-    let is_safe = |bound: f64| sign * bound > -size;
-    let (estimate, bound) = at(alpha)?;
-    let passed = is_safe(bound);
-    // The bound nears the estimate as the level grows.
-    const STEPS: usize = 30;
-    let (mut fails, mut passes) = (1e-12_f64.ln(), 0.499_f64.ln());
-    if passed {
-        passes = alpha.ln();
-    } else {
-        fails = alpha.ln();
-    }
-    for _ in 0..STEPS {
-        let middle = 0.5 * (fails + passes);
-        if is_safe(at(middle.exp())?.1) {
-            passes = middle;
-        } else {
-            fails = middle;
-        }
-    }
-    // On the side of alpha on which the bound is of the margin.
-    let probability = TailProbability::from_ln(if passed { fails } else { passes });
-    Ok(Guarded {
-        estimate,
-        bound,
-        probability,
-        passed,
-    })
 }
 
 /// The decisions on all arms that could be shipped.
@@ -350,12 +145,15 @@ impl Case<'_> {
         let tests: Vec<MetricTests> = (0..self.metrics.len())
             .map(|place| self.tests(place, best))
             .collect();
-        let quality: Vec<QualityCheck> = self
+        let checks: Vec<&Check> = self
             .checks
             .iter()
             .filter(|check| {
                 check.severity == Severity::Stop || check.check == CheckKind::SampleRatio
             })
+            .collect();
+        let quality: Vec<QualityCheck> = checks
+            .iter()
             .map(|check| QualityCheck {
                 passed: Some(check.severity != Severity::Stop),
                 level: if check.check == CheckKind::SampleRatio {
@@ -363,13 +161,6 @@ impl Case<'_> {
                 } else {
                     0.0
                 },
-            })
-            .collect();
-        let names: Vec<&Check> = self
-            .checks
-            .iter()
-            .filter(|check| {
-                check.severity == Severity::Stop || check.check == CheckKind::SampleRatio
             })
             .collect();
         let power = self.experiment.plan.as_ref().map(|plan| plan.power);
@@ -398,19 +189,14 @@ impl Case<'_> {
             Ruled::DoNotShip(rulings) => (Decision::DoNotShip, rulings),
             Ruled::Undecided(rulings) => (Decision::Undecided, rulings),
         };
-        let reasons = rulings.iter().map(|ruling| self.reason(ruling, &names));
+        let reasons = rulings.iter().map(|ruling| self.reason(ruling, &checks));
         let changes = rulings.iter().filter_map(|ruling| self.change(ruling));
         decision(kind, reasons.collect(), changes.collect(), planned_power)
     }
 
     /// The success metric with the strongest evidence, where any has some.
     fn best_success(&self) -> Option<usize> {
-        let success = |place: &usize| {
-            let name = &self.metrics[*place].metric;
-            self.experiment
-                .success_names()
-                .any(|success| success == name)
-        };
+        let success = |place: &usize| self.experiment.is_success(&self.metrics[*place].metric);
         let places: Vec<usize> = (0..self.metrics.len()).filter(success).collect();
         let evidence = |place: &usize| {
             self.superiority(*place)
@@ -472,10 +258,7 @@ impl Case<'_> {
                     size(guardrail, guardrail.bound.unwrap_or(f64::NAN)),
                 );
                 reasons.push(reason(DecisionReasonKind::Safe, Some(name), message));
-            } else if self
-                .experiment
-                .success_names()
-                .any(|success| success == name)
+            } else if self.experiment.is_success(name)
                 && comparison.verdict == Some(Verdict::Better)
             {
                 let message = format!("`{name}` is better");
@@ -503,55 +286,53 @@ impl Case<'_> {
 
     fn reason(&self, ruling: &Ruling, checks: &[&Check]) -> DecisionReason {
         let name = |metric: usize| self.metrics[metric].metric.as_str();
-        match *ruling {
-            Ruling::CheckFailed { check } | Ruling::NotChecked { check } => reason(
-                DecisionReasonKind::CheckFailed,
-                None,
-                checks[check].message.clone(),
-            ),
+        let (kind, metric, message) = match *ruling {
+            Ruling::CheckFailed { check } | Ruling::NotChecked { check } => {
+                let message = checks[check].message.clone();
+                return reason(DecisionReasonKind::CheckFailed, None, message);
+            }
             Ruling::Worse {
                 metric,
                 probability,
                 level,
-            } => {
-                let message = format!(
+            } => (
+                DecisionReasonKind::Worse,
+                metric,
+                format!(
                     "`{}` is worse: one-sided p {} is below {}",
                     name(metric),
                     digits(probability.p),
                     digits(level)
-                );
-                reason(DecisionReasonKind::Worse, Some(name(metric)), message)
-            }
+                ),
+            ),
             Ruling::NoSuccess {
                 metric,
                 probability,
                 level,
-            } => {
-                let message = format!(
+            } => (
+                DecisionReasonKind::NoSuccess,
+                metric,
+                format!(
                     "no success metric is shown to be better: `{}` comes closest, and its one-sided p {} is not below {}",
                     name(metric),
                     digits(probability.p),
                     digits(level)
-                );
-                reason(DecisionReasonKind::NoSuccess, Some(name(metric)), message)
-            }
+                ),
+            ),
             Ruling::NotShownSafe {
                 metric,
                 probability,
                 level,
-            } => {
-                let message = format!(
+            } => (
+                DecisionReasonKind::NotShownSafe,
+                metric,
+                format!(
                     "`{}` is not shown to be safe: one-sided p {} of its margin is not below {}",
                     name(metric),
                     digits(probability.p),
                     digits(level)
-                );
-                reason(
-                    DecisionReasonKind::NotShownSafe,
-                    Some(name(metric)),
-                    message,
-                )
-            }
+                ),
+            ),
             Ruling::NotTested { metric, test } => {
                 let what = match test {
                     MissingTest::Superiority => "is better",
@@ -559,9 +340,10 @@ impl Case<'_> {
                     MissingTest::Inferiority => "is worse",
                 };
                 let message = format!("whether `{}` {what} could not be tested", name(metric));
-                reason(DecisionReasonKind::NotTested, Some(name(metric)), message)
+                (DecisionReasonKind::NotTested, metric, message)
             }
-        }
+        };
+        reason(kind, Some(name(metric)), message)
     }
 
     /// What would turn a condition that is not met into one that is.
@@ -581,23 +363,20 @@ impl Case<'_> {
                 metric,
                 probability,
                 level,
-            } => match times_as_many(probability, level) {
-                Some(times) => format!(
-                    "some {times:.1} times as many customers, if the effect on `{}` is what it seems",
-                    name(metric)
-                ),
-                None => format!("an effect on `{}` in the right direction", name(metric)),
-            },
-            Ruling::NotShownSafe {
+            }
+            | Ruling::NotShownSafe {
                 metric,
                 probability,
                 level,
-            } => match times_as_many(probability, level) {
-                Some(times) => format!(
+            } => match (times_as_many(probability, level), ruling) {
+                (Some(times), _) => format!(
                     "some {times:.1} times as many customers, if the effect on `{}` is what it seems",
                     name(metric)
                 ),
-                None => format!(
+                (None, Ruling::NoSuccess { .. }) => {
+                    format!("an effect on `{}` in the right direction", name(metric))
+                }
+                (None, _) => format!(
                     "a treatment that costs less of `{}` than the margin, or a wider margin, chosen before a new experiment",
                     name(metric)
                 ),

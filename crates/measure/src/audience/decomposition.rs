@@ -8,7 +8,7 @@ use stats::decomposition::Decomposition;
 use super::arms::ArmValues;
 use super::finding::{Comparison, Outcome, Relative};
 use super::together::{Rule, outcome_of};
-use crate::{Reason, Refusal};
+use crate::Refusal;
 
 /// The effect of personalization on a metric in its two parts: `total = targeting + content`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -119,19 +119,4 @@ fn share(parts: &Decomposition, rule: &Rule<'_>) -> Option<Relative> {
             not_estimable: format!("of the total effect there is no share: {reason}"),
         },
     })
-}
-
-impl ArmValues {
-    /// The reason for which arms cannot be taken together.
-    pub(crate) fn refused(comparison: &Comparison) -> Refusal {
-        comparison.outcome.refusal.clone().unwrap_or_else(|| {
-            Refusal::new(
-                Reason::TooLittleData,
-                format!(
-                    "`{}` of the arm `{}` has no standard error",
-                    comparison.metric, comparison.arm
-                ),
-            )
-        })
-    }
 }

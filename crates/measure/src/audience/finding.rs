@@ -1,13 +1,15 @@
 //! The finding of an experiment: what the arms differ by, how sure that is, and whether it can be trusted.
 
-use catalog::{Better, Role, Unit};
+use catalog::{Better, Metric, Role, Unit};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::by_day::ByDay;
 use super::cluster::ClustersFinding;
+use super::compare::verdict;
 use super::learned::LearnedFinding;
 use super::omnibus::ArmsOmnibus;
+use super::plan::Plan;
 use super::planned::{Looking, PlanFinding};
 use super::together::{AmongOthers, Together};
 use super::trust::{Health, Trust};
@@ -261,6 +263,54 @@ impl Comparison {
         self.looking = None;
         self.by_day = None;
         self.second_opinions.clear();
+    }
+
+    /// A metric in an arm, of which no customers are known yet.
+    pub(crate) fn new(
+        plan: &Plan<'_>,
+        metric: &Metric,
+        arm: usize,
+        outcome: Outcome,
+        adjusted: Option<Adjusted>,
+    ) -> Self {
+        let arms = &plan.experiment.arms;
+        let nobody = Pair { arm: 0, against: 0 };
+        let mut comparison = Self {
+            metric: metric.name.clone(),
+            arm: arms[arm].name.clone(),
+            against: arms[plan.reference].name.clone(),
+            primary: metric.name == plan.experiment.metrics.primary,
+            unit: metric.unit,
+            ratio: false,
+            better: metric.better,
+            n: nobody,
+            missing: nobody,
+            mean: None,
+            cut: None,
+            quantile: None,
+            maturity: None,
+            caps: Vec::new(),
+            funnel: Vec::new(),
+            outcome,
+            adjusted,
+            stratified: None,
+            shrunk: None,
+            verdict: None,
+            among: AmongOthers::default(),
+            looking: None,
+            by_day: None,
+            second_opinions: Vec::new(),
+        };
+        comparison.judge();
+        comparison
+    }
+
+    /// Gives the verdict of the effect that decides.
+    pub(crate) fn judge(&mut self) {
+        self.verdict = self
+            .decisive()
+            .and_then(|outcome| outcome.absolute)
+            .map(|effect| verdict(effect, self.better));
     }
 
     /// The absolute effect that decides: the post-stratified one where there is one, else the adjusted one where there is

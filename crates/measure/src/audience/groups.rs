@@ -63,6 +63,8 @@ pub(crate) struct Groups {
     products: Products,
     sums: Vec<Sums>,
     places: Codes,
+    /// The places of the groups with rows in the chunk at hand.
+    touched: Vec<usize>,
 }
 
 impl Groups {
@@ -71,6 +73,7 @@ impl Groups {
             products: products.clone(),
             sums: Vec::new(),
             places: Codes::new(),
+            touched: Vec::new(),
         }
     }
 
@@ -93,7 +96,11 @@ impl Groups {
     /// Says that a row of the chunk at hand is in a group.
     pub(crate) fn note(&mut self, group: Group, row: u32) {
         let place = self.place(group);
-        self.sums[place].members.push(row);
+        let members = &mut self.sums[place].members;
+        if members.is_empty() {
+            self.touched.push(place);
+        }
+        members.push(row);
     }
 
     /// Takes the numbers of the rows that were noted: `gather` appends those of some rows in a column.
@@ -103,11 +110,13 @@ impl Groups {
     ) -> Result<(), MomentsError> {
         // Column after column, so that a column is in the first-level cache for all groups.
         for column in 0..self.products.columns() {
-            for sums in &mut self.sums {
+            for &place in &self.touched {
+                let sums = &mut self.sums[place];
                 gather(column, &sums.members, &mut sums.waiting[column]);
             }
         }
-        for sums in &mut self.sums {
+        for place in self.touched.drain(..) {
+            let sums = &mut self.sums[place];
             sums.members.clear();
             if sums.waiting() >= PUSHED_AT_ONCE {
                 sums.push(&self.products)?;

@@ -89,7 +89,15 @@ impl Days {
         })
     }
 
-    /// Adds some rows of a chunk. `numbers` are those of these rows, a list a column; arms too; `times` and the bits of
+    /// The columns that the primary metric and its adjustment need.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = usize> {
+        let needed = self.needed.iter().enumerate();
+        needed
+            .filter(|(_, needed)| **needed)
+            .map(|(column, _)| column)
+    }
+
+    /// Adds some rows of a chunk. `numbers` are those of these rows, a list a column, empty if not needed; arms too; `times` and the bits of
     /// missing values are those of all rows of the chunk.
     pub(crate) fn add(
         &mut self,

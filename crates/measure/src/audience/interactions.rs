@@ -6,10 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stats::interaction::{assignment_dependence, interaction, interaction_effect};
 use stats::moments::{Moments, Products};
-use stats::omnibus::EffectsError;
 use stats::{Sample, probability_above, tail};
 
-use super::compare::sample;
+use super::compare::{sample, too_little};
 use super::finding::Estimate;
 use super::plan::{MadeOf, Plan};
 use super::query::assigned::assigned;
@@ -189,10 +188,6 @@ pub fn interactions(
     })
 }
 
-fn failed(error: EffectsError) -> Refusal {
-    Refusal::new(Reason::TooLittleData, error.to_string())
-}
-
 impl AssignmentFinding {
     fn of(counts: &[Vec<u64>]) -> Self {
         match assignment_dependence(counts) {
@@ -210,7 +205,7 @@ impl AssignmentFinding {
                 p_value: None,
                 ln_p: None,
                 cramers_v: None,
-                refusal: Some(failed(error)),
+                refusal: Some(too_little(error)),
             },
         }
     }
@@ -273,7 +268,7 @@ pub(crate) fn interaction_of(cells: &[Vec<Sample>], alpha: f64) -> Result<Intera
     if let [a, b] = cells
         && let (&[m00, m01], &[m10, m11]) = (a.as_slice(), b.as_slice())
     {
-        let effect = interaction_effect(&[[m00, m01], [m10, m11]]).map_err(failed)?;
+        let effect = interaction_effect(&[[m00, m01], [m10, m11]]).map_err(too_little)?;
         let half = tail::student_t_critical(alpha, effect.df) * effect.se;
         // Twice the probability of an effect on the other side of zero.
         let beyond = probability_above(-effect.estimate.abs(), effect.se, effect.df, 0.0);
@@ -289,7 +284,7 @@ pub(crate) fn interaction_of(cells: &[Vec<Sample>], alpha: f64) -> Result<Intera
             ln_p: beyond.ln_p + std::f64::consts::LN_2,
         });
     }
-    let omnibus = interaction(cells).map_err(failed)?;
+    let omnibus = interaction(cells).map_err(too_little)?;
     Ok(Interaction {
         effect: None,
         p: omnibus.probability.p,

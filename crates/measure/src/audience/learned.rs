@@ -20,9 +20,9 @@ use stats::moments::MomentsError;
 
 use self::expression::{bare, prediction};
 use self::sample::{Levels, Sample, Wanted};
-use super::compare::{arm_moments, ratio_moments};
-use super::finding::Comparison;
-use super::plan::{Known, KnownFrom, MadeOf, Period, Plan, value};
+use super::compare::{adjusted_lift, with_missing};
+use super::finding::{Comparison, Pair};
+use super::plan::{Known, KnownFrom, MadeOf, Plan, value_before};
 use super::query::Query;
 use super::query::columns::number;
 use super::query::types::{is_number, type_of};
@@ -149,18 +149,7 @@ impl<'a> Plan<'a> {
                 Ok(Feature::Column(place))
             }
             catalog::Feature::Before(before) => {
-                let undeclared = || MeasureError::Unusable {
-                    place: format!("experiment `{}`", self.experiment.name),
-                    message: format!("there is no metric `{}`", before.metric),
-                };
-                let metric = catalog.metric(&before.metric).ok_or_else(undeclared)?;
-                let mut value = value(
-                    catalog,
-                    self.experiment,
-                    metric,
-                    Period::Before(before.before),
-                )?;
-                value.name = format!("{} in {} before", before.metric, before.before);
+                let value = value_before(catalog, self.experiment, &before.metric, before.before)?;
                 let known = self.learned_values.iter();
                 let known = known.clone().position(|known| known.name == value.name);
                 let place = known.unwrap_or(self.learned_values.len());
@@ -361,18 +350,9 @@ fn without(
     arm: usize,
     metric: &str,
 ) -> Result<Option<f64>, MomentsError> {
-    let Some(compared) = plan
-        .metrics
-        .iter()
-        .find(|compared| compared.metric.name == metric)
-    else {
+    let Some(compared) = plan.compared(metric) else {
         return Ok(None);
     };
-    let needed = compared.made_of.bits();
-    let (treated, control) = (
-        tally.moments(arm, needed)?,
-        tally.moments(plan.reference, needed)?,
-    );
     let others: Vec<usize> = (plan.covariates.iter().enumerate())
         .filter(|(place, known)| {
             known.is_for(compared.metric)
@@ -384,33 +364,20 @@ fn without(
         })
         .map(|(place, _)| place)
         .collect();
-    let is_missing = |column: &usize| treated.sum(*column) + control.sum(*column) > 0.0;
-    let columns: Vec<usize> = (others.iter().map(|&place| layout.covariate(place)))
-        .chain((others.iter().map(|&place| layout.covariate_missing(place))).filter(is_missing))
-        .collect();
-    if columns.is_empty() {
+    if others.is_empty() {
         return Ok(None);
     }
-    let alpha = plan.experiment.alpha;
-    let lift = match compared.made_of {
-        MadeOf::Value(place) => {
-            let of = |moments| arm_moments(moments, place, &columns);
-            of(&treated)
-                .zip(of(&control))
-                .and_then(|(treated, control)| stats::adjusted_lift(&treated, &control, alpha).ok())
-        }
-        MadeOf::Ratio {
-            numerator,
-            denominator,
-        } => {
-            let of = |moments| ratio_moments(moments, numerator, denominator, &columns);
-            of(&treated)
-                .zip(of(&control))
-                .and_then(|(treated, control)| {
-                    stats::adjusted_ratio_lift(&treated, &control, alpha).ok()
-                })
-        }
+    let needed = compared.made_of.bits();
+    let (treated, control) = (
+        tally.moments(arm, needed)?,
+        tally.moments(plan.reference, needed)?,
+    );
+    let moments = Pair {
+        arm: &treated,
+        against: &control,
     };
+    let columns = with_missing(layout, &others, [&treated, &control]);
+    let lift = adjusted_lift(compared.made_of, moments, &columns, plan.experiment.alpha);
     Ok(lift.map(|lift| lift.variance_reduction))
 }
 

@@ -4,7 +4,7 @@ use catalog::{Catalog, Experiment};
 use lake::{Lake, SourceContent, sql};
 use stats::moments::MomentsError;
 
-use super::checks::{Depth, Measured, checks, trust};
+use super::checks::{Depth, Measured, check, checks, trust};
 use super::compare::{ArmSummary, compare};
 use super::finding::{
     ArmFinding, Check, CheckKind, Comparison, Customers, LiftFinding, NotCounted, Pair,
@@ -46,7 +46,7 @@ pub fn lift(
     lake: &mut Lake,
     experiment: &Experiment,
 ) -> Result<LiftFinding, MeasureError> {
-    lift_at_depth(catalog, lake, experiment, Depth::Usual)
+    measure(catalog, lake, experiment, Some(Depth::Usual))
 }
 
 /// [`lift`], and how much is looked at before it is believed.
@@ -60,10 +60,23 @@ pub fn lift_at_depth(
     experiment: &Experiment,
     depth: Depth,
 ) -> Result<LiftFinding, MeasureError> {
-    let prior = bayes::prior(catalog, experiment, |other| lift(catalog, lake, other));
+    measure(catalog, lake, experiment, Some(depth))
+}
+
+/// [`lift`]; without a depth, of what is looked at before it is believed the split of customers alone, which can refuse
+/// the effects.
+fn measure(
+    catalog: &Catalog,
+    lake: &mut Lake,
+    experiment: &Experiment,
+    depth: Option<Depth>,
+) -> Result<LiftFinding, MeasureError> {
+    let prior = bayes::prior(catalog, experiment, |other| {
+        measure(catalog, lake, other, None)
+    });
     let plan = Plan::new(catalog, experiment)?;
     let mut query = query::write(&plan, catalog, lake)?;
-    let layout = Layout::new(&plan, &query);
+    let layout = Layout::new(&plan, &query).with_days(&plan);
     let tally = sum_up(&plan, &query, &layout, lake)?;
     lake.check_unchanged()?;
     let summary_failed =
@@ -180,19 +193,17 @@ fn not_imported(lake: &Lake) -> impl Iterator<Item = Check> {
         .filter_map(|version| match version.content {
             SourceContent::Lake {
                 files_not_imported, ..
-            } if files_not_imported > 0 => Some(Check {
-                check: CheckKind::Sources,
-                severity: Severity::Notice,
-                message: format!(
+            } if files_not_imported > 0 => Some(check(
+                CheckKind::Sources,
+                Severity::Notice,
+                format!(
                     "{files_not_imported} {} of source `{}` {} other content than was imported: `touchstone import` \
                      takes it in",
                     if files_not_imported == 1 { "file" } else { "files" },
                     version.source,
                     if files_not_imported == 1 { "has" } else { "have" },
                 ),
-                p_value: None,
-                ln_p: None,
-            }),
+            )),
             _ => None,
         })
 }
@@ -336,33 +347,26 @@ fn undeclared_arms(plan: &Plan<'_>, lake: &Lake) -> Result<String, MeasureError>
     ))
 }
 
+/// Every metric for every arm but the reference.
 fn overall(
     plan: &Plan<'_>,
     layout: &Layout,
     tally: &Tally,
 ) -> Result<Vec<Comparison>, MomentsError> {
-    comparisons(plan, Some(layout), |arm, needed| {
+    let summary = |arm: usize, needed: u64| {
         let moments = tally.moments(arm, needed)?;
         let left_out = if plan.leaves_immature_out() {
             tally.not_matured(arm, needed)
         } else {
             0
         };
-        Ok(ArmSummary {
+        Ok::<_, MomentsError>(ArmSummary {
             missing: tally.customers(arm) - moments.rows() - left_out,
             moments,
             not_finite: tally.not_finite(arm, needed),
             covariates_not_finite: tally.covariates_not_finite.clone(),
         })
-    })
-}
-
-/// Every metric for every arm but the reference; `summary` gives an arm's customers who have certain values.
-fn comparisons(
-    plan: &Plan<'_>,
-    layout: Option<&Layout>,
-    summary: impl Fn(usize, u64) -> Result<ArmSummary, MomentsError>,
-) -> Result<Vec<Comparison>, MomentsError> {
+    };
     let mut comparisons = Vec::new();
     for compared in &plan.metrics {
         let needed = compared.made_of.bits();
@@ -373,7 +377,7 @@ fn comparisons(
                 arm: &arm_summary,
                 against: &against,
             };
-            comparisons.push(compare(plan, layout, compared, arm, summaries));
+            comparisons.push(compare(plan, Some(layout), compared, arm, summaries));
         }
     }
     Ok(comparisons)

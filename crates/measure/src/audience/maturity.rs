@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use catalog::{Fact, Immature, Span, SpanUnit};
 use lake::{Lake, sql};
 
+use super::checks::check;
 use super::finding::{Check, CheckKind, Comparison, Maturity, Pair, Severity};
 use super::plan::{MadeOf, Period, Plan, QuantileOf, Value};
 use super::query::{Query, fact_rows, source_view, where_clause};
@@ -195,10 +196,7 @@ impl Plan<'_> {
 /// where that is everybody.
 pub(crate) fn add(plan: &Plan<'_>, query: &Query, tally: &Tally, comparisons: &mut [Comparison]) {
     for comparison in comparisons {
-        let compared = plan
-            .metrics
-            .iter()
-            .find(|compared| compared.metric.name == comparison.metric);
+        let compared = plan.compared(&comparison.metric);
         if let Some((compared, arm)) = compared.zip(plan.arm(&comparison.arm)) {
             let values = compared.made_of.bits();
             comparison.maturity = query.end_of(values).map(|until| Maturity {
@@ -316,12 +314,6 @@ fn unequal_time(plan: &Plan<'_>) -> Option<Check> {
     })
 }
 
-fn notice(check: CheckKind, message: String) -> Check {
-    Check {
-        check,
-        severity: Severity::Notice,
-        message,
-        p_value: None,
-        ln_p: None,
-    }
+fn notice(kind: CheckKind, message: String) -> Check {
+    check(kind, Severity::Notice, message)
 }

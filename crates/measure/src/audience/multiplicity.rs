@@ -21,7 +21,6 @@ use super::together::{
 
 /// Adjusts the comparisons of an experiment for their number, and their verdicts with them.
 pub(crate) fn adjust(experiment: &Experiment, rule: &Rule<'_>, comparisons: &mut [Comparison]) {
-    let is_success = |name: &str| experiment.success_names().any(|success| success == name);
     let is_secondary = |name: &str| {
         experiment
             .metrics
@@ -34,7 +33,7 @@ pub(crate) fn adjust(experiment: &Experiment, rule: &Rule<'_>, comparisons: &mut
         if probability(comparison).is_none() {
             continue;
         }
-        if is_success(&comparison.metric) {
+        if experiment.is_success(&comparison.metric) {
             success.push(comparison);
         } else if is_secondary(&comparison.metric) {
             secondary.push(comparison);

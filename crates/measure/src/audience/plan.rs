@@ -319,9 +319,13 @@ impl<'a> Plan<'a> {
 
     /// The primary metric; none where it is a quantile.
     pub(crate) fn primary(&self) -> Option<&Compared<'a>> {
-        let primary = &self.experiment.metrics.primary;
+        self.compared(&self.experiment.metrics.primary)
+    }
+
+    /// A metric that is compared by its moments; none where it is a quantile.
+    pub(crate) fn compared(&self, metric: &str) -> Option<&Compared<'a>> {
         let mut metrics = self.metrics.iter();
-        metrics.find(|compared| compared.metric.name == *primary)
+        metrics.find(|compared| compared.metric.name == metric)
     }
 
     /// The place among all values of one that predictions are learned from.
@@ -430,6 +434,22 @@ fn after(metric: &Metric) -> Period {
     }
 }
 
+/// A metric in a span before exposure.
+pub(super) fn value_before<'a>(
+    catalog: &'a Catalog,
+    experiment: &Experiment,
+    metric: &str,
+    span: Span,
+) -> Result<Value<'a>, MeasureError> {
+    let declared = catalog
+        .metric(metric)
+        .ok_or_else(|| undeclared(experiment, "metric", metric))?;
+    Ok(Value {
+        name: format!("{metric} in {span} before"),
+        ..value(catalog, experiment, declared, Period::Before(span))?
+    })
+}
+
 /// A covariate that is known as it is; none where it is learned.
 fn known<'a>(
     catalog: &'a Catalog,
@@ -448,17 +468,10 @@ fn known<'a>(
             metrics: &covariate.metrics,
         },
         Covariate::Before(before) => {
-            let metric = catalog
-                .metric(&before.metric)
-                .ok_or_else(|| undeclared(experiment, "metric", &before.metric))?;
+            let value = value_before(catalog, experiment, &before.metric, before.before)?;
             Known {
-                name: format!("{} in {} before", before.metric, before.before),
-                from: KnownFrom::Value(value(
-                    catalog,
-                    experiment,
-                    metric,
-                    Period::Before(before.before),
-                )?),
+                name: value.name.clone(),
+                from: KnownFrom::Value(value),
                 metrics: &before.metrics,
             }
         }

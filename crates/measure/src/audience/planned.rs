@@ -18,7 +18,8 @@ use stats::sequential::{
 };
 use stats::{Contrast, Method, tail};
 
-use super::compare::{ArmSummary, compare, refused, verdict};
+use super::checks::check;
+use super::compare::{ArmSummary, compare, refused};
 use super::finding::{
     Check, CheckKind, Comparison, Outcome, Pair, SegmentFinding, Severity, Verdict,
 };
@@ -253,10 +254,7 @@ impl<'a> Course<'a> {
     ) -> LookingDecision {
         let now = comparison.decisive().and_then(|outcome| outcome.contrast);
         let lift = now.and_then(|contrast| monitor.lift(&contrast, Method::Welch).ok());
-        comparison.verdict = comparison
-            .decisive()
-            .and_then(|outcome| outcome.absolute)
-            .map(|effect| verdict(effect, comparison.better));
+        comparison.judge();
         let Some(lift) = lift else {
             return LookingDecision::of(LookingState::Running);
         };
@@ -651,13 +649,7 @@ pub(crate) fn finding(
 
 /// Whether the plan was held to.
 pub(crate) fn checks(plan: &PlanFinding, metrics: &[Comparison]) -> Vec<Check> {
-    let check = |severity, message| Check {
-        check: CheckKind::Plan,
-        severity,
-        message,
-        p_value: None,
-        ln_p: None,
-    };
+    let check = |severity, message| check(CheckKind::Plan, severity, message);
     let mut checks = Vec::new();
     if let Some(sealed_at) = &plan.sealed_at {
         if !plan.deviations.is_empty() {

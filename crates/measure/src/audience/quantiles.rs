@@ -12,7 +12,7 @@ use stats::quantile::{
 use stats::{AdjustedLift, Arm};
 
 use super::compare::{
-    arm_moments, covariates_of, outcome, ratio_moments, refusal_of_not_finite, refused, verdict,
+    arm_moments, covariates_of, outcome, ratio_moments, refusal_of_not_finite, refused,
 };
 use super::finding::{Adjusted, Comparison, Maturity, Outcome, Pair};
 use super::maturity;
@@ -22,7 +22,6 @@ use super::query::{Query, columns, fact_rows};
 use super::spread::Rows;
 use super::tally::Tally;
 use super::times::{Clock, bounds};
-use super::together::AmongOthers;
 use crate::error::MeasureError;
 use crate::{Reason, Refusal};
 
@@ -363,15 +362,12 @@ impl Look<'_, '_> {
                 arm: arm.value,
                 against: against.value,
             });
-        let names = &self.plan.experiment.arms;
-        let mut comparison = Comparison {
-            metric: metric.name.clone(),
-            arm: names[arm].name.clone(),
-            against: names[reference].name.clone(),
-            primary: metric.name == self.plan.experiment.metrics.primary,
-            unit: metric.unit,
+        let outcome = match effect {
+            Ok(lift) => outcome_of(&lift),
+            Err(refusal) => refused(refusal),
+        };
+        Comparison {
             ratio: true,
-            better: metric.better,
             n: pair(&|arm| arms.n[arm]),
             missing: pair(&|arm| {
                 self.tally
@@ -379,33 +375,14 @@ impl Look<'_, '_> {
                     .saturating_sub(arms.n[arm] + left_out(arm))
             }),
             mean,
-            cut: None,
             quantile: Some(level),
             maturity: arms.until.map(|until| Maturity {
                 until,
                 not_matured: pair(&|arm| arms.not_matured[arm]),
                 counted: !self.plan.leaves_immature_out(),
             }),
-            caps: Vec::new(),
-            funnel: Vec::new(),
-            outcome: match effect {
-                Ok(lift) => outcome_of(&lift),
-                Err(refusal) => refused(refusal),
-            },
-            adjusted,
-            stratified: None,
-            shrunk: None,
-            verdict: None,
-            among: AmongOthers::default(),
-            looking: None,
-            by_day: None,
-            second_opinions: Vec::new(),
-        };
-        comparison.verdict = comparison
-            .decisive()
-            .and_then(|outcome| outcome.absolute)
-            .map(|effect| verdict(effect, metric.better));
-        comparison
+            ..Comparison::new(self.plan, metric, arm, outcome, adjusted)
+        }
     }
 
     fn effect(&self, arms: &Arms, arm: usize) -> Result<QuantileLift, QuantileError> {

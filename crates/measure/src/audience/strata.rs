@@ -3,7 +3,8 @@
 use stats::moments::{Moments, MomentsError};
 use stats::strata::{PostStratified, Stratum, post_stratified, post_stratified_ratio};
 
-use super::compare::{arm_moments, outcome, ratio_moments, verdict};
+use super::checks::check;
+use super::compare::{arm_moments, outcome, ratio_moments, with_missing};
 use super::finding::{Check, CheckKind, Comparison, Outcome, Pair, Severity, Stratified};
 use super::plan::{Compared, MadeOf, Plan};
 use super::tally::{Layout, MOST_STRATA, Tally};
@@ -29,10 +30,7 @@ pub(crate) fn add(
     };
     let mut alone = 0;
     for comparison in &mut *comparisons {
-        let compared = plan
-            .metrics
-            .iter()
-            .find(|compared| compared.metric.name == comparison.metric);
+        let compared = plan.compared(&comparison.metric);
         let Some((compared, arm)) = compared.zip(plan.arm(&comparison.arm)) else {
             continue;
         };
@@ -50,9 +48,8 @@ pub(crate) fn add(
         };
         match work.stratified(&strata)? {
             Some(stratified) => {
-                let effect = stratified.outcome.absolute;
-                comparison.verdict = effect.map(|effect| verdict(effect, comparison.better));
                 comparison.stratified = Some(stratified);
+                comparison.judge();
             }
             None => alone += 1,
         }
@@ -74,13 +71,7 @@ fn nothing_to_stratify(alone: usize, all: usize) -> Check {
 }
 
 fn warning(message: String) -> Check {
-    Check {
-        check: CheckKind::Strata,
-        severity: Severity::Warning,
-        message,
-        p_value: None,
-        ln_p: None,
-    }
+    check(CheckKind::Strata, Severity::Warning, message)
 }
 
 /// The covariates that the adjusted comparison uses.
@@ -139,7 +130,8 @@ impl Work<'_, '_> {
         if large.len() < 2 {
             return Ok(None);
         }
-        let columns = self.columns(&large);
+        let arms = large.iter().flat_map(|s| [&s.treated, &s.control]);
+        let columns = with_missing(self.layout, &self.covariates, arms);
         let Some(effect) = self.effect(&large, &columns) else {
             return Ok(None);
         };
@@ -162,24 +154,6 @@ impl Work<'_, '_> {
                 .collect(),
             variance_reduction: effect.variance_reduction,
         }))
-    }
-
-    /// The covariates' places among the moments, and of those that are missing somewhere the place of the column that
-    /// says so.
-    fn columns(&self, strata: &[Stratum<Moments>]) -> Vec<usize> {
-        let is_missing = |column: usize| {
-            let arms = strata.iter().flat_map(|s| [&s.treated, &s.control]);
-            arms.map(|arm| arm.sum(column)).sum::<f64>() > 0.0
-        };
-        let known = self.covariates.iter();
-        let missing = known
-            .clone()
-            .map(|&covariate| self.layout.covariate_missing(covariate))
-            .filter(|&column| is_missing(column));
-        known
-            .map(|&covariate| self.layout.covariate(covariate))
-            .chain(missing)
-            .collect()
     }
 
     fn effect(&self, strata: &[Stratum<Moments>], columns: &[usize]) -> Option<PostStratified> {

@@ -81,13 +81,14 @@ impl Layout {
         };
         let meet =
             |a: usize, b: usize| (0..values).any(|value| adjusts(a, value) && adjusts(b, value));
-        let mut layout = Self {
+        Self {
             has_assignments: query.has_assignments,
             has_exposure: query.has_exposure,
             has_open: !query.horizons.is_empty(),
             leaves_open_out: plan.leaves_immature_out(),
             classes: plan.classes.len(),
-            segments: plan.experiment.segments.len() + usize::from(plan.trigger.is_some()),
+            segments: (plan.experiment.segments.len() + usize::from(plan.trigger.is_some()))
+                .min(plan.classes.len()),
             strata: plan.strata.clone(),
             values,
             cuts,
@@ -101,11 +102,15 @@ impl Layout {
             cells: CellLayout::new(plan),
             cut_of: cut_of.clone(),
             days: None,
-        };
-        if query.has_exposure {
-            layout.days = Days::new(plan, &layout);
         }
-        layout
+    }
+
+    /// The same with customers by the day of exposure, where a plan looks at them.
+    pub(crate) fn with_days(mut self, plan: &Plan<'_>) -> Self {
+        if self.has_exposure {
+            self.days = Days::new(plan, &self);
+        }
+        self
     }
 
     /// The columns of co-moments, and which products of them are wanted.
@@ -296,8 +301,8 @@ impl Tally {
         if let (Some(days), Some(exposures)) = (&mut self.days, exposures) {
             let Counted { rows, arms, .. } = &self.counted;
             let mut numbers = vec![Vec::new(); layout.all.columns()];
-            for (column, numbers) in numbers.iter_mut().enumerate() {
-                columns.gather(column, rows, numbers);
+            for column in days.columns() {
+                columns.gather(column, rows, &mut numbers[column]);
             }
             days.add(rows, arms, missing.as_deref(), exposures, &numbers)?;
         }

@@ -74,6 +74,16 @@ impl Project {
     }
 }
 
+/// Two numbers are the same, relative to the expected one or to 1, whichever is more.
+#[allow(dead_code)] // Not every test compares numbers.
+#[track_caller]
+pub(crate) fn assert_close(found: f64, expected: f64, tolerance: f64) {
+    assert!(
+        (found - expected).abs() <= tolerance * expected.abs().max(1.0),
+        "{found} is not {expected}"
+    );
+}
+
 fn measured(catalog: &Catalog) -> Result<LiftFinding, MeasureError> {
     let mut lake = Lake::open(catalog, None)?;
     lift(catalog, &mut lake, catalog.experiment("test").unwrap())

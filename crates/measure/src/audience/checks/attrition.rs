@@ -1,6 +1,5 @@
 //! What missing values can do to an effect, where one arm has more of them.
 
-use catalog::Unit;
 use lake::Lake;
 use stats::exposure_bounds::{PartlySeen, Trimmed, lee_bounds, trimming, worst_case_bounds};
 use stats::moments::{Moments, Products};
@@ -8,7 +7,7 @@ use stats::{Arm, Counts};
 
 use crate::audience::compare::sample;
 use crate::audience::finding::{Comparison, Pair};
-use crate::audience::plan::{MadeOf, Plan};
+use crate::audience::plan::{Compared, MadeOf, Plan};
 use crate::audience::query::{Query, columns, status};
 use crate::audience::spread::Rows;
 use crate::audience::tally::Tally;
@@ -26,10 +25,12 @@ pub(super) fn bounds(
 ) -> Result<Vec<AttritionBounds>, MeasureError> {
     let mut found = Vec::new();
     for comparison in uneven {
-        let compared = (plan.metrics.iter())
-            .find(|compared| compared.metric.name == comparison.metric)
-            .map(|compared| (compared.metric, compared.made_of));
-        let Some((metric, made_of @ MadeOf::Value(place))) = compared else {
+        let Some(&Compared {
+            metric,
+            made_of: made_of @ MadeOf::Value(place),
+            ..
+        }) = plan.compared(&comparison.metric)
+        else {
             continue;
         };
         let Some(arm) = plan.arm(&comparison.arm) else {
@@ -75,17 +76,8 @@ fn worst_case(
     comparison: &Comparison,
     moments: &Pair<Moments>,
 ) -> Option<stats::exposure_bounds::Bounds> {
-    let range = if comparison.unit == Unit::Share {
-        (0.0, 1.0)
-    } else {
-        let cap = query.caps.get(place).copied().flatten();
-        let low = moments.arm.min(place)?.min(moments.against.min(place)?);
-        let high = moments.arm.max(place)?.max(moments.against.max(place)?);
-        (
-            cap.and_then(|cap| cap.lower).unwrap_or(low),
-            cap.and_then(|cap| cap.upper).unwrap_or(high),
-        )
-    };
+    let seen = [&moments.arm, &moments.against].map(|arm| arm.min(place).zip(arm.max(place)));
+    let range = super::range(plan, query, place, seen.into_iter().flatten())?;
     let seen = |moments: &Moments, unseen: u64| PartlySeen {
         seen: sample(moments, place),
         unseen,

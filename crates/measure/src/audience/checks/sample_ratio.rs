@@ -20,7 +20,7 @@ use crate::error::MeasureError;
 
 /// Customers for whom watching is tuned where the experiment plans no number. The tuning is flat, so that it serves
 /// from ten thousand to a million of them; a number taken from the data would not be valid at all times.
-const TYPICAL_CUSTOMERS: f64 = 100_000.0;
+pub(crate) const TYPICAL_CUSTOMERS: f64 = 100_000.0;
 
 /// Suspects that are shown.
 const MOST_SUSPECTS: usize = 5;

@@ -8,9 +8,10 @@ use stats::exposure_bounds::{ExclusionBias, PartlySeen, worst_case_bounds};
 use stats::moments::{Moments, Products};
 use stats::{Counts, Lift, Sample, Unestimable};
 
+use super::range;
 use crate::audience::compare::{outcome, sample};
 use crate::audience::finding::Customers;
-use crate::audience::plan::{MadeOf, Plan};
+use crate::audience::plan::{Compared, MadeOf, Plan};
 use crate::audience::query::assigned::Assigned;
 use crate::audience::query::{Query, columns, status};
 use crate::audience::spread::Rows;
@@ -98,12 +99,11 @@ pub(super) fn sensitivity(
     customers: &Customers,
     shares: &[f64],
 ) -> Result<Vec<SeveralArmsSensitivity>, MeasureError> {
-    let primary = plan
-        .metrics
-        .iter()
-        .find(|compared| compared.metric.name == plan.experiment.metrics.primary);
-    let Some((metric, MadeOf::Value(place))) =
-        primary.map(|compared| (compared.metric, compared.made_of))
+    let Some(&Compared {
+        metric,
+        made_of: MadeOf::Value(place),
+        ..
+    }) = plan.primary()
     else {
         return Ok(Vec::new());
     };
@@ -138,7 +138,7 @@ pub(super) fn sensitivity(
             arm.first = Some(moments);
         }
     }
-    let range = range(plan, query, place, &arms);
+    let range = range(plan, query, place, arms.values().filter_map(Arm::extremes));
     let Some((against, range)) = arms.get(&plan.reference).zip(range) else {
         return Ok(Vec::new());
     };
@@ -192,26 +192,6 @@ fn difference(arm: &Arm, against: &Arm) -> Option<f64> {
     };
     let several = mean([arm.first(), against.first()])?;
     Some(several - mean([arm.alone(), against.alone()])?)
-}
-
-/// Between which values a customer's can lie: those of a share, the caps, or those seen.
-fn range(
-    plan: &Plan<'_>,
-    query: &Query,
-    place: usize,
-    arms: &BTreeMap<usize, Arm>,
-) -> Option<(f64, f64)> {
-    let is_share = (plan.values[place].metric).is_some_and(|metric| metric.unit == Unit::Share);
-    if is_share {
-        return Some((0.0, 1.0));
-    }
-    let extremes = arms.values().filter_map(Arm::extremes);
-    let (low, high) = extremes.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
-    let cap = query.caps.get(place).copied().flatten();
-    Some((
-        cap.and_then(|cap| cap.lower).unwrap_or(low),
-        cap.and_then(|cap| cap.upper).unwrap_or(high),
-    ))
 }
 
 /// The plain effect, by the test that the metric's unit has.

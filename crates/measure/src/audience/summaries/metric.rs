@@ -7,12 +7,12 @@ use stats::multiplicity::{Adjustment, adjusted, e_benjamini_hochberg};
 use stats::omnibus::{Effect, EffectsError};
 use stats::shrink::{LearnedPrior, RandomEffects};
 
+use super::super::compare::too_little;
 use super::compared::Compared;
 use super::finding::{
     Decided, Direction, MetricFinding, Prior, Shrunk, Significant, Watch, Watched, Watching,
     Winners,
 };
-use crate::{Reason, Refusal};
 
 /// Takes the comparisons of a metric together, and tells each what the others say of it.
 pub(super) fn together(
@@ -46,10 +46,7 @@ pub(super) fn together(
         .collect();
     let (prior, prior_refusal) = match prior(&effects, alpha) {
         Ok(prior) => (Some(prior), None),
-        Err(error) => {
-            let refusal = Refusal::new(Reason::TooLittleData, error.to_string());
-            (None, Some(refusal))
-        }
+        Err(error) => (None, Some(too_little(error))),
     };
     let mut winners = None;
     if let Ok(model) = RandomEffects::fit(&effects) {

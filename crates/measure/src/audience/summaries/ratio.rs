@@ -12,6 +12,7 @@ use super::finding::{ArmSize, PeriodRatio, RatioCounts, RatioFinding, SampleRati
 use super::reasons::{Refused, Why};
 use super::series::Gathered;
 use crate::audience::SAMPLE_RATIO_ALARM;
+use crate::audience::checks::TYPICAL_CUSTOMERS;
 
 /// The sizes of an experiment's arms, and their test.
 pub(super) struct Sizes {
@@ -68,13 +69,15 @@ pub(super) fn sizes(experiment: &Gathered, summaries: &Summaries) -> Sizes {
                 .iter()
                 .map(|at| (at.time.as_str(), at.arms.values().copied().collect()))
                 .collect();
-            test(&looks, shares)
+            let looks_at_metrics = experiment.series.iter().flat_map(|series| &series.looks);
+            let planned = looks_at_metrics.filter_map(|look| look.planned).next();
+            test(&looks, shares, planned.unwrap_or(TYPICAL_CUSTOMERS))
         }
     };
     Sizes { arms, test }
 }
 
-fn test(looks: &[(&str, Vec<u64>)], shares: &[f64]) -> Result<RatioFinding, Refused> {
+fn test(looks: &[(&str, Vec<u64>)], shares: &[f64], planned: f64) -> Result<RatioFinding, Refused> {
     let unfit = |error: stats::SampleRatioError| Refused::new(Why::TooLittle, error.to_string());
     let Some((_, last)) = looks.last() else {
         return Err(Refused::new(Why::Missing, "no arm has a size"));
@@ -87,7 +90,6 @@ fn test(looks: &[(&str, Vec<u64>)], shares: &[f64]) -> Result<RatioFinding, Refu
         first_alarm: None,
     };
     if looks.len() > 1 {
-        let planned = last.iter().sum::<u64>() as f64;
         let tuning = concentration(planned, shares.len(), SAMPLE_RATIO_ALARM).map_err(unfit)?;
         let mut watched = SequentialSampleRatio::new(shares, tuning).map_err(unfit)?;
         let mut before = vec![0; shares.len()];
