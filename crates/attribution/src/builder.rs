@@ -248,7 +248,7 @@ impl JourneyBuilder {
         let mut read = std::mem::take(&mut self.read);
         read.clear();
         for name in path.split(separator) {
-            let name = name.trim();
+            let name = name.trim_ascii();
             if !name.is_empty() {
                 read.push(self.channel(name)?);
             }
@@ -373,18 +373,18 @@ impl JourneyBuilder {
             false
         };
         let mut previous = None;
-        for touch in 0..channels.len() {
+        for (touch, &channel) in channels.iter().enumerate() {
             if stays(touch, previous, &mut self.dropped) {
-                previous = Some(channels[touch]);
-                key.push(channels[touch]);
+                previous = Some(channel);
+                key.push(channel);
             }
         }
         let kept = key.len() - 1;
         if let (Some(ages), true) = (ages, converted) {
             let mut previous = None;
-            for touch in 0..channels.len() {
+            for (touch, &channel) in channels.iter().enumerate() {
                 if stays(touch, previous, &mut Dropped::default()) {
-                    previous = Some(channels[touch]);
+                    previous = Some(channel);
                     key.push(ages[touch]);
                 }
             }
@@ -451,7 +451,9 @@ impl JourneyBuilder {
         }
         for converting in other.converting.counts {
             let path = paths[converting.path as usize];
-            let OutcomeCount { journeys, outcome, .. } = converting;
+            let OutcomeCount {
+                journeys, outcome, ..
+            } = converting;
             self.count(Taken { path, outcome }, journeys);
         }
         for number in 0..other.customers.len() {
@@ -510,12 +512,21 @@ impl JourneyBuilder {
             journeys,
             outcome: Outcome::NULL,
         };
-        let nulls = self.nulls.iter().enumerate().filter(|(_, journeys)| **journeys > 0);
+        let nulls = self
+            .nulls
+            .iter()
+            .enumerate()
+            .filter(|(_, journeys)| **journeys > 0);
         table.outcomes = nulls.map(null).collect();
-        table.outcomes.extend(self.converting.counts.iter().map(|converting| OutcomeCount {
-            path: places[converting.path as usize],
-            ..*converting
-        }));
+        table.outcomes.extend(
+            self.converting
+                .counts
+                .iter()
+                .map(|converting| OutcomeCount {
+                    path: places[converting.path as usize],
+                    ..*converting
+                }),
+        );
         table.outcomes.sort_unstable_by_key(outcome_order);
         table.add_up();
 
@@ -526,7 +537,9 @@ impl JourneyBuilder {
                 let Taken { path, outcome } = Taken::from_words(words);
                 let key = order_key(places[path as usize], outcome);
                 // Every journey of a customer was counted among the outcomes.
-                let place = table.outcomes.partition_point(|other| outcome_order(other) < key);
+                let place = table
+                    .outcomes
+                    .partition_point(|other| outcome_order(other) < key);
                 place as u32
             });
             CustomerCount {
@@ -629,7 +642,9 @@ fn sorted_paths(arena: &Arena, ranks: &[u32]) -> Vec<u32> {
         let key = arena.get(number);
         let touches = &key[1..=key[0] as usize];
         (0..digits as usize).fold(0_u64, |word, place| {
-            let digit = touches.get(place).map_or(0, |&channel| ranks[channel as usize] + 1);
+            let digit = touches
+                .get(place)
+                .map_or(0, |&channel| ranks[channel as usize] + 1);
             word << bits | u64::from(digit)
         })
     };

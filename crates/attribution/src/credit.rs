@@ -126,7 +126,9 @@ pub fn spread(models: &[Credits]) -> Result<Vec<Spread>, CreditError> {
         return Err(CreditError::MismatchedChannels { left, right });
     }
     let over = |pick: fn(f64, f64) -> f64, channel: usize, start: f64| Totals {
-        conversions: models.iter().fold(start, |x, m| pick(x, m.conversions[channel])),
+        conversions: models
+            .iter()
+            .fold(start, |x, m| pick(x, m.conversions[channel])),
         value: models.iter().fold(start, |x, m| pick(x, m.value[channel])),
     };
     let spread = |channel| Spread {

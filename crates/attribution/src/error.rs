@@ -81,8 +81,10 @@ pub enum CreditError {
         seconds: f64,
     },
     /// Shares by position that are negative or exceed one together.
-    #[error("the shares by position must be non-negative, with a sum of at most 1 that leaves \
-             something for the touches in between")]
+    #[error(
+        "the shares by position must be non-negative, with a sum of at most 1 that leaves \
+             something for the touches in between"
+    )]
     InvalidShares,
     /// A channel number beyond the table's channels.
     #[error("channel {channel} is unknown; {known} are known")]
@@ -101,7 +103,9 @@ pub enum CreditError {
         greatest: usize,
     },
     /// The linear system of a Markov chain was not solved to its tolerance.
-    #[error("the chain of {states} states was not solved: the error may be {bound:e} of a conversion")]
+    #[error(
+        "the chain of {states} states was not solved: the error may be {bound:e} of a conversion"
+    )]
     NotSolved {
         /// States of the chain.
         states: usize,

@@ -95,7 +95,10 @@ impl Heuristic {
             Self::Last => all_to(last, shares),
             Self::LastNonDirect { direct } => {
                 let other = |channel: &ChannelId| !direct.contains(channel);
-                all_to(path.channels.iter().rposition(other).unwrap_or(last), shares);
+                all_to(
+                    path.channels.iter().rposition(other).unwrap_or(last),
+                    shares,
+                );
             }
             Self::Linear => shares.fill(1.0 / touches as f64),
             &Self::Position { first, last } => match touches {

@@ -24,13 +24,21 @@ impl Slices {
         slice(&self.words, &self.ends, number)
     }
 
+    /// The number of a slice, if there is one.
+    pub(crate) fn find(&self, key: &[u32]) -> Option<u32> {
+        self.find_hashed(hash_words(key), key)
+    }
+
+    fn find_hashed(&self, hash: u32, key: &[u32]) -> Option<u32> {
+        let same = |&(h, number): &(u32, u32)| h == hash && self.get(number as usize) == key;
+        let found = self.index.find(spread(hash), same);
+        found.map(|&(_, number)| number)
+    }
+
     /// The number of a slice, which is added if it is new.
     pub(crate) fn intern(&mut self, key: &[u32]) -> Result<u32, JourneyError> {
         let hash = hash_words(key);
-        let (words, ends) = (&self.words, &self.ends);
-        let same =
-            |&(h, number): &(u32, u32)| h == hash && slice(words, ends, number as usize) == key;
-        if let Some(&(_, number)) = self.index.find(spread(hash), same) {
+        if let Some(number) = self.find_hashed(hash, key) {
             return Ok(number);
         }
         let number = u32::try_from(self.ends.len()).map_err(|_| JourneyError::TooManyPaths)?;
@@ -90,8 +98,7 @@ impl Names {
 
     pub(crate) fn find(&self, name: &str) -> Option<u32> {
         let hash = hash_bytes(name.as_bytes());
-        let same =
-            |&(h, number): &(u32, u32)| h == hash && self.names[number as usize] == name;
+        let same = |&(h, number): &(u32, u32)| h == hash && self.names[number as usize] == name;
         self.index
             .find(spread(hash), same)
             .map(|&(_, number)| number)
@@ -154,7 +161,9 @@ mod tests {
     #[test]
     fn equal_slices_share_a_number() {
         let mut slices = Slices::default();
-        let keys: Vec<Vec<u32>> = (0..500).map(|i| (0..i % 7).map(|j| i + j).collect()).collect();
+        let keys: Vec<Vec<u32>> = (0..500)
+            .map(|i| (0..i % 7).map(|j| i + j).collect())
+            .collect();
         let numbers: Vec<u32> = keys.iter().map(|key| slices.intern(key).unwrap()).collect();
         for (key, &number) in keys.iter().zip(&numbers) {
             assert_eq!(slices.get(number as usize), key.as_slice());

@@ -127,7 +127,9 @@ impl JourneyTable {
 
     /// The number of a channel.
     pub fn channel(&self, name: &str) -> Option<ChannelId> {
-        let place = self.channels.binary_search_by(|other| other.as_str().cmp(name));
+        let place = self
+            .channels
+            .binary_search_by(|other| other.as_str().cmp(name));
         place.ok().and_then(|place| u32::try_from(place).ok())
     }
 

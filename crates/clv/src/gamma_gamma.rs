@@ -18,7 +18,9 @@ use crate::gamma_function::minus_ln_beta;
 use crate::information::{add_square, congruence, covariances};
 use crate::linear;
 use crate::optimize::{self, Objective, Place};
+use crate::parallel;
 use crate::spend::SpendTable;
+use std::ops::Range;
 
 /// Parameters of the Gamma-Gamma model.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,9 +145,10 @@ impl GammaGammaFit {
             .collect();
         let optimum = optimize::maximize(&likelihood, &starts)?;
         let size = likelihood.dimension();
-        let mut squares = vec![0.0; size * size];
-        likelihood.for_each(&optimum.at, |_, score, customers| {
-            add_square(&mut squares, score, customers);
+        let squares = parallel::sum(table.len(), size * size, |rows, squares| {
+            likelihood.for_each(&optimum.at, rows, |_, score, customers| {
+                add_square(squares, score, customers);
+            });
         });
         let covariances = covariances(&optimum, &squares)?;
         let jacobian = likelihood.jacobian();
@@ -267,14 +270,14 @@ impl<'a> Likelihood<'a> {
         jacobian
     }
 
-    /// Calls with the log-density, its gradient and the number of customers of each row.
-    fn for_each(&self, at: &[f64], mut each: impl FnMut(f64, &[f64], f64)) {
+    /// Calls with the log-density, its gradient and the number of customers of some rows.
+    fn for_each(&self, at: &[f64], rows: Range<usize>, mut each: impl FnMut(f64, &[f64], f64)) {
         let model = GammaGamma {
             gamma: (at[2] + at[1] - at[0]).exp(),
             ..self.parameters(at)
         };
         let mut score = vec![0.0; at.len()];
-        for row in self.table.rows() {
+        for row in rows.map(|i| self.table.row(i)) {
             let mean = row.mean / self.average;
             let shape = model.p * row.orders;
             let scale = model.scale(row.covariates);
@@ -296,14 +299,16 @@ impl Objective for Likelihood<'_> {
     }
 
     fn evaluate(&self, at: &[f64], gradient: &mut [f64]) -> f64 {
-        gradient.fill(0.0);
-        let mut total = 0.0;
-        self.for_each(at, |value, score, customers| {
-            total += customers * value;
-            for (sum, slope) in gradient.iter_mut().zip(score) {
-                *sum += customers * slope;
-            }
+        let size = gradient.len();
+        let sums = parallel::sum(self.table.len(), size + 1, |rows, sums| {
+            self.for_each(at, rows, |value, score, customers| {
+                sums[size] += customers * value;
+                for (sum, slope) in sums.iter_mut().zip(score) {
+                    *sum += customers * slope;
+                }
+            });
         });
-        total
+        gradient.copy_from_slice(&sums[..size]);
+        sums[size]
     }
 }

@@ -24,6 +24,13 @@ pub(crate) fn covariances(
 ) -> Result<Covariances, FitError> {
     let size = optimum.at.len();
     let inside = optimum.inside();
+    let mut both = Covariances {
+        model: vec![0.0; size * size],
+        sandwich: vec![0.0; size * size],
+    };
+    if inside.is_empty() {
+        return Ok(both);
+    }
     let information: Vec<f64> = pairs(&inside)
         .map(|(i, j)| -optimum.hessian[i * size + j])
         .collect();
@@ -33,10 +40,6 @@ pub(crate) fn covariances(
         .map(|(i, j)| squared_scores[i * size + j])
         .collect();
     let middle = congruence(&inverse, &squares, inside.len());
-    let mut both = Covariances {
-        model: vec![0.0; size * size],
-        sandwich: vec![0.0; size * size],
-    };
     for (place, (i, j)) in pairs(&inside).enumerate() {
         both.model[i * size + j] = inverse[place];
         both.sandwich[i * size + j] = middle[place];
@@ -70,4 +73,43 @@ pub(crate) fn add_square(squares: &mut [f64], score: &[f64], weight: f64) {
 fn pairs(kept: &[usize]) -> impl Iterator<Item = (usize, usize)> + '_ {
     kept.iter()
         .flat_map(move |&i| kept.iter().map(move |&j| (i, j)))
+}
+
+/// Standard error of a function of estimates by the delta method.
+pub(crate) fn delta_se(at: &[f64], covariance: &[f64], of: impl Fn(&[f64]) -> f64) -> f64 {
+    let slope = slopes(at, covariance, |at| vec![of(at)]).concat();
+    congruence(&slope, covariance, slope.len())[0]
+        .max(0.0)
+        .sqrt()
+}
+
+/// Derivatives of functions of estimates, a row for each function, by central
+/// differences over a small part of each estimate's own standard error; zero by those
+/// that have no variance.
+pub(crate) fn slopes(
+    at: &[f64],
+    covariance: &[f64],
+    of: impl Fn(&[f64]) -> Vec<f64>,
+) -> Vec<Vec<f64>> {
+    /// Share of a standard error: the error of the difference, third order, is then some
+    /// millionth of the non-linearity over one standard error.
+    const SHARE: f64 = 1e-3;
+    let size = at.len();
+    let mut moved = at.to_vec();
+    let mut rows: Vec<Vec<f64>> = Vec::new();
+    for i in 0..size {
+        let step = SHARE * covariance[i * size + i].max(0.0).sqrt();
+        moved[i] = at[i] + step;
+        let above = of(&moved);
+        moved[i] = at[i] - step;
+        let below = of(&moved);
+        moved[i] = at[i];
+        rows.resize(above.len(), vec![0.0; size]);
+        if step > 0.0 {
+            for (row, (high, low)) in rows.iter_mut().zip(above.iter().zip(&below)) {
+                row[i] = (high - low) / (2.0 * step);
+            }
+        }
+    }
+    rows
 }

@@ -47,8 +47,6 @@ pub(crate) struct Optimum {
     pub(crate) at: Vec<f64>,
     /// Log-likelihood.
     pub(crate) value: f64,
-    /// Its gradient.
-    pub(crate) gradient: Vec<f64>,
     /// Its Hessian, row-major.
     pub(crate) hessian: Vec<f64>,
     /// Where each parameter ended.
@@ -76,7 +74,7 @@ const NEAR: f64 = 1e-6;
 /// of this.
 const REACHED: f64 = 1e-20;
 /// Squared distance that is accepted where rounding allows no better.
-const ACCEPTED: f64 = 1e-10;
+const ACCEPTED: f64 = 1e-8;
 /// Squared distance within which the Hessian is that of the maximum.
 const SAME_HESSIAN: f64 = 1e-12;
 /// A parameter with a larger standard error than this, in logs, is tried at the end
@@ -84,6 +82,9 @@ const SAME_HESSIAN: f64 = 1e-12;
 const WEAK: f64 = 10.0;
 /// Loss of log-likelihood that is not a loss.
 const NO_LOSS: f64 = 1e-7;
+/// Slope and curvature, per unit of a logarithm, of a likelihood that does not depend on
+/// a parameter: what is left of them is rounding.
+const FLAT: f64 = 1e-6;
 /// Largest change of a parameter in one step.
 const LONGEST_STEP: f64 = 3.0;
 /// Step of the differences of the gradient.
@@ -94,7 +95,7 @@ pub(crate) fn maximize(
     objective: &impl Objective,
     starts: &[Vec<f64>],
 ) -> Result<Optimum, FitError> {
-    let mut best: Option<Search> = None;
+    let mut best: Option<Search<_>> = None;
     let mut iterations = 0;
     for start in starts {
         let Some(mut search) = Search::new(objective, start, None) else {
@@ -287,10 +288,9 @@ impl<'a, O: Objective> Search<'a, O> {
         let weight = 1.0 + linear::dot(&change, &image) / curvature;
         for i in 0..size {
             for j in 0..size {
-                self.metric[i * size + j] += (weight * step[i] * step[j]
-                    - step[i] * image[j]
-                    - image[i] * step[j])
-                    / curvature;
+                self.metric[i * size + j] +=
+                    (weight * step[i] * step[j] - step[i] * image[j] - image[i] * step[j])
+                        / curvature;
             }
         }
     }
@@ -300,7 +300,8 @@ impl<'a, O: Objective> Search<'a, O> {
         let size = self.at.len();
         let mut hessian = hessian(self.objective, &self.at);
         let mut unidentified = vec![false; size];
-        let mut tried = vec![false; size];
+        // Variances from which on parameters are tried at an end.
+        let mut tried = vec![WEAK * WEAK; size];
         let mut fresh = true;
         let mut last = f64::INFINITY;
         for _ in 0..MAX_NEWTON {
@@ -308,32 +309,37 @@ impl<'a, O: Objective> Search<'a, O> {
             if free.is_empty() {
                 break;
             }
-            // What the likelihood does not depend on is not searched.
+            // Where it is flat, the likelihood may still lead to an end; what it does not
+            // depend on at all is not searched.
             if fresh
                 && let Some(&i) = free
                     .iter()
-                    .find(|&&i| hessian[i * size + i].abs() < 1e-9 && self.gradient[i].abs() < 1e-8)
+                    .find(|&&i| hessian[i * size + i].abs() < FLAT && self.gradient[i].abs() < FLAT)
             {
-                self.held[i] = true;
-                unidentified[i] = true;
+                if self.gradient[i] != 0.0 && self.jump_to_end(i) {
+                    hessian = self::hessian(self.objective, &self.at);
+                    last = f64::INFINITY;
+                } else {
+                    self.held[i] = true;
+                    unidentified[i] = true;
+                }
                 continue;
             }
             let information = block(&hessian, size, &free, -1.0);
             let factor = linear::cholesky(&information, free.len());
-            if fresh && let Some(i) = self.weak(&information, &factor, &free, &tried) {
-                tried[i] = true;
-                if self.jump_to_end(i) {
+            let is_maximum = factor.is_some();
+            let factor = factor
+                .or_else(|| shifted_factor(&information, free.len()))
+                .ok_or(FitError::SingularInformation)?;
+            let (weakest, variance) = weakest(&factor, &free);
+            if fresh && variance > tried[weakest] {
+                tried[weakest] = 100.0 * variance;
+                if self.jump_to_end(weakest) {
                     hessian = self::hessian(self.objective, &self.at);
                     last = f64::INFINITY;
                     continue;
                 }
             }
-            let is_maximum = factor.is_some();
-            let factor = match factor {
-                Some(factor) => factor,
-                None => shifted_factor(&information, free.len())
-                    .ok_or(FitError::SingularInformation)?,
-            };
             let slopes: Vec<f64> = free.iter().map(|&i| self.gradient[i]).collect();
             let step = linear::solve(&factor, free.len(), &slopes);
             let distance = linear::dot(&step, &slopes);
@@ -354,9 +360,16 @@ impl<'a, O: Objective> Search<'a, O> {
             }
             if distance > NEAR {
                 if !self.line_search(&direction, distance) {
-                    break;
+                    if is_maximum {
+                        break;
+                    }
+                    // Neither rising nor curved: a direction that rounding has levelled.
+                    self.held[weakest] = true;
+                    unidentified[weakest] = true;
+                    continue;
                 }
                 hessian = self::hessian(self.objective, &self.at);
+                fresh = true;
             } else {
                 // So near, the step is as good as the gradient, and the value no
                 // longer tells better from worse.
@@ -369,13 +382,18 @@ impl<'a, O: Objective> Search<'a, O> {
                 let slopes: Vec<f64> = free.iter().map(|&i| gradient[i]).collect();
                 let next = linear::dot(&linear::solve(&factor, free.len(), &slopes), &slopes);
                 if next >= distance {
-                    break;
+                    if is_maximum {
+                        break;
+                    }
+                    self.held[weakest] = true;
+                    unidentified[weakest] = true;
+                    continue;
                 }
                 self.at = trial;
                 self.value = value;
                 self.gradient = gradient;
                 self.steps += 1;
-                fresh = distance <= SAME_HESSIAN;
+                fresh &= distance <= SAME_HESSIAN;
             }
             last = distance;
         }
@@ -397,33 +415,6 @@ impl<'a, O: Objective> Search<'a, O> {
             });
         }
         self.optimum(hessian, unidentified)
-    }
-
-    /// The free parameter that is known least, where it is hardly known at all.
-    fn weak(
-        &self,
-        information: &[f64],
-        factor: &Option<Vec<f64>>,
-        free: &[usize],
-        tried: &[bool],
-    ) -> Option<usize> {
-        let size = free.len();
-        let variances: Vec<f64> = match factor {
-            Some(factor) => (0..size)
-                .map(|k| {
-                    let mut unit = vec![0.0; size];
-                    unit[k] = 1.0;
-                    linear::solve(factor, size, &unit)[k]
-                })
-                .collect(),
-            None => (0..size)
-                .map(|k| 1.0 / information[k * size + k].max(1e-12))
-                .collect(),
-        };
-        (0..size)
-            .filter(|&k| !tried[free[k]] && variances[k] > WEAK * WEAK)
-            .max_by(|&j, &k| variances[j].total_cmp(&variances[k]))
-            .map(|k| free[k])
     }
 
     /// Puts a parameter at the end of its range, the one or the other, if the
@@ -471,7 +462,6 @@ impl<'a, O: Objective> Search<'a, O> {
         Ok(Optimum {
             at: self.at,
             value: self.value,
-            gradient: self.gradient,
             hessian,
             places,
             iterations: self.steps,
@@ -501,11 +491,27 @@ fn block(matrix: &[f64], size: usize, kept: &[usize], factor: f64) -> Vec<f64> {
         .collect()
 }
 
+/// The free parameter that is known least, and its variance.
+fn weakest(factor: &[f64], free: &[usize]) -> (usize, f64) {
+    let size = free.len();
+    let variance = |k: usize| {
+        let mut unit = vec![0.0; size];
+        unit[k] = 1.0;
+        linear::solve(factor, size, &unit)[k]
+    };
+    (0..size)
+        .map(|k| (free[k], variance(k)))
+        .fold(
+            (free[0], 0.0),
+            |most, one| if one.1 > most.1 { one } else { most },
+        )
+}
+
 /// Factor of the matrix with its diagonal raised until it is positive definite.
 fn shifted_factor(matrix: &[f64], size: usize) -> Option<Vec<f64>> {
     let largest = matrix.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
-    let mut shift = 1e-6 * largest;
-    for _ in 0..40 {
+    let mut shift = 1e-9 * largest;
+    for _ in 0..60 {
         let mut raised = matrix.to_vec();
         for i in 0..size {
             raised[i * size + i] += shift;

@@ -17,6 +17,9 @@ pub(crate) fn sum(
     width: usize,
     add: impl Fn(Range<usize>, &mut [f64]) + Sync,
 ) -> Vec<f64> {
+    if width == 0 {
+        return Vec::new();
+    }
     let mut parts = vec![0.0; rows.div_ceil(CHUNK).max(1) * width];
     over_chunks(rows, &mut parts, width, &add);
     let mut total = vec![0.0; width];
@@ -28,17 +31,13 @@ pub(crate) fn sum(
     total
 }
 
-/// A value for each row.
-pub(crate) fn map<T: Send + Clone + Default>(
+/// A value for each row. `fill` puts those of a range of rows into a slice.
+pub(crate) fn map_ranges<T: Send + Clone + Default>(
     rows: usize,
-    value: impl Fn(usize) -> T + Sync,
+    fill: impl Fn(Range<usize>, &mut [T]) + Sync,
 ) -> Vec<T> {
     let mut values = vec![T::default(); rows];
-    over_chunks(rows, &mut values, CHUNK, &|range, part| {
-        for (row, slot) in range.zip(part) {
-            *slot = value(row);
-        }
-    });
+    over_chunks(rows, &mut values, CHUNK, &fill);
     values
 }
 
@@ -90,7 +89,9 @@ mod tests {
             });
             let n = rows as f64;
             assert_eq!(sums, [n, n * (n - 1.0).max(0.0) / 2.0]);
-            let values = map(rows, |row| row);
+            let values = map_ranges(rows, |range, slots| {
+                slots.copy_from_slice(&range.collect::<Vec<usize>>());
+            });
             assert!(values.iter().copied().eq(0..rows));
         }
     }

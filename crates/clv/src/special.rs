@@ -101,10 +101,20 @@ mod tests {
         let (value, slope) = ln_rising(cases[0].0, cases[0].1);
         assert!((value - (0.25f64 * 1.25 * 2.25).ln()).abs() < 1e-15);
         assert!((slope - cases[0].3).abs() < 1e-14);
-        for (r, x) in [(0.01, 33), (0.5, 100), (3.7, 2000), (15.9, 64), (40.0, 50_000), (1e7, 90)] {
+        for (r, x) in [
+            (0.01, 33),
+            (0.5, 100),
+            (3.7, 2000),
+            (15.9, 64),
+            (40.0, 50_000),
+            (1e7, 90),
+        ] {
             let (value, slope) = ln_rising(r, x);
             let (product, sum) = ln_product(r, x);
-            assert!((value / product - 1.0).abs() < 1e-13, "{r} {x}: {value} {product}");
+            assert!(
+                (value / product - 1.0).abs() < 1e-13,
+                "{r} {x}: {value} {product}"
+            );
             assert!((slope / sum - 1.0).abs() < 1e-13, "{r} {x}: {slope} {sum}");
         }
     }
@@ -114,6 +124,9 @@ mod tests {
         assert_eq!(one_minus_exp_over(0.0, 2.5), 2.5);
         assert!((one_minus_exp_over(1e-9, 2.5) - (2.5 - 3.125e-9)).abs() < 1e-15);
         assert!((one_minus_exp_over(-2.0, 1.0) - (2f64.exp() - 1.0) / 2.0).abs() < 1e-14);
-        assert_eq!(ln_sum_exp(f64::NEG_INFINITY, f64::NEG_INFINITY), f64::NEG_INFINITY);
+        assert_eq!(
+            ln_sum_exp(f64::NEG_INFINITY, f64::NEG_INFINITY),
+            f64::NEG_INFINITY
+        );
     }
 }

@@ -155,12 +155,20 @@ impl SpendTable {
 
     /// Rows, in the order in which they were added.
     pub fn rows(&self) -> impl Iterator<Item = SpendRow<'_>> {
-        (0..self.orders.len()).map(|i| SpendRow {
+        (0..self.len()).map(|i| self.row(i))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.orders.len()
+    }
+
+    pub(crate) fn row(&self, i: usize) -> SpendRow<'_> {
+        SpendRow {
             orders: self.orders[i],
             mean: self.means[i],
             covariates: &self.values[i * self.covariates..(i + 1) * self.covariates],
             customers: self.customers[i],
-        })
+        }
     }
 
     /// Pearson correlation between the number of orders and their mean over customers,

@@ -104,7 +104,13 @@ impl CustomerTable {
                 count: columns.count.map_or(1.0, |count| count[i as usize]),
             };
             match rows.last_mut() {
-                Some(last) if merge && Row { count: last.count, ..row } == *last => {
+                Some(last)
+                    if merge
+                        && Row {
+                            count: last.count,
+                            ..row
+                        } == *last =>
+                {
                     last.count += row.count;
                 }
                 _ => rows.push(row),
@@ -207,7 +213,20 @@ impl CustomerTable {
 
     /// Every `step`-th row, to find a start on.
     pub(crate) fn thinned(&self, step: usize) -> CustomerTable {
-        let rows: Vec<Row> = self.rows.iter().step_by(step).copied().collect();
+        self.with_rows(self.rows.iter().step_by(step).copied().collect())
+    }
+
+    /// The same rows standing for other numbers of customers; none if that is nobody, or
+    /// nobody observed for any time.
+    pub(crate) fn reweighted(&self, counts: &[f64]) -> Option<CustomerTable> {
+        let rows = self.rows.iter().zip(counts);
+        let present = rows.filter(|(_, count)| **count > 0.0);
+        let rows = present.map(|(row, &count)| Row { count, ..*row }).collect();
+        let table = self.with_rows(rows);
+        (table.time > 0.0).then_some(table)
+    }
+
+    fn with_rows(&self, rows: Vec<Row>) -> CustomerTable {
         let total = |value: fn(&Row) -> f64| rows.iter().map(|row| row.count * value(row)).sum();
         CustomerTable {
             customers: total(|_| 1.0),
@@ -218,15 +237,6 @@ impl CustomerTable {
             ln_gaps: None,
             rows,
         }
-    }
-
-    /// The same rows standing for other numbers of customers.
-    pub(crate) fn reweighted(&self, counts: &[f64]) -> CustomerTable {
-        let mut table = self.clone();
-        for (row, count) in table.rows.iter_mut().zip(counts) {
-            row.count = *count;
-        }
-        table
     }
 }
 
@@ -284,7 +294,9 @@ fn check(columns: &CustomerColumns) -> Result<(), FitError> {
             }
         }
         let finite = columns.covariates.iter().map(|c| ("a covariate", c[row]));
-        let gaps = columns.ln_gaps.map(|gaps| ("the sum of log gaps", gaps[row]));
+        let gaps = columns
+            .ln_gaps
+            .map(|gaps| ("the sum of log gaps", gaps[row]));
         for (what, value) in finite.chain(gaps) {
             if !value.is_finite() {
                 return Err(FitError::InvalidValue { row, what, value });
@@ -344,8 +356,8 @@ mod tests {
 
     #[test]
     fn equal_customers_merge() {
-        let table = table(&[1, 0, 1, 2], &[3.0, 0.0, 3.0, 5.0], &[9.0, 9.0, 9.0, 9.0])
-            .expect("a table");
+        let table =
+            table(&[1, 0, 1, 2], &[3.0, 0.0, 3.0, 5.0], &[9.0, 9.0, 9.0, 9.0]).expect("a table");
         assert_eq!(table.len(), 3);
         assert_eq!(table.customers(), 4.0);
         assert_eq!(table.purchases(), 4.0);

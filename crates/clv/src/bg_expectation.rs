@@ -1,0 +1,351 @@
+//! What an active customer of a beta-geometric model is expected to do.
+//!
+//! Given the history and that the customer is active, `lambda ~ Gamma(r + kx + i, alpha
+//! + T)` where i events, fewer than k, have passed since the last purchase, and `p ~
+//! Beta(a, b + n)`, independent. With exponential times the expected purchases within t
+//! are `E[(1 - e^(-lambda p t)) / p]`, and those of all time, discounted, `E[lambda /
+//! (delta + lambda p)]`.
+//!
+//! Expectations over p and lambda are trapezoidal sums in `logit p` and `ln lambda`,
+//! which converge geometrically. Over p the two ends are taken out first: `E f = f(0)
+//! E(1-p) + f(1) E p + E[f - f(0)(1-p) - f(1)p]`, so that a density that is infinite at
+//! an end does no harm. Neither `a = 1` nor any other value is special.
+
+use crate::bg_nbd::BetaGeometric;
+use crate::quadrature::rule;
+use crate::table::Customer;
+use stats::special::{ln_beta, ln_gamma};
+
+/// Decay, in logs, at which sums are cut off.
+const CUT: f64 = 36.0;
+
+/// Expected purchases within a horizon.
+pub(crate) fn transactions<const MODIFIED: bool>(
+    model: &BetaGeometric<MODIFIED>,
+    customer: &Customer,
+    horizon: f64,
+) -> f64 {
+    let state = Active::new(model, customer);
+    if horizon <= 0.0 {
+        return 0.0;
+    }
+    if model.k > 1 {
+        return state.regular_transactions(horizon);
+    }
+    let growth = horizon / state.scale;
+    let probabilities = Probabilities::new(state.a, state.b);
+    probabilities.mean(state.shape * growth, |p| {
+        -(-state.shape * (p * growth).ln_1p()).exp_m1() / p
+    })
+}
+
+/// Expected purchases within a horizon, discounted.
+pub(crate) fn discounted_transactions<const MODIFIED: bool>(
+    model: &BetaGeometric<MODIFIED>,
+    customer: &Customer,
+    discount: f64,
+    horizon: f64,
+) -> f64 {
+    if discount == 0.0 && horizon < f64::INFINITY {
+        return transactions(model, customer, horizon);
+    }
+    if horizon == f64::INFINITY {
+        return Active::new(model, customer).residual(discount);
+    }
+    // By parts: d e^(-d u) E(u) integrated, and what is left at the end. In v = ln(1 +
+    // u/scale), in which expectations are smooth.
+    let scale = model.alpha + customer.age;
+    let end = (horizon / scale)
+        .ln_1p()
+        .min((CUT / (discount * scale)).ln_1p());
+    const PANEL: f64 = 1.5;
+    let panels = (end / PANEL).ceil().max(1.0);
+    let step = end / panels;
+    let whole: f64 = (0..panels as usize)
+        .map(|panel| {
+            let low = step * panel as f64;
+            rule(2).integrate(low, low + step, |v| {
+                let u = scale * v.exp_m1();
+                discount * (-discount * u).exp() * (u + scale) * transactions(model, customer, u)
+            })
+        })
+        .sum();
+    whole + (-discount * horizon).exp() * transactions(model, customer, horizon)
+}
+
+/// Probability of no purchase within a horizon.
+pub(crate) fn silence<const MODIFIED: bool>(
+    model: &BetaGeometric<MODIFIED>,
+    customer: &Customer,
+    horizon: f64,
+) -> f64 {
+    let state = Active::new(model, customer);
+    state
+        .events_since()
+        .map(|(i, weight)| {
+            let counts = Counts::new(state.shape + f64::from(i), horizon / state.scale);
+            let few: f64 = counts.take((model.k - i) as usize).sum();
+            weight * few
+        })
+        .sum()
+}
+
+/// An active customer.
+struct Active {
+    /// Shape of the rate at the last purchase, `r + kx`.
+    shape: f64,
+    /// Scale of the rate, `alpha + T`.
+    scale: f64,
+    /// Share of the scale that lies after the last purchase.
+    since: f64,
+    /// Parameters of the probability of leaving.
+    a: f64,
+    b: f64,
+    k: u32,
+}
+
+impl Active {
+    fn new<const MODIFIED: bool>(model: &BetaGeometric<MODIFIED>, customer: &Customer) -> Self {
+        let scale = model.alpha + customer.age;
+        Active {
+            shape: model.r + f64::from(customer.frequency) * f64::from(model.k),
+            scale,
+            since: (customer.age - customer.recency) / scale,
+            a: model.a,
+            b: model.b + BetaGeometric::<MODIFIED>::trials(customer.frequency),
+            k: model.k,
+        }
+    }
+
+    /// Numbers of events since the last purchase, with their probabilities.
+    fn events_since(&self) -> impl Iterator<Item = (u32, f64)> {
+        let total = self.not_yet();
+        (0..self.k).map(move |i| (i, self.term(i) / total))
+    }
+
+    /// `E[(lambda w)^i / i!]`, w the time since the last purchase.
+    fn term(&self, i: u32) -> f64 {
+        (1..=i).fold(1.0, |term, i| {
+            let i = f64::from(i);
+            term * (self.shape + i - 1.0) / i * self.since
+        })
+    }
+
+    /// The sum of these terms over the events that do not yet make a purchase.
+    fn not_yet(&self) -> f64 {
+        (0..self.k).map(|i| self.term(i)).sum()
+    }
+
+    /// Expected purchases within a horizon where times are regular: the j-th purchase
+    /// comes if the customer stayed `j - 1` times and k - i + (j-1)k events happen.
+    fn regular_transactions(&self, horizon: f64) -> f64 {
+        let mut total = 0.0;
+        for (i, weight) in self.events_since() {
+            let shape = self.shape + f64::from(i);
+            let growth = horizon / self.scale;
+            let mode = shape * growth;
+            let mut next = self.k - i;
+            let (mut stayed, mut trials, mut purchases) = (1.0, 0.0, 0.0);
+            let mut sum = 0.0;
+            for (events, probability) in Counts::new(shape, growth).enumerate() {
+                if events as u64 == u64::from(next) {
+                    purchases += stayed;
+                    stayed *= (self.b + trials) / (self.a + self.b + trials);
+                    trials += 1.0;
+                    next += self.k;
+                }
+                let term = probability * purchases;
+                sum += term;
+                let events = events as f64;
+                if events > mode && events > f64::from(self.k) && term <= 1e-17 * sum {
+                    break;
+                }
+            }
+            total += weight * sum;
+        }
+        total
+    }
+
+    /// Discounted purchases of all time. With `q = lambda / (lambda + delta)`, the
+    /// discount of an event, `E[q^(k-i) / (1 - (1-p) q^k)]`.
+    fn residual(&self, discount: f64) -> f64 {
+        if discount == 0.0 {
+            // E[1/p], which is finite where a > 1.
+            return if self.a > 1.0 {
+                (self.a + self.b - 1.0) / (self.a - 1.0)
+            } else {
+                f64::INFINITY
+            };
+        }
+        let probabilities = Probabilities::new(self.a, self.b);
+        let mut total = 0.0;
+        for (rate, weight) in Rates::new(self.shape, self.scale) {
+            // The events since the last purchase weigh rates by their Poisson terms.
+            let events = rate * self.since * self.scale;
+            let ln_q = -(discount / rate).ln_1p();
+            let k = f64::from(self.k);
+            let (mut poisson, mut first) = (1.0, 0.0);
+            for i in 0..self.k {
+                let i = f64::from(i);
+                if i > 0.0 {
+                    poisson *= events / i;
+                }
+                first += poisson * ((k - i) * ln_q).exp();
+            }
+            let through = (k * ln_q).exp();
+            let lost = -(k * ln_q).exp_m1();
+            total += weight * first * probabilities.mean_reciprocal(lost, through);
+        }
+        total / self.not_yet()
+    }
+}
+
+/// Nodes for expectations over `p ~ Beta(a, b)`.
+struct Probabilities {
+    a: f64,
+    b: f64,
+    /// Values of p and of 1 - p, and weights.
+    nodes: Vec<(f64, f64, f64)>,
+}
+
+impl Probabilities {
+    fn new(a: f64, b: f64) -> Self {
+        // What is left once the ends are taken out falls like p and 1 - p there.
+        let spread = (1.0 / (a + 1.0) + 1.0 / (b + 1.0)).sqrt();
+        let step = (0.5 * spread).min(0.25);
+        let mode = ((a + 1.0) / (b + 1.0)).ln();
+        let norm = ln_beta(a, b);
+        let logs = |y: f64| {
+            let ln_p = if y > 0.0 {
+                -(-y).exp().ln_1p()
+            } else {
+                y - y.exp().ln_1p()
+            };
+            (ln_p, ln_p - y)
+        };
+        let height = |(ln_p, ln_rest): (f64, f64)| (a + 1.0) * ln_p + (b + 1.0) * ln_rest;
+        let top = height(logs(mode));
+        let mut nodes = Vec::with_capacity(128);
+        for direction in [-1.0, 1.0] {
+            let first = if direction < 0.0 { 1 } else { 0 };
+            for j in first.. {
+                let at = logs(mode + direction * step * f64::from(j));
+                if height(at) < top - CUT {
+                    break;
+                }
+                let weight = step * (a * at.0 + b * at.1 - norm).exp();
+                nodes.push((at.0.exp(), at.1.exp(), weight));
+            }
+        }
+        Probabilities { a, b, nodes }
+    }
+
+    /// Mean of a function, given its limit at 0.
+    fn mean(&self, at_zero: f64, f: impl Fn(f64) -> f64) -> f64 {
+        let at_one = f(1.0);
+        let ends = (at_zero * self.b + at_one * self.a) / (self.a + self.b);
+        let between: f64 = self
+            .nodes
+            .iter()
+            .map(|&(p, rest, weight)| weight * (f(p) - at_zero * rest - at_one * p))
+            .sum();
+        (ends + between).max(0.0)
+    }
+
+    /// Mean of `1 / (c + p d)`.
+    fn mean_reciprocal(&self, c: f64, d: f64) -> f64 {
+        // f - f(0)(1-p) - f(1)p = -p (1-p) d^2 / (c (c+d) (c + p d)).
+        let ends = (self.b / c + self.a / (c + d)) / (self.a + self.b);
+        let between: f64 = self
+            .nodes
+            .iter()
+            .map(|&(p, rest, weight)| weight * p * rest / (c + p * d))
+            .sum();
+        ends - d / c * (d / (c + d)) * between
+    }
+}
+
+/// Nodes and weights for expectations over `lambda ~ Gamma(shape, scale)` of functions
+/// that vanish like lambda at 0.
+struct Rates {
+    shape: f64,
+    scale: f64,
+    norm: f64,
+    mode: f64,
+    step: f64,
+    top: f64,
+    next: i32,
+    upwards: bool,
+}
+
+impl Rates {
+    fn new(shape: f64, scale: f64) -> Self {
+        let mode = (shape + 1.0) / scale;
+        Rates {
+            shape,
+            scale,
+            norm: ln_gamma(shape) - shape * scale.ln(),
+            mode: mode.ln(),
+            step: (0.5 / (shape + 1.0).sqrt()).min(0.25),
+            top: (shape + 1.0) * mode.ln() - scale * mode,
+            next: 0,
+            upwards: true,
+        }
+    }
+}
+
+impl Iterator for Rates {
+    /// A rate and its weight.
+    type Item = (f64, f64);
+
+    fn next(&mut self) -> Option<(f64, f64)> {
+        loop {
+            let ln_rate = self.mode + self.step * f64::from(self.next);
+            let rate = ln_rate.exp();
+            let height = (self.shape + 1.0) * ln_rate - self.scale * rate;
+            let far = height < self.top - CUT;
+            if far && !self.upwards {
+                return None;
+            }
+            if far {
+                self.upwards = false;
+                self.next = -1;
+                continue;
+            }
+            self.next += if self.upwards { 1 } else { -1 };
+            let weight = self.step * (height - ln_rate - self.norm).exp();
+            return Some((rate, weight));
+        }
+    }
+}
+
+/// Probabilities of 0, 1, 2, ... events: negative binomial with a shape, where the time
+/// is `growth` times the scale of the rate.
+struct Counts {
+    shape: f64,
+    ln_share: f64,
+    ln_next: f64,
+    count: f64,
+}
+
+impl Counts {
+    fn new(shape: f64, growth: f64) -> Self {
+        Counts {
+            shape,
+            ln_share: -(1.0 / growth).ln_1p(),
+            ln_next: -shape * growth.ln_1p(),
+            count: 0.0,
+        }
+    }
+}
+
+impl Iterator for Counts {
+    type Item = f64;
+
+    fn next(&mut self) -> Option<f64> {
+        let probability = self.ln_next.exp();
+        self.ln_next += ((self.shape + self.count) / (self.count + 1.0)).ln() + self.ln_share;
+        self.count += 1.0;
+        Some(probability)
+    }
+}
