@@ -430,12 +430,12 @@ mod avx2 {
         }
         let mut extent = Extent::EMPTY;
         for half in 0..2 {
-            let lanes = [min[half], max[half], zeros[half]].map(|vector| lanes(vector));
-            for lane in 0..LANES {
+            let [min, max, zeros] = [min[half], max[half], zeros[half]].map(|vector| lanes(vector));
+            for ((min, max), zero) in min.into_iter().zip(max).zip(zeros) {
                 extent = extent.union(Extent {
-                    min: lanes[0][lane],
-                    max: lanes[1][lane],
-                    finite: !lanes[2][lane].is_nan(),
+                    min,
+                    max,
+                    finite: !zero.is_nan(),
                 });
             }
         }
