@@ -9,7 +9,8 @@ use std::io::Write;
 use report::terminal::{self, Screen};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let findings = fixture::Findings::new();
+    let mut findings = fixture::Findings::new();
+    findings.ledger.programmes = fixture::programmes();
     if let Some(path) = std::env::args().nth(1) {
         std::fs::write(path, report::html::render(&findings.report())?)?;
     }

@@ -84,7 +84,7 @@ fn plan(format: Format, finding: &LiftFinding) -> Vec<String> {
     };
     let mut sentences = vec![design(format, plan)];
     sentences.extend(standing(format, plan));
-    for comparison in finding.metrics.iter().filter(|of| of.primary) {
+    for comparison in words::deciding(finding) {
         sentences.extend(looking(format, comparison));
     }
     sentences.extend(
@@ -518,7 +518,7 @@ fn detail(format: Format, comparison: &Comparison) -> Vec<String> {
         let margin = if guardrail.relative {
             format.percent(guardrail.margin, 1)
         } else {
-            format.quantity(guardrail.margin)
+            format.distance(comparison.unit, guardrail.margin)
         };
         let p = guardrail
             .p_value
@@ -641,9 +641,7 @@ pub(crate) fn heterogeneity(
     finding: &LiftFinding,
     segment: &SegmentFinding,
 ) -> Vec<String> {
-    let primary = words::deciding(finding)
-        .next()
-        .map_or("", |comparison| comparison.metric.as_str());
+    let primary = words::primary(finding);
     let tests = segment.heterogeneity.iter();
     tests
         .filter(|test| test.metric == primary)

@@ -195,15 +195,26 @@ impl Format {
 
     /// A difference per customer in the metric's unit; of shares, in percentage points.
     pub fn absolute(self, unit: Unit, effect: Interval) -> Shown {
-        let (scale, suffix) = match unit {
-            Unit::Share => (100.0, format!("{}pp", self.space)),
-            Unit::Money | Unit::Count | Unit::Number => (1.0, String::new()),
-        };
+        let (scale, suffix) = self.of_differences(unit);
         let places = places_of(unit, effect.half_width());
         Shown {
             estimate: format!("{}{suffix}", self.signed(scale * effect.estimate, places)),
             low: self.signed(scale * effect.low, places),
             high: format!("{}{suffix}", self.signed(scale * effect.high, places)),
+        }
+    }
+
+    /// A distance that was declared in the metric's unit; of shares, in percentage points.
+    pub fn distance(self, unit: Unit, distance: f64) -> String {
+        let (scale, suffix) = self.of_differences(unit);
+        format!("{}{suffix}", self.quantity(scale * distance))
+    }
+
+    /// What differences are multiplied by, and what stands behind them.
+    fn of_differences(self, unit: Unit) -> (f64, String) {
+        match unit {
+            Unit::Share => (100.0, format!("{}pp", self.space)),
+            Unit::Money | Unit::Count | Unit::Number => (1.0, String::new()),
         }
     }
 
@@ -357,6 +368,13 @@ mod tests {
                 .estimate,
             "+1,234"
         );
+    }
+
+    #[test]
+    fn a_distance_between_shares_is_in_percentage_points() {
+        assert_eq!(PLAIN.distance(Unit::Share, 0.02), "2 pp");
+        assert_eq!(PLAIN.distance(Unit::Share, 0.0025), "0.25 pp");
+        assert_eq!(PLAIN.distance(Unit::Money, 1.5), "1.50");
     }
 
     #[test]

@@ -7,5 +7,6 @@ mod evidence;
 pub mod format;
 pub mod html;
 pub mod json;
+mod programmes;
 pub mod terminal;
 mod words;

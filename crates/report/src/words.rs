@@ -183,6 +183,13 @@ pub(crate) fn deciding(finding: &LiftFinding) -> impl Iterator<Item = &Compariso
         .filter(|comparison| comparison.primary)
 }
 
+/// The name of the primary metric; empty where nothing was compared.
+pub(crate) fn primary(finding: &LiftFinding) -> &str {
+    deciding(finding)
+        .next()
+        .map_or("", |comparison| comparison.metric.as_str())
+}
+
 pub(crate) fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Better => "better",

@@ -224,9 +224,7 @@ fn by_segment(
             ..row
         })
     });
-    let metric = words::deciding(finding)
-        .next()
-        .map_or_else(String::new, |comparison| comparison.metric.clone());
+    let metric = words::primary(finding).to_owned();
     let label = format!(
         "Forest plot of the relative lift of {metric} by {}; the table below has the same numbers",
         segment.segment

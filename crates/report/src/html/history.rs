@@ -1,11 +1,12 @@
 //! The effect over time: the estimate as a line in the band of its interval, beside a line at zero, as inline SVG.
 
+use catalog::Unit;
 use measure::audience::{Comparison, Look};
 use plotters::prelude::*;
 
 use super::ReportError;
 use super::palette::{GOOD, GRID, QUIET, TEXT};
-use crate::format::{Format, date, places};
+use crate::format::{Format, Interval, date};
 
 /// A history in both widths, with what it says in words.
 pub(super) struct History {
@@ -42,17 +43,24 @@ pub(super) fn draw(
     let [first, .., last] = looks.as_slice() else {
         return Ok(None);
     };
-    let plot = |size| picture(&looks, size).map_err(|error| ReportError::Plot(error.to_string()));
-    let shown = |value: f64| format.signed(value, places((last.high - last.low) / 2.0));
+    let unit = comparison.unit;
+    let plot =
+        |size| picture(&looks, unit, size).map_err(|error| ReportError::Plot(error.to_string()));
+    let now = Interval {
+        estimate: last.estimate,
+        low: last.low,
+        high: last.high,
+    };
+    let now = format.absolute(unit, now);
     let of = format!("{}, {}", comparison.metric, comparison.arm);
     Ok(Some(History {
         label: format!(
             "Effect on {of} over time, from {} to {}: now {}, from {} to {}",
             date(first.until),
             date(last.until),
-            shown(last.estimate),
-            shown(last.low),
-            shown(last.high)
+            now.estimate,
+            now.low,
+            now.high
         ),
         caption: format!(
             "{of}: the effect as it was known at each look, with {level} intervals of the plan ({} looks). A ring marks \
@@ -68,6 +76,7 @@ type Failure<'a> = DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::Erro
 
 fn picture<'a>(
     looks: &[&Look],
+    unit: Unit,
     (width, height, ticks): (u32, u32, usize),
 ) -> Result<String, Failure<'a>> {
     let (first, last) = (looks[0], looks[looks.len() - 1]);
@@ -84,17 +93,25 @@ fn picture<'a>(
             .margin_top(8)
             .margin_right(16)
             .x_label_area_size(30)
-            .y_label_area_size(58)
+            .y_label_area_size(64)
             .build_cartesian_2d(from..to, low - room..high + room)?;
         let grid = GRID.drawn();
-        let decimals = places((high - low) / 2.0);
+        let tick = |estimate: &f64| {
+            let estimate = *estimate;
+            let tick = Interval {
+                estimate,
+                low,
+                high,
+            };
+            Format::TYPESET.absolute(unit, tick).estimate
+        };
         chart
             .configure_mesh()
             .disable_x_mesh()
             .x_labels(ticks)
             .y_labels(5)
             .x_label_formatter(&|time| date(*time as i64))
-            .y_label_formatter(&|value| Format::TYPESET.signed(*value, decimals))
+            .y_label_formatter(&tick)
             .bold_line_style(grid)
             .light_line_style(TRANSPARENT)
             .axis_style(grid)
@@ -149,8 +166,17 @@ mod tests {
     #[test]
     fn looks_that_cross_have_a_ring_and_wide_first_looks_stay_inside() {
         let looks = [look(1, 3.0, 1e9), look(2, 1.0, 2.0), look(3, 1.2, 1.0)];
-        let svg = picture(&looks.iter().collect::<Vec<_>>(), WIDE).unwrap();
+        let svg = picture(&looks.iter().collect::<Vec<_>>(), Unit::Money, WIDE).unwrap();
         assert_eq!(svg.matches("<circle").count(), 1, "{svg}");
         assert!(!svg.contains("1000000000"), "{svg}");
+    }
+
+    #[test]
+    fn the_axis_of_shares_is_in_percentage_points() {
+        let looks = [look(1, 0.03, 0.02), look(2, 0.02, 0.01)];
+        let looks: Vec<&Look> = looks.iter().collect();
+        let axis = |unit| picture(&looks, unit, WIDE).unwrap();
+        assert!(axis(Unit::Share).contains("+2.0\u{a0}pp"));
+        assert!(!axis(Unit::Number).contains("pp"));
     }
 }

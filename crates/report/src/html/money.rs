@@ -4,9 +4,9 @@ use value::{CostLine, InitiativeValue, LedgerFinding};
 
 use super::ReportError;
 use super::forest::{Mark, Row};
-use super::page::{FORMAT, Figure, percent, sentence};
+use super::page::{FORMAT, Figure, percent, quoted, sentence};
 use crate::format::Shown;
-use crate::words;
+use crate::{programmes, words};
 
 /// What the sections show.
 pub(super) struct Money {
@@ -15,6 +15,8 @@ pub(super) struct Money {
     pub(super) rows: Vec<Initiative>,
     pub(super) total: Option<Initiative>,
     pub(super) refused: Vec<Refused>,
+    pub(super) programmes_title: &'static str,
+    pub(super) programmes: Vec<String>,
     pub(super) rounds: Vec<Round>,
     pub(super) costs: Vec<Cost>,
     /// Of initiatives with a number, which the ledger's total has.
@@ -108,6 +110,11 @@ impl Money {
                 .iter()
                 .filter(|initiative| initiative.net.is_none())
                 .map(refused)
+                .collect(),
+            programmes_title: programmes::TITLE,
+            programmes: programmes::sentences(FORMAT, ledger)
+                .iter()
+                .map(|says| quoted(says))
                 .collect(),
             rounds: initiatives.iter().flat_map(rounds).collect(),
             costs: initiatives

@@ -5,7 +5,7 @@ use measure::audience::{InteractionFinding, MetricInteraction};
 
 use super::Side::{Left, Right};
 use super::{Screen, Tone, finish};
-use crate::format::{Format, places};
+use crate::format::Format;
 use crate::words;
 
 const FORMAT: Format = Format::PLAIN;
@@ -70,12 +70,9 @@ fn row(metric: &MetricInteraction, alpha: f64, screen: Screen) -> Row {
     let (estimate, interval) = metric.effect.map_or_else(
         || (dash(), dash()),
         |effect| {
-            let digits = places((effect.high - effect.low) / 2.0);
-            let signed = |number| FORMAT.signed(number, digits);
-            (
-                signed(effect.estimate),
-                format!("{} to {}", signed(effect.low), signed(effect.high)),
-            )
+            let shown = FORMAT.absolute(metric.unit, (&effect).into());
+            let interval = shown.interval();
+            (shown.estimate, interval)
         },
     );
     let (says, tone) = match (&metric.refusal, metric.p_value) {

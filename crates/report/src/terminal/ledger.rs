@@ -6,7 +6,7 @@ use value::{Estimate, Grade, InitiativeValue, LedgerFinding, Money, Total};
 use super::Side::{Left, Right};
 use super::{Screen, Tone, finish};
 use crate::format::Format;
-use crate::words;
+use crate::{programmes, words};
 
 const FORMAT: Format = Format::PLAIN;
 
@@ -21,6 +21,7 @@ pub fn ledger(finding: &LedgerFinding, screen: Screen) -> String {
         parts.push(legend(finding, screen));
     }
     parts.extend(refused(finding, screen));
+    parts.extend(programmes(finding, screen));
     parts.extend(
         finding
             .caveats
@@ -174,6 +175,18 @@ fn legend(finding: &LedgerFinding, screen: Screen) -> String {
         text.push_str(&screen.prose(&meaning, Tone::Plain));
     }
     text
+}
+
+fn programmes(finding: &LedgerFinding, screen: Screen) -> Option<String> {
+    let sentences = programmes::sentences(FORMAT, finding);
+    if sentences.is_empty() {
+        return None;
+    }
+    let mut text = screen.prose(&format!("{}:", programmes::TITLE), Tone::Plain);
+    for sentence in sentences {
+        text.push_str(&screen.prose(&format!("{sentence}."), Tone::Plain));
+    }
+    Some(text)
 }
 
 fn refused(finding: &LedgerFinding, screen: Screen) -> Option<String> {

@@ -217,10 +217,7 @@ fn by_segment(finding: &LiftFinding, segment: &SegmentFinding, screen: Screen) -
         );
     }
     let interval = format!("{} interval", FORMAT.level(1.0 - finding.alpha));
-    let primary = words::deciding(finding)
-        .next()
-        .map_or("", |comparison| &comparison.metric);
-    let lift = format!("lift of {primary}");
+    let lift = format!("lift of {}", words::primary(finding));
     let mut table = screen.table(
         [
             (&segment.segment, Left),

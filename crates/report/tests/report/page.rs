@@ -4,7 +4,7 @@ use measure::audience::{LiftFinding, Outcome, Relative};
 use report::format::{Format, Interval};
 use report::html::{Report, render};
 
-use crate::fixture::Findings;
+use crate::fixture::{self, Findings};
 
 const FORMAT: Format = Format::TYPESET;
 
@@ -340,4 +340,17 @@ fn headings_do_not_skip_a_level_and_tables_have_captions() {
         page.matches("<svg").count(),
         2 * page.matches("role=\"img\" aria-label=").count()
     );
+}
+
+#[test]
+fn programmes_stand_beside_the_total() {
+    let mut findings = Findings::new();
+    assert!(!text(&page()).contains("Programmes against a holdout"));
+    findings.ledger.programmes = fixture::programmes();
+    let page = render(&findings.report()).unwrap();
+    assert_well_formed(&page);
+    let text = text(&page);
+    assert!(text.contains("Programmes against a holdout, which are not in the total"));
+    assert!(text.contains("the programme brings less than its initiatives."));
+    assert!(text.contains("experiment “summer” is not measured"));
 }

@@ -2,8 +2,13 @@
 
 use std::path::PathBuf;
 
+use catalog::Unit;
 use lake::{Imported, ImportedFile, Snapshot};
+use measure::audience::{
+    AssignmentFinding, Estimate, GuardrailFinding, InteractionFinding, MetricInteraction,
+};
 use report::terminal::{self, Screen};
+use value::LedgerFinding;
 
 use crate::fixture;
 
@@ -34,6 +39,77 @@ fn a_ledger_without_any_number() {
     ledger.total = None;
     ledger.caveats.clear();
     insta::assert_snapshot!(terminal::ledger(&ledger, SCREEN));
+}
+
+#[test]
+fn a_ledger_with_programmes() {
+    let ledger = LedgerFinding {
+        programmes: fixture::programmes(),
+        ..fixture::ledger()
+    };
+    let text = terminal::ledger(&ledger, SCREEN);
+    let (_, programmes) = text.split_once("Programmes").unwrap();
+    insta::assert_snapshot!(programmes);
+}
+
+#[test]
+fn effects_on_shares_that_do_not_add_up_are_in_percentage_points() {
+    let finding = InteractionFinding {
+        format: InteractionFinding::FORMAT.to_owned(),
+        experiment: "spring-email".to_owned(),
+        other: "checkout".to_owned(),
+        alpha: 0.05,
+        customers: 64_000,
+        cells: vec![vec![16_000; 2]; 2],
+        assignment: AssignmentFinding {
+            chi_square: Some(0.4),
+            df: Some(1.0),
+            p_value: Some(0.53),
+            ln_p: None,
+            cramers_v: Some(0.0025),
+            refusal: None,
+        },
+        metrics: vec![MetricInteraction {
+            metric: "visit".to_owned(),
+            unit: Unit::Share,
+            means: vec![vec![Some(0.1); 2]; 2],
+            effect: Some(Estimate {
+                estimate: 0.012,
+                se: 0.002,
+                low: 0.008,
+                high: 0.016,
+                df: None,
+            }),
+            p_value: Some(2e-9),
+            ln_p: None,
+            refusal: None,
+        }],
+        provenance: fixture::provenance(),
+    };
+    let text = terminal::interaction(&finding, SCREEN);
+    assert!(text.contains("+1.20 pp"), "{text}");
+    assert!(text.contains("+0.80 to +1.60 pp"), "{text}");
+}
+
+#[test]
+fn the_margin_of_a_guardrail_has_the_unit_of_its_metric() {
+    let mut finding = fixture::email();
+    let visit = finding.metrics.iter_mut().find(|of| of.metric == "visit");
+    visit.unwrap().among.guardrail = Some(GuardrailFinding {
+        margin: 0.005,
+        relative: false,
+        estimate: Some(0.0452),
+        bound: Some(0.039),
+        p_value: Some(1e-9),
+        ln_p: None,
+        passed: true,
+        refusal: None,
+    });
+    let text = terminal::lift(&finding, SCREEN);
+    assert!(
+        text.contains("a margin of 0.50 pp: shown to be safe"),
+        "{text}"
+    );
 }
 
 #[test]
