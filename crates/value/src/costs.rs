@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive;
 
 use crate::finding::{CostLine, Money};
-use crate::increment::{Shown, schedule};
+use crate::increment::{SECONDS_A_DAY, Shown, schedule};
 
 /// The mean length of a month.
 const DAYS_A_MONTH: f64 = 365.2425 / 12.0;
@@ -94,9 +94,7 @@ fn line(
         per: per.to_owned(),
         price: cost.amount,
         quantity: quantity.all,
-        amount: Money(
-            amount.round_dp_with_strategy(2, rust_decimal::RoundingStrategy::MidpointAwayFromZero),
-        ),
+        amount: Money::rounded(amount),
     })
 }
 
@@ -161,7 +159,8 @@ fn months(cost: &Cost, initiative: &Initiative, shown: &[Shown<'_>]) -> Option<f
         .map(|period| period.days)
         .max()?;
     let later = initiative.recurs.as_ref().map_or(0.0, |recurs| {
-        f64::from(recurs.times.saturating_sub(1)) * recurs.every.nominal_seconds() as f64 / 86_400.0
+        f64::from(recurs.times.saturating_sub(1)) * recurs.every.nominal_seconds() as f64
+            / SECONDS_A_DAY
     });
     Some(((f64::from(days) + later) / DAYS_A_MONTH).ceil().max(1.0))
 }

@@ -1,8 +1,8 @@
 //! The ledger as a finding: for each initiative what it added, what it cost, and how sure that is.
 
 use measure::{Provenance, Refusal};
-use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
+use rust_decimal::{Decimal, RoundingStrategy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,11 +14,12 @@ pub struct Money(#[serde(with = "rust_decimal::serde::float")] pub Decimal);
 impl Money {
     /// The nearest cent, halves away from zero; `None` where the number is not finite or too large.
     pub fn from_f64(amount: f64) -> Option<Self> {
-        let exact = Decimal::from_f64_retain(amount)?;
-        Some(Self(exact.round_dp_with_strategy(
-            2,
-            rust_decimal::RoundingStrategy::MidpointAwayFromZero,
-        )))
+        Decimal::from_f64_retain(amount).map(Self::rounded)
+    }
+
+    /// The nearest cent, halves away from zero.
+    pub(crate) fn rounded(exact: Decimal) -> Self {
+        Self(exact.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero))
     }
 
     /// As a floating-point number, for ratios and pictures.

@@ -10,7 +10,7 @@ use crate::finding::{Estimate, Grade, Increment, Money, Round};
 use crate::ledger::CONFIDENCE;
 
 const DAYS_A_YEAR: f64 = 365.2425;
-const SECONDS_A_DAY: f64 = 86_400.0;
+pub(crate) const SECONDS_A_DAY: f64 = 86_400.0;
 
 /// An increment with what the sums over several need.
 #[derive(Clone)]

@@ -13,7 +13,7 @@ use crate::costs::costs;
 use crate::finding::{
     Estimate, Grade, InitiativeValue, LedgerFinding, Money, MoneyEstimate, Payback, Total,
 };
-use crate::increment::{Measured, increments, shown};
+use crate::increment::{Measured, SECONDS_A_DAY, increments, shown};
 use crate::programme::programmes;
 
 /// The level of the ledger's intervals.
@@ -212,7 +212,7 @@ impl Sum {
 /// Within a round the margin comes evenly over the round's days.
 fn payback(initiative: &Initiative, measured: &Measured, first_days: f64, cost: f64) -> Payback {
     let later_days = initiative.recurs.as_ref().map_or(0.0, |recurs| {
-        recurs.every.nominal_seconds() as f64 / 86_400.0
+        recurs.every.nominal_seconds() as f64 / SECONDS_A_DAY
     });
     let rounds = &measured.increment.rounds;
     let margin = measured.increment.margin;
