@@ -110,7 +110,10 @@ pub(crate) fn increment(
         Better::Increase => effect.estimate,
         Better::Decrease => -effect.estimate,
     };
-    let customers = lift.arm(arm).map_or(0, |arm| arm.customers);
+    let assigned = lift.arm(arm).map_or(0, |arm| arm.customers);
+    // What customers bring whose window has not passed is not measured yet.
+    let waiting = comparison.maturity.filter(|maturity| !maturity.counted);
+    let customers = assigned.saturating_sub(waiting.map_or(0, |waiting| waiting.not_matured.arm));
     let too_large = || {
         Refusal::new(
             Reason::UnfitData,
@@ -126,7 +129,13 @@ pub(crate) fn increment(
     let amount = Money(rounds.iter().map(|round| round.amount.0).sum());
     let df = effect.df.unwrap_or(f64::INFINITY);
     // The ledger's intervals have one level, whatever that of the experiment.
-    let reach = student_t_critical(1.0 - CONFIDENCE, df) * effect.se;
+    let critical = student_t_critical(1.0 - CONFIDENCE, df);
+    // Before the planned end of an experiment that is looked at early, an interval that holds at every look is wider.
+    let at_this_look = lift.plan.as_ref().filter(|_| comparison.primary);
+    let critical = at_this_look
+        .and_then(|plan| plan.critical)
+        .map_or(critical, |boundary| boundary.max(critical));
+    let reach = critical * effect.se;
     let increment = Increment {
         experiment: lift.experiment.clone(),
         arm: arm.to_owned(),

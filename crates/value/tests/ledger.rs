@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use catalog::{Better, Catalog, Role, Unit};
+use catalog::{Better, Catalog, Looks, Role, Unit};
 use measure::audience::{
-    ArmFinding, Check, CheckKind, Comparison, Customers, Estimate, LiftFinding, Outcome, Pair,
-    Period, Severity, Touches, Verdict,
+    ArmFinding, Check, CheckKind, Comparison, Customers, Estimate, LiftFinding, Maturity, Outcome,
+    Pair, Period, PlanFinding, Severity, Touches, Verdict,
 };
 use measure::{Provenance, Reason, Refusal};
 use proptest::prelude::*;
@@ -184,6 +184,58 @@ fn an_initiative_is_lift_times_customers_times_margin_less_costs() {
     assert_eq!(one.grade, Some(Grade::A));
     // z = (4538.45 - 927.74) / (0.13 x 21387 x 0.5) = 2.5974
     assert!((one.probability_positive.unwrap() - 0.995_303).abs() < 1e-5);
+}
+
+#[test]
+fn customers_whose_window_has_not_passed_have_brought_nothing_yet() {
+    let mut lift = finding(&[("a", 0.4, 0.13, 1000), ("b", 0.5, 0.1, 1000)]);
+    let maturity = |counted| Maturity {
+        until: 0,
+        not_matured: Pair {
+            arm: 250,
+            against: 240,
+        },
+        counted,
+    };
+    let increment = |lift: &LiftFinding| {
+        let found = ledger(&catalog(CATALOG), std::slice::from_ref(lift), provenance());
+        found.initiatives[0].increment
+    };
+    assert_eq!(increment(&lift), Some(money("200.00")));
+    lift.metrics[0].maturity = Some(maturity(false));
+    assert_eq!(increment(&lift), Some(money("150.00")));
+    // Whoever counts with what is there so far is in the mean that the lift is of.
+    lift.metrics[0].maturity = Some(maturity(true));
+    assert_eq!(increment(&lift), Some(money("200.00")));
+}
+
+#[test]
+fn an_interval_before_the_planned_end_is_as_wide_as_the_boundary() {
+    let mut lift = finding(&[("a", 0.4, 0.13, 1000), ("b", 0.5, 0.1, 1000)]);
+    let reach = |lift: &LiftFinding| {
+        let found = ledger(&catalog(CATALOG), std::slice::from_ref(lift), provenance());
+        let increment = &found.initiatives[0].increments[0];
+        (increment.lift.high - increment.lift.estimate) / 0.13
+    };
+    assert!((reach(&lift) - 1.959_963_984_540_054).abs() < 1e-12);
+    lift.plan = Some(PlanFinding {
+        looks: Looks::Anytime,
+        null_hypothesis: String::new(),
+        minimum_effect: None,
+        power: 0.8,
+        customers: None,
+        days: None,
+        information: None,
+        ended: false,
+        critical: Some(3.1),
+        remaining: None,
+        history_refusal: None,
+        sealed_at: None,
+        sealed_hash: None,
+        sealed_before_first_exposure: None,
+        deviations: Vec::new(),
+    });
+    assert!((reach(&lift) - 3.1).abs() < 1e-12);
 }
 
 #[test]
