@@ -36,8 +36,9 @@ docs: ## build the book into target/book (needs mdbook)
 
 bench: setup $(bench_ready) ## measure speed and memory beside the peers (BENCH_ROWS, BENCH_ROUNDS)
 	cargo build --release --locked
+	cargo build --release --locked --package touchstone-clv --package touchstone-attribution --examples
 	.bench/venv/bin/python bench/run.py
 
-$(bench_ready): bench/requirements.txt
-	@scripts/bench-python.sh .bench/venv
+$(bench_ready): $(wildcard bench/requirements*.txt)
+	@scripts/bench-python.sh .bench
 	@touch $@

@@ -12,12 +12,15 @@ The result is printed, and at full size written into docs/benchmarks.md. Environ
 import argparse
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import re
+import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +77,10 @@ class Contender:
     folder: Path
 
 
+# A contender that takes longer is stopped, and that is what the table says.
+LONGEST = 120.0
+
+
 @dataclass
 class Sample:
     wall: float
@@ -83,7 +90,7 @@ class Sample:
     peak: float
     """GiB, the largest resident set."""
     analysis: float | None
-    """Seconds that the process itself says its analysis took, without starting the interpreter."""
+    """Seconds that the process itself says its analysis took, without starting the interpreter and reading."""
 
 
 @dataclass
@@ -92,6 +99,8 @@ class Comparison:
     contenders: list[Contender]
     reference: str
     """The contender that others are divided by."""
+    rounds: int | None = None
+    """Fewer than asked for, where peers take minutes."""
 
 
 def comparisons(data: Path, touchstone: Path | None) -> list[Comparison]:
@@ -176,6 +185,60 @@ def analyses() -> str:
     return "\n".join(lines)
 
 
+def models(files: Path) -> list[Comparison]:
+    """Customer-base models and attribution, each on one file."""
+
+    def ours(example: str, *arguments: str) -> list[str]:
+        return [str(ROOT / "target" / "release" / "examples" / example), *arguments]
+
+    def python(environment: str, script: str, *arguments: str) -> list[str]:
+        return [str(ROOT / ".bench" / environment / "bin" / "python"), str(ROOT / "bench" / script), *arguments]
+
+    def fits(title: str, model: str, file: str) -> Comparison:
+        path = simulated(files, file, 1_000_000)
+        own = f"touchstone, {title}"
+        peers = [("lifetimes", "lifetimes"), ("pymc-marketing, maximum a posteriori, flat priors", "pymc-marketing")]
+        commands = [
+            (name, python("pymc" if tool == "pymc-marketing" else tool, "customer_base.py", tool, model, path))
+            for name, tool in peers
+        ]
+        return Comparison(
+            f"{title}: 1 M customers, the fit and what surrounds it",
+            [Contender(own, ours("fit_customers", model, path), ROOT)]
+            + [Contender(name, command, ROOT) for name, command in commands],
+            own,
+            1,
+        )
+
+    path = simulated(files, "journeys", 10_000_000)
+    credit = "touchstone: six rules, Shapley, exact Markov of order 1"
+    journeys = Comparison(
+        f"Attribution: 10 M journeys ({os.path.getsize(path) / 1e6:.0f} MB of CSV), ten channels",
+        [
+            Contender(credit, ours("credit_paths", path, str(THREADS)), ROOT),
+            Contender("ChannelAttribution: three rules", python("lifetimes", "credit.py", "heuristics", path), ROOT),
+            Contender("ChannelAttribution: Markov of order 1, simulated", python("lifetimes", "credit.py", "markov", path), ROOT),
+        ],
+        credit,
+        1,
+    )
+    return [
+        fits("BG/NBD", "bg-nbd", "customers-bg"),
+        fits("Pareto/NBD", "pareto-nbd", "customers-pareto"),
+        journeys,
+    ]
+
+
+def simulated(files: Path, name: str, rows: int) -> str:
+    path = files / f"{name}.csv"
+    if not path.exists():
+        files.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        subprocess.run([sys.executable, ROOT / "bench" / "simulated.py", name, str(rows), part], check=True)
+        part.rename(path)
+    return str(path)
+
+
 def duckdb_cli() -> Path:
     """The command-line client itself, without the Python script around it."""
     return Path(importlib.metadata.distribution("duckdb-cli").locate_file("duckdb_cli/duckdb"))
@@ -191,7 +254,7 @@ def size(data: Path, table: str) -> str:
 
 def take_turns(comparison: Comparison, rounds: int, environment: dict[str, str]) -> dict[str, list[Sample]]:
     samples = {contender.name: [] for contender in comparison.contenders}
-    for turn in range(-1, rounds):
+    for turn in range(-1 if comparison.rounds is None else 0, rounds):
         for contender in comparison.contenders:
             sample = run(contender, environment)
             if turn >= 0:
@@ -210,11 +273,16 @@ def run(contender: Contender, environment: dict[str, str]) -> Sample:
         stdout=subprocess.PIPE,
         text=True,
     )
+    stopper = threading.Timer(LONGEST, process.kill)
+    stopper.start()
     printed = process.stdout.read()
     # Not `wait`: the usage of this one process, not of all children so far.
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
+    stopper.cancel()
+    if process.returncode == -signal.SIGKILL and wall >= LONGEST:
+        return Sample(math.inf, math.inf, usage.ru_maxrss / 2**20, None)
     if process.returncode != 0:
         sys.exit(f"bench: {contender.name} failed with exit code {process.returncode}")
     analysis = re.search(r"^analysis: (.*) s$", printed, re.MULTILINE)
@@ -238,6 +306,9 @@ def table(comparison: Comparison, samples: dict[str, list[Sample]]) -> str:
         wall, cpu, peak = ([getattr(sample, field) for sample in runs] for field in ("wall", "cpu", "peak"))
         ratio = "1" if name == comparison.reference else ratios(wall, reference)
         median = statistics.median
+        if math.isinf(median(wall)):
+            lines.append(f"| {name} | over {LONGEST:.0f} | | {median(peak):.2f} | |")
+            continue
         lines.append(f"| {name} | {median(wall):.2f} | {median(cpu):.2f} | {median(peak):.2f} | {ratio} |")
         if runs[0].analysis is not None:
             analysis = [sample.analysis for sample in runs]
@@ -301,9 +372,13 @@ def main() -> None:
 
     environment = os.environ | {"TOUCHSTONE_BENCH": str(data)}
     sections = [circumstances(options.rounds, touchstone)]
-    for comparison in comparisons(data, touchstone):
+    compared = comparisons(data, touchstone)
+    if touchstone is not None:
+        compared += models(DATA / "models")
+    for comparison in compared:
         print(f"bench: {comparison.title}", file=sys.stderr)
-        sections.append(table(comparison, take_turns(comparison, options.rounds, environment)))
+        rounds = comparison.rounds or options.rounds
+        sections.append(table(comparison, take_turns(comparison, rounds, environment)))
     if touchstone is not None:
         print("bench: one analysis from summaries", file=sys.stderr)
         sections.append(analyses())
