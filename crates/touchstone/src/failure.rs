@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use catalog::{Diagnostic, Diagnostics, LoadError, Severity, SourceFile};
+use catalog::{Diagnostic, Diagnostics, LoadError, Severity, SourceFile, did_you_mean};
 use miette::{GraphicalReportHandler, LabeledSpan, MietteDiagnostic, NamedSource, Report};
 
 /// Why a command did not do what it was asked.
@@ -38,6 +38,19 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// A name that is not among those known, with the one that may have been meant.
+    pub(crate) fn unknown<'n>(
+        kind: &'static str,
+        name: &str,
+        known: impl Iterator<Item = &'n str>,
+    ) -> Self {
+        Self::Unknown {
+            kind,
+            name: name.to_owned(),
+            meant: did_you_mean(name, known).map(str::to_owned),
+        }
+    }
+
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |error| Self::Io { path, error }

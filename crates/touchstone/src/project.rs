@@ -1,6 +1,6 @@
 //! A project as the command works with it: its catalog, its lake, and what is measured of them.
 
-use catalog::{Catalog, Experiment, did_you_mean};
+use catalog::{Catalog, Experiment};
 use lake::Lake;
 use measure::Provenance;
 use measure::audience::{self, Depth, LiftFinding};
@@ -19,18 +19,22 @@ pub(crate) fn load(global: &Global) -> Result<Catalog, Failure> {
 
 /// The experiment of a name, or what may have been meant.
 pub(crate) fn experiment<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Experiment, Failure> {
-    catalog.experiment(name).ok_or_else(|| Failure::Unknown {
-        kind: "experiment",
-        name: name.to_owned(),
-        meant: did_you_mean(
-            name,
-            catalog
-                .experiments()
-                .map(|known| known.name.as_str())
-                .chain(catalog.all_summaries().map(|known| known.name.as_str())),
-        )
-        .map(str::to_owned),
-    })
+    if let Some(experiment) = catalog.experiment(name) {
+        return Ok(experiment);
+    }
+    if catalog.summaries(name).is_some() {
+        return Err(Failure::Refused(format!(
+            "only summaries are known of `{name}`, and this needs the customers of an experiment: \
+             `touchstone measure audience {name}` shows what the summaries say"
+        )));
+    }
+    let experiments = catalog.experiments().map(|known| known.name.as_str());
+    let summaries = catalog.all_summaries().map(|known| known.name.as_str());
+    Err(Failure::unknown(
+        "experiment",
+        name,
+        experiments.chain(summaries),
+    ))
 }
 
 /// Measures every experiment of a project.

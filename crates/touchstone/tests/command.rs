@@ -1,33 +1,13 @@
 //! The command as a user meets it.
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
+use common::{complaint, printed, shown, touchstone};
 use serde_json::Value;
 use tempfile::TempDir;
-
-fn touchstone(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_touchstone"))
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// What a successful command prints.
-fn printed(arguments: &[&str]) -> String {
-    let output = touchstone(arguments);
-    assert!(
-        output.status.success(),
-        "{arguments:?}: {}",
-        text(&output.stderr)
-    );
-    text(&output.stdout)
-}
 
 fn json(arguments: &[&str]) -> Value {
     let mut all = arguments.to_vec();
@@ -35,27 +15,10 @@ fn json(arguments: &[&str]) -> Value {
     serde_json::from_str(&printed(&all)).unwrap()
 }
 
-/// What a failing command says.
-fn complaint(arguments: &[&str]) -> String {
-    let output = touchstone(arguments);
-    assert_eq!(
-        output.status.code(),
-        Some(1),
-        "{arguments:?}: {}",
-        text(&output.stdout)
-    );
-    assert!(output.stdout.is_empty(), "{}", text(&output.stdout));
-    text(&output.stderr)
-}
-
 fn started(folder: &TempDir) -> PathBuf {
     let project = folder.path().join("shop");
     printed(&["init", project.to_str().unwrap()]);
     project
-}
-
-fn shown(path: &Path) -> &str {
-    path.to_str().unwrap()
 }
 
 #[test]

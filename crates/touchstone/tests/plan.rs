@@ -1,9 +1,11 @@
 //! Planning and sealing as a user meets them.
 
+mod common;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
+use common::{shown, touchstone};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -35,27 +37,16 @@ fn project() -> TempDir {
     folder
 }
 
-fn touchstone(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_touchstone"))
-        .arg("-C")
-        .arg(folder)
-        .args(arguments)
-        .output()
-        .unwrap()
+fn at<'a>(folder: &'a Path, arguments: &[&'a str]) -> Vec<&'a str> {
+    [&["-C", shown(folder)], arguments].concat()
 }
 
 fn printed(folder: &Path, arguments: &[&str]) -> String {
-    let output = touchstone(folder, arguments);
-    let complaint = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{arguments:?}: {complaint}");
-    String::from_utf8(output.stdout).unwrap()
+    common::printed(&at(folder, arguments))
 }
 
 fn complaint(folder: &Path, arguments: &[&str]) -> String {
-    let output = touchstone(folder, arguments);
-    assert!(!output.status.success(), "{arguments:?}");
-    assert!(output.stdout.is_empty());
-    String::from_utf8(output.stderr).unwrap()
+    common::complaint(&at(folder, arguments))
 }
 
 #[test]
@@ -99,7 +90,12 @@ fn a_plan_says_how_large_an_experiment_has_to_be() {
 
     let wrong = complaint(folder.path(), &["plan", "sprin"]);
     assert!(wrong.contains("did you mean `spring`?"), "{wrong}");
-    let alone = complaint(folder.path(), &["plan", "spring", "--baseline-sd", "3"]);
+    let alone = touchstone(&at(
+        folder.path(),
+        &["plan", "spring", "--baseline-sd", "3"],
+    ));
+    assert_eq!(alone.status.code(), Some(2));
+    let alone = common::text(&alone.stderr);
     assert!(alone.contains("--baseline-mean"), "{alone}");
     let half = complaint(folder.path(), &["plan", "spring", "--baseline-mean", "3"]);
     assert!(half.contains("without its standard deviation"), "{half}");
@@ -157,4 +153,32 @@ fn a_seal_is_kept_and_shown_in_the_measurement() {
         broken.contains("seals.jsonl:1: the line was changed"),
         "{broken}"
     );
+}
+
+#[test]
+fn of_summaries_there_is_nothing_to_plan_or_seal() {
+    let folder = project();
+    let summaries = "
+{ kind: source, name: exported, path: exported.csv }
+---
+kind: summaries
+name: welcome
+source: exported
+experiment: test
+arm: arm
+holds: { n: shown, successes: clicked }
+";
+    fs::write(folder.path().join("catalog/welcome.yaml"), summaries).unwrap();
+    for arguments in [
+        ["plan", "welcome"].as_slice(),
+        &["seal", "welcome"],
+        &["measure", "audience", "welcome", "--replay", "10"],
+    ] {
+        let said = complaint(folder.path(), arguments);
+        assert!(
+            said.contains("only summaries are known of `welcome`")
+                && said.contains("`touchstone measure audience welcome`"),
+            "{said}"
+        );
+    }
 }

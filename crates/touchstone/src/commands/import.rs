@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use catalog::{Source, did_you_mean};
+use catalog::Source;
 use lake::Imported;
 use report::terminal;
 use schemars::JsonSchema;
@@ -34,11 +34,9 @@ pub(crate) fn import(
     let catalog = project::load(global)?;
     let mut sources: Vec<&Source> = Vec::new();
     for name in names {
-        let source = catalog.source(name).ok_or_else(|| Failure::Unknown {
-            kind: "source",
-            name: name.clone(),
-            meant: did_you_mean(name, catalog.sources().map(|known| known.name.as_str()))
-                .map(str::to_owned),
+        let source = catalog.source(name).ok_or_else(|| {
+            let known = catalog.sources().map(|known| known.name.as_str());
+            Failure::unknown("source", name, known)
         })?;
         sources.push(source);
     }
