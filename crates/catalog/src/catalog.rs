@@ -11,8 +11,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 use crate::load;
 use crate::location::{Environment, Location};
 use crate::model::{
-    Audience, Channel, Content, Cost, Document, Experiment, Fact, Initiative, Metric, Project,
-    Source, Summaries, Team,
+    Attribution, Audience, Channel, Content, Cost, Document, Experiment, Fact, Initiative, Lifetime,
+    Metric, Performance, Project, Source, Summaries, Team, Touch,
 };
 
 /// What a project declares: its settings and its documents, in the order in which they are declared
@@ -222,4 +222,8 @@ kinds! {
     Initiative, initiative, initiatives;
     Experiment, experiment, experiments;
     Summaries, summaries, all_summaries;
+    Lifetime, lifetime, lifetimes;
+    Touch, touch, touches;
+    Attribution, attribution, attributions;
+    Performance, performance, performances;
 }

@@ -4,13 +4,19 @@
 //! JSON Schema that editors use (the doc comments become its descriptions), and the checker walks the
 //! same schema to report every mistake with its place.
 
+mod attribution;
+mod calibrator;
+mod content;
 mod decisions;
 mod learned;
+mod lifetime;
 mod methods;
+mod performance;
 mod phase;
 mod programme;
 mod summaries;
 mod test_plan;
+mod touch;
 
 use std::collections::BTreeMap;
 
@@ -20,14 +26,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::span::Span;
 
+pub use attribution::{
+    AfterConversion, Attribution, By, Calibrating, Conversion, Dimension, EngagementWindows,
+    TouchWindow,
+};
+pub use calibrator::{Calibrator, CalibratorError, Measures};
+pub use content::{Content, ContentCost, Validity};
 pub use decisions::{
     Adjustment, Guardrail, Learned, PooledArms, Prior, PriorLift, Trigger, TriggerColumn,
     TriggerDecisions,
 };
 pub use learned::{Feature, FeatureMetric, LearnedCovariate};
+pub use lifetime::{
+    Lifetime, LifetimeAcquisition, LifetimeCustomers, LifetimeEffect, LifetimeModel,
+};
+pub use performance::{ContentOutcome, Performance};
 pub use phase::Phase;
 pub use programme::{Covers, CoversTag};
 pub use test_plan::{Looks, Spending, TestPlan};
+pub use touch::{Constant, Field, Mapping, TimeFormat, Touch, TouchKey};
 
 pub use summaries::{Multiplicity, Summaries, SummaryColumns};
 
@@ -98,8 +115,16 @@ pub enum Document {
     Experiment(Experiment),
     /// Many experiments known by their summaries alone.
     Summaries(Summaries),
+    /// What customers are worth over their lifetime.
+    Lifetime(Lifetime),
     /// What an initiative costs.
     Cost(Cost),
+    /// What was shown to customers, mapped from a company's own columns.
+    Touch(Touch),
+    /// Conversions shared among the touches before them.
+    Attribution(Attribution),
+    /// How each piece of content does where it is shown.
+    Performance(Performance),
 }
 
 /// A table: a file, a folder, a glob, a URL, or a table of the lake or of a database.
@@ -358,22 +383,6 @@ pub struct Channel {
     #[schemars(schema_with = "name_schema")]
     pub name: Name,
     pub description: Option<String>,
-}
-
-/// A piece of content or an offer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Content {
-    /// Unique among its kind.
-    #[schemars(schema_with = "name_schema")]
-    pub name: Name,
-    pub description: Option<String>,
-    /// The channels in which it is shown.
-    #[serde(default)]
-    #[schemars(extend("x-names" = "channel"))]
-    pub channels: Vec<Name>,
-    /// The journey stage that it is made for.
-    pub stage: Option<String>,
 }
 
 /// One personalization effort: an owner, a level, channels, content.

@@ -1,17 +1,22 @@
 //! What must hold between the keys of a document and between documents, where a schema cannot say it.
 
+mod attribution;
 mod cluster;
+mod content;
 mod cost;
 mod decisions;
 mod experiment;
 mod learned;
+mod lifetime;
 mod metric;
+mod performance;
 mod phases;
 mod programme;
 mod project;
 mod source;
 mod summaries;
 mod test_plan;
+mod touch;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +35,10 @@ struct Documents<'a> {
     metrics: BTreeMap<&'a str, &'a Metric>,
     /// The names of experiments.
     experiments: Vec<&'a str>,
+    /// Those of them of which it is not known when customers were assigned.
+    untimed_experiments: Vec<&'a str>,
+    /// The names of summaries.
+    summaries: Vec<&'a str>,
     /// The tags of initiatives.
     tags: BTreeSet<&'a str>,
 }
@@ -39,6 +48,8 @@ impl<'a> Documents<'a> {
         let mut facts = BTreeMap::new();
         let mut metrics = BTreeMap::new();
         let mut experiments = Vec::new();
+        let mut untimed_experiments = Vec::new();
+        let mut summaries = Vec::new();
         let mut tags = BTreeSet::new();
         for (document, _) in documents {
             match document {
@@ -46,7 +57,13 @@ impl<'a> Documents<'a> {
                 Document::Metric(metric) => {
                     _ = metrics.entry(metric.name.as_str()).or_insert(metric)
                 }
-                Document::Experiment(experiment) => experiments.push(experiment.name.as_str()),
+                Document::Experiment(experiment) => {
+                    experiments.push(experiment.name.as_str());
+                    if !experiment::has_time(experiment) {
+                        untimed_experiments.push(experiment.name.as_str());
+                    }
+                }
+                Document::Summaries(known) => summaries.push(known.name.as_str()),
                 Document::Initiative(initiative) => {
                     tags.extend(initiative.tags.iter().map(String::as_str));
                 }
@@ -57,6 +74,8 @@ impl<'a> Documents<'a> {
             facts,
             metrics,
             experiments,
+            untimed_experiments,
+            summaries,
             tags,
         }
     }
@@ -127,8 +146,17 @@ pub(crate) fn check(
             Document::Summaries(summaries) => {
                 summaries::check(summaries, all.experiments.iter().copied(), &mut report)
             }
+            Document::Lifetime(lifetime) => lifetime::check(lifetime, &all, &mut report),
             Document::Cost(cost) => cost::check(cost, &all, &mut report),
-            Document::Team(_) | Document::Channel(_) | Document::Content(_) => {}
+            Document::Content(content) => content::check(content, documents, &mut report),
+            Document::Touch(touch) => touch::check(touch, &mut report),
+            Document::Attribution(attribution) => {
+                attribution::check(attribution, &all, documents, &mut report)
+            }
+            Document::Performance(performance) => {
+                performance::check(performance, &all, documents, &mut report)
+            }
+            Document::Team(_) | Document::Channel(_) => {}
         }
     }
 }

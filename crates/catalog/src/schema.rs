@@ -149,7 +149,11 @@ mod tests {
             "initiative",
             "experiment",
             "summaries",
+            "lifetime",
             "cost",
+            "touch",
+            "attribution",
+            "performance",
         ];
         assert_eq!(kinds, expected);
         assert_eq!(

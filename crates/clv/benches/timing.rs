@@ -7,9 +7,10 @@ mod simulated;
 use clv::{
     BgNbd, Customer, CustomerColumns, CustomerTable, MbgNbd, ParetoNbd, TimingFit, TimingModel,
 };
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 use simulated::Simulation;
 use std::hint::black_box;
+use std::time::Duration;
 
 const CUSTOMERS: usize = 1_000_000;
 
@@ -52,6 +53,9 @@ fn dert<M: TimingModel>(fit: &TimingFit<M>, table: &CustomerTable) -> f64 {
 fn timing(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("million");
     group.sample_size(10);
+    group.sampling_mode(SamplingMode::Flat);
+    group.warm_up_time(Duration::from_millis(100));
+    group.measurement_time(Duration::from_secs(1));
 
     let pareto = customers(|simulation, age| simulation.pareto([0.55, 10.58, 0.61, 60.0], age));
     let (frequency, recency, age) = columns(&pareto);

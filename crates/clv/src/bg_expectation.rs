@@ -1,10 +1,10 @@
 //! What an active customer of a beta-geometric model is expected to do.
 //!
-//! Given the history and that the customer is active, `lambda ~ Gamma(r + kx + i, alpha
-//! + T)` where i events, fewer than k, have passed since the last purchase, and `p ~
-//! Beta(a, b + n)`, independent. With exponential times the expected purchases within t
-//! are `E[(1 - e^(-lambda p t)) / p]`, and those of all time, discounted, `E[lambda /
-//! (delta + lambda p)]`.
+//! Given the history and that the customer is active, `p ~ Beta(a, b + n)` and `lambda ~
+//! Gamma(r + kx + i, alpha + T)`, independent, where i events, fewer than k, have passed
+//! since the last purchase. With exponential times the expected purchases within t are
+//! `E[(1 - e^(-lambda p t)) / p]`, and those of all time, discounted,
+//! `E[lambda / (delta + lambda p)]`.
 //!
 //! Expectations over p and lambda are trapezoidal sums in `logit p` and `ln lambda`,
 //! which converge geometrically. Over p the two ends are taken out first: `E f = f(0)

@@ -14,7 +14,7 @@
 //! times is its first term.
 
 use crate::bg_nbd::BetaGeometric;
-use crate::special::{ln_rising, ln_sum_exp};
+use crate::special::{ln_1p, ln_rising, ln_sum_exp};
 use crate::table::Customer;
 use crate::timing::{Gradient, Prepared};
 
@@ -42,7 +42,8 @@ struct SameFrequency {
     b_slope: f64,
     /// `psi(a+b+n) - psi(a+b)`.
     both_slope: f64,
-    /// `ln(b+n-1)`.
+    /// `b+n-1`, and its logarithm.
+    stays: f64,
     ln_stays: f64,
 }
 
@@ -63,17 +64,15 @@ impl<const MODIFIED: bool> BetaGeometricLikelihood<MODIFIED> {
         let (r_value, r_slope) = ln_rising(r, frequency.saturating_mul(k));
         let (b_value, b_slope) = ln_rising(b, trials.saturating_sub(1));
         let (both_value, both_slope) = ln_rising(a + b, trials);
+        let stays = b + f64::from(trials.saturating_sub(1));
         SameFrequency {
             frequency,
             constant: r_value + b_value - both_value,
             r_slope,
             b_slope,
             both_slope,
-            ln_stays: if trials > 0 {
-                (b + f64::from(trials - 1)).ln()
-            } else {
-                0.0
-            },
+            stays,
+            ln_stays: stays.ln(),
         }
     }
 
@@ -106,16 +105,15 @@ impl<const MODIFIED: bool> BetaGeometricLikelihood<MODIFIED> {
             let gradient = [r_slope + alpha_slope, -alpha_slope, 0.0, 0.0];
             return (ln_active, gradient, 1.0);
         }
-        let ln_recency = (recency / alpha).ln_1p();
+        let ln_recency = ln_1p(recency / alpha);
         let stays = same.ln_stays + ln_active;
         let leaves = self.ln_a - r * ln_recency - y * (self.ln_alpha + ln_recency);
-        let either = ln_sum_exp(stays, leaves);
-        let (active, gone) = ((stays - either).exp(), (leaves - either).exp());
+        let (either, active, gone) = ln_sum_exp(stays, leaves);
 
         let gone_alpha = (r * recency - y * alpha) / (alpha + recency);
         let r_slope = r * (same.r_slope + active * active_r - gone * ln_recency);
         let alpha_slope = active * active_alpha + gone * gone_alpha;
-        let b_slope = b * same.b_slope + active * b * (-same.ln_stays).exp();
+        let b_slope = b * same.b_slope + active * b / same.stays;
         let level = a / (a + b);
         let gradient = [
             r_slope + alpha_slope,

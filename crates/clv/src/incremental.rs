@@ -160,8 +160,8 @@ pub struct StaysOn {
     /// Its part beyond.
     pub beyond: Increment,
     /// Share of the total after the window, which no data of the test show. Not between
-    /// 0 and 1 where the parts differ in sign.
-    pub extrapolated: f64,
+    /// 0 and 1 where the parts differ in sign; none of a total of zero.
+    pub extrapolated: Option<f64>,
     /// What comes after the horizon, not in the total; only where there is a discount
     /// and a horizon.
     pub tail: Option<Amount>,
@@ -404,7 +404,12 @@ pub fn stays_on<M: TimingModel>(
 ) -> Result<StaysOn, Refusal> {
     let longest = check_windows(windows)?;
     let horizon = horizon_days(timing, settings)?;
-    check("horizon", horizon, |days| days >= longest)?;
+    if horizon < longest {
+        return Err(Refusal::InvalidArgument {
+            what: "horizon",
+            value: horizon,
+        });
+    }
     let customers: f64 = windows.iter().map(|window| window.customers).sum();
     let unit = timing.days_per_unit;
     let delta = settings.discount.continuous(unit);
@@ -460,7 +465,7 @@ pub fn stays_on<M: TimingModel>(
         outputs
     };
     let propagation = Propagation::of_arms(timing.theta(), &timing.covariance, spend)?;
-    let amounts = propagation.amounts(settings, &[], of)?;
+    let amounts = propagation.amounts(settings, of)?;
     let increment = |period: usize| Increment {
         amount: amounts[4 * period],
         split: Split {
@@ -476,7 +481,7 @@ pub fn stays_on<M: TimingModel>(
         window,
         to_twelve_months: increment(1),
         beyond: increment(2),
-        extrapolated: 1.0 - window.amount.value / total.amount.value,
+        extrapolated: share_after(window.amount.value, total.amount.value),
         tail: has_tail(settings).then(|| amounts[12]),
         measured,
     })
@@ -501,6 +506,11 @@ fn split(value: impl Fn(usize, bool) -> f64) -> [f64; 3] {
         + (value(2, true) - value(2, false)) / 6.0
         + (value(3, true) - value(3, false)) / 3.0;
     [often, longer, more]
+}
+
+/// Share of a total that comes after a part of it.
+fn share_after(part: f64, total: f64) -> Option<f64> {
+    (total != 0.0).then(|| 1.0 - part / total)
 }
 
 fn has_tail(settings: &Settings) -> bool {
@@ -541,8 +551,9 @@ fn check_windows(windows: &[Window]) -> Result<f64, Refusal> {
 
 /// Refuses an argument that is infinite, not a number or not in its domain.
 fn check(what: &'static str, value: f64, valid: impl Fn(f64) -> bool) -> Result<(), Refusal> {
-    if value.is_nan() || !valid(value) || (value.is_infinite() && what != "horizon") {
-        return Err(Refusal::InvalidArgument { what, value });
+    if value.is_finite() && valid(value) {
+        Ok(())
+    } else {
+        Err(Refusal::InvalidArgument { what, value })
     }
-    Ok(())
 }

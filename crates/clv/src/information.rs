@@ -77,18 +77,19 @@ fn pairs(kept: &[usize]) -> impl Iterator<Item = (usize, usize)> + '_ {
 
 /// Standard error of a function of estimates by the delta method.
 pub(crate) fn delta_se(at: &[f64], covariance: &[f64], of: impl Fn(&[f64]) -> f64) -> f64 {
-    let slope = slopes(at, covariance, |at| vec![of(at)]).concat();
+    let slope = slopes(at, covariance, 1, |at| vec![of(at)]).concat();
     congruence(&slope, covariance, slope.len())[0]
         .max(0.0)
         .sqrt()
 }
 
-/// Derivatives of functions of estimates, a row for each function, by central
+/// Derivatives of so many functions of estimates, a row for each function, by central
 /// differences over a small part of each estimate's own standard error; zero by those
 /// that have no variance.
 pub(crate) fn slopes(
     at: &[f64],
     covariance: &[f64],
+    functions: usize,
     of: impl Fn(&[f64]) -> Vec<f64>,
 ) -> Vec<Vec<f64>> {
     /// Share of a standard error: the error of the difference, third order, is then some
@@ -96,19 +97,19 @@ pub(crate) fn slopes(
     const SHARE: f64 = 1e-3;
     let size = at.len();
     let mut moved = at.to_vec();
-    let mut rows: Vec<Vec<f64>> = Vec::new();
+    let mut rows = vec![vec![0.0; size]; functions];
     for i in 0..size {
         let step = SHARE * covariance[i * size + i].max(0.0).sqrt();
+        if step == 0.0 {
+            continue;
+        }
         moved[i] = at[i] + step;
         let above = of(&moved);
         moved[i] = at[i] - step;
         let below = of(&moved);
         moved[i] = at[i];
-        rows.resize(above.len(), vec![0.0; size]);
-        if step > 0.0 {
-            for (row, (high, low)) in rows.iter_mut().zip(above.iter().zip(&below)) {
-                row[i] = (high - low) / (2.0 * step);
-            }
+        for (row, (high, low)) in rows.iter_mut().zip(above.iter().zip(&below)) {
+            row[i] = (high - low) / (2.0 * step);
         }
     }
     rows

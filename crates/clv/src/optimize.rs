@@ -70,13 +70,15 @@ const MAX_STEPS: usize = 400;
 const MAX_NEWTON: usize = 60;
 /// Squared distance from the maximum, in standard errors, at which BFGS hands over.
 const NEAR: f64 = 1e-6;
+/// The same where the Hessian is known well and every evaluation is dear.
+const VERY_NEAR: f64 = 1e-11;
 /// Squared distance at which the maximum is reached. In the log-likelihood it is half
 /// of this.
 const REACHED: f64 = 1e-20;
 /// Squared distance that is accepted where rounding allows no better.
 const ACCEPTED: f64 = 1e-8;
 /// Squared distance within which the Hessian is that of the maximum.
-const SAME_HESSIAN: f64 = 1e-12;
+const SAME_HESSIAN: f64 = 1e-10;
 /// A parameter with a larger standard error than this, in logs, is tried at the end
 /// of its range.
 const WEAK: f64 = 10.0;
@@ -119,7 +121,7 @@ pub(crate) fn maximize_near(
     hessian: &[f64],
 ) -> Result<Optimum, FitError> {
     let mut search = Search::new(objective, start, Some(hessian)).ok_or(FitError::NoFiniteStart)?;
-    search.bfgs(NEAR);
+    search.bfgs(VERY_NEAR);
     search.finish()
 }
 
@@ -218,7 +220,8 @@ impl<'a, O: Objective> Search<'a, O> {
                 return;
             }
             let before = (self.at.clone(), self.gradient.clone());
-            if !(slope > 0.0) || !self.line_search(&direction, slope) {
+            let rises = slope > 0.0 && self.line_search(&direction, slope);
+            if !rises {
                 if restarted {
                     return;
                 }
@@ -358,9 +361,13 @@ impl<'a, O: Objective> Search<'a, O> {
             for (&i, &d) in free.iter().zip(&step) {
                 direction[i] = d;
             }
-            if distance > NEAR {
+            let longest = step.iter().fold(0.0, |m: f64, d| m.max(d.abs()));
+            // A step of a good part of a logarithm is long, however little it gains.
+            const LONG: f64 = 0.1;
+            let is_well_known = is_maximum && variance <= WEAK * WEAK;
+            if distance > NEAR || longest > LONG {
                 if !self.line_search(&direction, distance) {
-                    if is_maximum {
+                    if is_well_known {
                         break;
                     }
                     // Neither rising nor curved: a direction that rounding has levelled.
@@ -382,7 +389,7 @@ impl<'a, O: Objective> Search<'a, O> {
                 let slopes: Vec<f64> = free.iter().map(|&i| gradient[i]).collect();
                 let next = linear::dot(&linear::solve(&factor, free.len(), &slopes), &slopes);
                 if next >= distance {
-                    if is_maximum {
+                    if is_well_known {
                         break;
                     }
                     self.held[weakest] = true;

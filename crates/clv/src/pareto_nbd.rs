@@ -16,7 +16,7 @@
 
 use crate::error::FitError;
 use crate::quadrature::{MOST_NODES, rule};
-use crate::special::{ln_rising, ln_sum_exp, one_minus_exp_over};
+use crate::special::{ln_1p, ln_rising, ln_sum_exp, one_minus_exp_over};
 use crate::table::{Customer, CustomerTable};
 use crate::timing::{
     Estimation, Family, Gradient, Prepared, TimingFit, TimingModel, check_positive,
@@ -279,8 +279,9 @@ pub struct ParetoLikelihood {
     age: (f64, f64, f64),
 }
 
-/// Decay of the integrand, in logs, at which the integral is cut off.
-const CUT: f64 = 40.0;
+/// Decay of the integrand, in logs, at which the integral is cut off: what is left is
+/// 1e-14 of it.
+const CUT: f64 = 32.0;
 
 impl ParetoLikelihood {
     fn new(model: ParetoNbd) -> Self {
@@ -329,9 +330,7 @@ impl ParetoLikelihood {
         }
         let gone = self.gone(x, recency, age);
         let ln_gone = self.ln_s + gone.ln_integral;
-        let ln_either = ln_sum_exp(ln_alive, ln_gone);
-        let alive = (ln_alive - ln_either).exp();
-        let gone_share = (ln_gone - ln_either).exp();
+        let (ln_either, alive, gone_share) = ln_sum_exp(ln_alive, ln_gone);
         let gone_gradient = to_scale_free([
             r * (rising_slope - gone.ln_a),
             r - (r + x) * gone.alpha_share,
@@ -377,10 +376,10 @@ impl ParetoLikelihood {
         let mut growth = [0.0; MOST_NODES];
         let mut logs = [0.0; MOST_NODES];
         for (slot, node) in growth.iter_mut().zip(&rule.nodes) {
-            *slot = (width * node).exp_m1();
+            *slot = exp_m1(width * node, width);
         }
         for (slot, growth) in logs[..size].iter_mut().zip(&growth) {
-            *slot = (q * growth).ln_1p();
+            *slot = ln_1p(q * growth);
         }
         let (mut total, mut w_sum, mut log_sum) = (0.0, 0.0, 0.0);
         let (mut small_share, mut large_share) = (0.0, 0.0);
@@ -465,15 +464,41 @@ pub(crate) fn cut_off(whole: f64, q: f64, slow: f64, fast: f64) -> (f64, f64) {
     (width, decay(width))
 }
 
+/// `e^w - 1` of `0 <= w <= width`, all w of a width in the same way: by its series where
+/// they are small, and where they are not, as it stands.
+fn exp_m1(w: f64, width: f64) -> f64 {
+    const SMALL: f64 = 0.35;
+    if width > SMALL {
+        return w.exp() - 1.0;
+    }
+    // 1/k!, k = 1 to 13.
+    const SERIES: [f64; 13] = [
+        1.0,
+        1.0 / 2.0,
+        1.0 / 6.0,
+        1.0 / 24.0,
+        1.0 / 120.0,
+        1.0 / 720.0,
+        1.0 / 5040.0,
+        1.0 / 40_320.0,
+        1.0 / 362_880.0,
+        1.0 / 3_628_800.0,
+        1.0 / 39_916_800.0,
+        1.0 / 479_001_600.0,
+        1.0 / 6_227_020_800.0,
+    ];
+    w * SERIES.iter().rev().fold(0.0, |sum, term| sum * w + term)
+}
+
 /// Nodes, in eights, that integrate to rounding what is nearly `exp(-decay w / width)`
 /// and has its nearest singularities at a distance of pi from the real axis.
 pub(crate) fn eighths_needed(width: f64, decay: f64) -> usize {
     let decay = decay.abs();
-    if width < 1.0 && decay < 2.0 {
+    if width < 1.0 && decay < 2.5 {
         1
-    } else if width < 3.0 && decay < 11.0 {
+    } else if width < 3.0 && decay < 14.0 {
         2
-    } else if width < 5.0 && decay < 26.0 {
+    } else if width < 5.0 && decay < 34.0 {
         3
     } else {
         4

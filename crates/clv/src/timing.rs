@@ -288,8 +288,11 @@ impl<M: TimingModel> TimingFit<M> {
     }
 }
 
-/// Logarithms beyond which no parameter is searched.
+/// Logarithms beyond which no rate, level or effect is searched.
 const LIMIT: f64 = 25.0;
+/// Logarithms beyond which no shape is searched: a million is as good as infinite, and
+/// more would leave too few digits to its slope.
+const SHAPE_LIMIT: f64 = 14.0;
 /// Beyond this many rows the search starts on a part of them.
 const LARGE_TABLE: usize = 40_000;
 /// Rows of that part.
@@ -410,8 +413,11 @@ impl<F: Family> Objective for TableLikelihood<'_, F> {
         sums[0]
     }
 
-    fn range(&self, _parameter: usize) -> (f64, f64) {
-        (-LIMIT, LIMIT)
+    fn range(&self, parameter: usize) -> (f64, f64) {
+        match parameter {
+            0 | 2 => (-SHAPE_LIMIT, SHAPE_LIMIT),
+            _ => (-LIMIT, LIMIT),
+        }
     }
 }
 

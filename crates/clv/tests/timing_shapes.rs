@@ -1,5 +1,8 @@
 //! Fits to data of difficult shapes, each with a stated outcome.
 
+// A skipped test says so.
+#![allow(clippy::print_stderr)]
+
 #[path = "common/simulated.rs"]
 mod simulated;
 

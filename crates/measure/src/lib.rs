@@ -5,6 +5,7 @@
 //! with its reason, never a number.
 
 pub mod audience;
+pub mod content;
 mod error;
 mod provenance;
 
@@ -36,6 +37,8 @@ pub enum Reason {
     UnfitData,
     /// The catalog does not say enough.
     Undeclared,
+    /// Nothing bounds a customer's life.
+    UnboundedLifetime,
 }
 
 impl Refusal {

@@ -1,8 +1,9 @@
 //! Findings as JSON, and the schemas that describe it.
 
 use measure::audience::{
-    DesignFinding, InteractionFinding, LiftFinding, ProgrammeFinding, ReplayFinding,
+    DesignFinding, InteractionFinding, LifetimeFinding, LiftFinding, ProgrammeFinding, ReplayFinding,
 };
+use measure::content::{AttributionFinding, PerformanceFinding};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use value::LedgerFinding;
@@ -30,6 +31,10 @@ pub fn schemas() -> Value {
         schemars::schema_for!(ProgrammeFinding).to_value(),
     );
     schemas.insert(
+        LifetimeFinding::FORMAT.to_owned(),
+        schemars::schema_for!(LifetimeFinding).to_value(),
+    );
+    schemas.insert(
         ReplayFinding::FORMAT.to_owned(),
         schemars::schema_for!(ReplayFinding).to_value(),
     );
@@ -40,6 +45,14 @@ pub fn schemas() -> Value {
     schemas.insert(
         DesignFinding::FORMAT.to_owned(),
         schemars::schema_for!(DesignFinding).to_value(),
+    );
+    schemas.insert(
+        AttributionFinding::FORMAT.to_owned(),
+        schemars::schema_for!(AttributionFinding).to_value(),
+    );
+    schemas.insert(
+        PerformanceFinding::FORMAT.to_owned(),
+        schemars::schema_for!(PerformanceFinding).to_value(),
     );
     schemas.insert(
         LedgerFinding::FORMAT.to_owned(),

@@ -3,6 +3,7 @@
 //! All three show the same numbers. [`terminal`] and [`html`] round them as [`format`](mod@format) says; [`json`]
 //! keeps them whole. What a finding refuses is shown as its reason, in the place where the number would be.
 
+mod credit;
 mod evidence;
 pub mod format;
 pub mod html;

@@ -1,19 +1,25 @@
 //! Findings as tables for a terminal.
 
+mod attribution;
 mod design;
 mod interaction;
 mod lake;
 mod ledger;
+mod lifetime;
 mod lift;
+mod performance;
 mod programme;
 mod replay;
 mod truth;
 
+pub use attribution::attribution;
 pub use design::design;
 pub use interaction::interaction;
 pub use lake::{imports, snapshots};
 pub use ledger::ledger;
+pub use lifetime::lifetime;
 pub use lift::lift;
+pub use performance::performance;
 pub use programme::programme;
 pub use replay::replay;
 pub use truth::truth;

@@ -2,25 +2,19 @@
 //!
 //! Everything is declared here once; the simulation, the truth and the catalog's documents are made from it.
 
+mod content;
 mod experiments;
 mod initiatives;
 
+pub(crate) use content::{CHANNELS, CONTENT, Content, click_probability};
 pub(crate) use experiments::EXPERIMENTS;
 pub(crate) use initiatives::INITIATIVES;
 
-/// A team, a channel or anything else that has only a name and a description.
+/// A team.
 #[derive(Debug)]
-pub(crate) struct Named {
+pub(crate) struct Team {
     pub(crate) name: &'static str,
     pub(crate) description: &'static str,
-}
-
-/// A piece of content.
-#[derive(Debug)]
-pub(crate) struct Content {
-    pub(crate) name: &'static str,
-    pub(crate) channels: &'static [&'static str],
-    pub(crate) stage: &'static str,
 }
 
 /// A personalization effort.
@@ -61,7 +55,10 @@ pub(crate) const COST_BASIS: f64 = 50_000.0;
 /// The contribution margin on revenue.
 pub(crate) const MARGIN: f64 = 0.4;
 
-/// How an experience changes a customer's rates from exposure on, for [`WINDOW`] days.
+/// By how much money is worth less a year later.
+pub(crate) const DISCOUNT_RATE: f64 = 0.1;
+
+/// How an experience changes a customer's rates from exposure on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Effect {
     pub(crate) orders: Response,
@@ -69,6 +66,8 @@ pub(crate) struct Effect {
     pub(crate) value: f64,
     /// Relative change of browsing, not negative, the same for everyone.
     pub(crate) visits: f64,
+    /// Relative change of the hazard of leaving, above -1, the same for everyone. Only of effects that last.
+    pub(crate) attrition: f64,
 }
 
 /// The relative change of a customer's order rate: the sum of a mean, of what the customer's attributes add,
@@ -104,6 +103,7 @@ impl Effect {
         orders: Response::NONE,
         value: 0.0,
         visits: 0.0,
+        attrition: 0.0,
     };
 }
 
@@ -121,6 +121,9 @@ pub(crate) struct Arm {
     pub(crate) effect: Effect,
     /// The content that the arm shows, each piece in the channels that it has in common with [`Experiment::channels`].
     pub(crate) content: &'static [&'static str],
+    /// Where arms are the combinations of factors: the level of each. The arm at place `i` then has the second level of the
+    /// factor at place `j` where bit `j` of `i` is set.
+    pub(crate) factors: &'static [(&'static str, &'static str)],
 }
 
 /// A randomized experiment. The first arm is the one that the others are compared with.
@@ -131,8 +134,7 @@ pub(crate) struct Experiment {
     pub(crate) name: &'static str,
     pub(crate) description: &'static str,
     pub(crate) hypothesis: &'static str,
-    /// Customers are assigned evenly from the first to before the second of these days.
-    pub(crate) assigned: (f64, f64),
+    pub(crate) schedule: Schedule,
     pub(crate) exposure: Exposure,
     /// The share of customers that takes part.
     pub(crate) enrolled: f64,
@@ -148,6 +150,23 @@ pub(crate) struct Experiment {
     pub(crate) rolled_out: bool,
 }
 
+/// When customers are assigned, and how long an effect lasts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Schedule {
+    /// Customers are assigned evenly from the first to before the second of these days; an effect lasts [`WINDOW`] days
+    /// from exposure.
+    Between(f64, f64),
+    /// Customers who join within the data are assigned as they do; an effect lasts for good, in and out of the holdout.
+    FromJoining,
+}
+
+impl Experiment {
+    /// Whether effects last for good.
+    pub(crate) fn lasts(&self) -> bool {
+        self.schedule == Schedule::FromJoining
+    }
+}
+
 /// When the arm can first make a difference.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Exposure {
@@ -161,17 +180,22 @@ pub(crate) enum Exposure {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Touches {
     None,
+    /// At every visit a piece of the arm's content, all as likely.
     EveryVisit,
+    /// Every so many days a piece of the arm's content, all as likely.
     EveryDays(u32),
+    /// Every so many days, in each channel of the arm's content one piece by weight. Channels follow each other by a day.
+    ByWeight(u32),
 }
 
-/// How long an effect lasts from exposure on, in days; also the metrics' window.
+/// How long an effect lasts from exposure on, in days, where it does not last for good; also the metrics' window.
 pub(crate) const WINDOW: f64 = 28.0;
 
 /// How long a customer is new, in days.
 pub(crate) const NEWBIE_DAYS: f64 = 180.0;
 
-/// The experiment that compares the whole programme with nothing of it, over the second year.
+/// The experiment that compares the whole programme, but for what lasts from joining, with nothing of it, over the second
+/// year.
 pub(crate) const PROGRAMME: &str = "universal-holdout";
 
 /// The arms of [`PROGRAMME`], the compared-with first.
@@ -210,126 +234,26 @@ pub(crate) const CATEGORIES: [(&str, f64); 6] = [
 /// The stages of a customer's journey.
 pub(crate) const STAGES: [&str; 4] = ["awareness", "consideration", "purchase", "retention"];
 
-pub(crate) static TEAMS: [Named; 5] = [
-    Named {
+pub(crate) static TEAMS: [Team; 5] = [
+    Team {
         name: "lifecycle",
         description: "E-mail and everything that follows a customer over time.",
     },
-    Named {
+    Team {
         name: "web",
         description: "Home page, product pages and checkout.",
     },
-    Named {
+    Team {
         name: "app",
         description: "The app and its notifications.",
     },
-    Named {
+    Team {
         name: "loyalty",
         description: "The loyalty programme and its offers.",
     },
-    Named {
+    Team {
         name: "data-science",
         description: "Models that choose content for one customer at a time.",
-    },
-];
-
-pub(crate) static CHANNELS: [Named; 6] = [
-    Named {
-        name: "email",
-        description: "E-mail newsletters and offers.",
-    },
-    Named {
-        name: "home-page",
-        description: "The shop's home page.",
-    },
-    Named {
-        name: "product-page",
-        description: "Modules on product pages.",
-    },
-    Named {
-        name: "checkout",
-        description: "Cart and checkout.",
-    },
-    Named {
-        name: "app-push",
-        description: "Notifications of the app.",
-    },
-    Named {
-        name: "sms",
-        description: "Text messages.",
-    },
-];
-
-pub(crate) static CONTENT: [Content; 14] = [
-    Content {
-        name: "newsletter",
-        channels: &["email"],
-        stage: "retention",
-    },
-    Content {
-        name: "newsletter-with-name",
-        channels: &["email"],
-        stage: "retention",
-    },
-    Content {
-        name: "next-purchase-picks",
-        channels: &["email"],
-        stage: "consideration",
-    },
-    Content {
-        name: "tier-offer",
-        channels: &["email", "sms"],
-        stage: "retention",
-    },
-    Content {
-        name: "bestsellers",
-        channels: &["home-page", "product-page"],
-        stage: "awareness",
-    },
-    Content {
-        name: "new-home-page",
-        channels: &["home-page"],
-        stage: "awareness",
-    },
-    Content {
-        name: "recommended-for-you",
-        channels: &["home-page"],
-        stage: "consideration",
-    },
-    Content {
-        name: "weather-banner",
-        channels: &["home-page"],
-        stage: "awareness",
-    },
-    Content {
-        name: "plain-checkout",
-        channels: &["checkout"],
-        stage: "purchase",
-    },
-    Content {
-        name: "countdown",
-        channels: &["checkout"],
-        stage: "purchase",
-    },
-    Content {
-        name: "personal-bundle",
-        channels: &["product-page"],
-        stage: "purchase",
-    },
-    Content {
-        name: "app-news",
-        channels: &["app-push"],
-        stage: "awareness",
-    },
-    Content {
-        name: "abandoned-product",
-        channels: &["app-push"],
-        stage: "consideration",
-    },
-    Content {
-        name: "journey-step",
-        channels: &["email", "home-page", "app-push"],
-        stage: "consideration",
     },
 ];
 
@@ -372,7 +296,7 @@ mod tests {
             );
         }
         for arm in EXPERIMENTS.iter().flat_map(|e| e.arms) {
-            assert!(!arm.content.is_empty());
+            assert!(!arm.content.is_empty() || !arm.factors.is_empty());
             assert!(arm.content.iter().all(|c| position(content(), c).is_some()));
             let initiatives = INITIATIVES.iter().map(|i| i.name);
             assert!(
@@ -391,15 +315,44 @@ mod tests {
             assert!((shares - 1.0).abs() < 1e-12, "{}", experiment.name);
             assert_eq!(experiment.arms[0].effect, Effect::NONE);
             assert!(experiment.arms.iter().all(|arm| arm.effect.visits >= 0.0));
+            let factors = experiment.arms[0].factors;
+            assert!(
+                experiment
+                    .arms
+                    .iter()
+                    .all(|arm| arm.factors.len() == factors.len())
+            );
+            if !factors.is_empty() {
+                assert_eq!(experiment.arms.len(), 1 << factors.len());
+            }
+            for (i, arm) in experiment.arms.iter().enumerate() {
+                for (j, factor) in arm.factors.iter().enumerate() {
+                    assert_eq!(factor.0, factors[j].0);
+                    assert_eq!(factor.1 != factors[j].1, i >> j & 1 == 1, "{}", arm.name);
+                }
+            }
+            let Schedule::Between(from, to) = experiment.schedule else {
+                assert_eq!(experiment.exposure, Exposure::AtOnce);
+                assert!(
+                    experiment
+                        .arms
+                        .iter()
+                        .all(|arm| arm.effect.attrition > -1.0)
+                );
+                assert!(!experiment.rolled_out);
+                continue;
+            };
+            assert!(
+                experiment
+                    .arms
+                    .iter()
+                    .all(|arm| arm.effect.attrition == 0.0)
+            );
             let last_exposure = match experiment.exposure {
-                Exposure::AtOnce => experiment.assigned.1,
+                Exposure::AtOnce => to,
                 Exposure::FirstVisit { until } => until,
             };
-            let year_end = if experiment.assigned.0 < SECOND_YEAR {
-                SECOND_YEAR
-            } else {
-                END
-            };
+            let year_end = if from < SECOND_YEAR { SECOND_YEAR } else { END };
             assert!(last_exposure + WINDOW < year_end, "{}", experiment.name);
             assert!(!experiment.rolled_out || year_end == SECOND_YEAR);
         }

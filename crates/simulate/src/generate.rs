@@ -31,7 +31,8 @@ pub(crate) fn generate(
     threads: usize,
     mut consume: impl FnMut(Chunk) -> Result<(), SimulateError>,
 ) -> Result<(), SimulateError> {
-    let (names, showcase) = (Names::new(), Showcase::new());
+    let showcase = Showcase::new();
+    let names = Names::new(&showcase);
     let chunks = customers.div_ceil(CHUNK);
     thread::scope(|scope| {
         let receivers: Vec<Receiver<Result<Chunk, SimulateError>>> = (0..threads as u64)
@@ -79,11 +80,9 @@ fn chunk(
         let history = simulator.history(index);
         tables.add(calendar, names, &history);
         oracle.add(calendar, &history);
-        for enrolment in &history.enrolments {
-            let touches = showcase.touches(simulator.seed, &history, enrolment);
-            tables.add_touches(calendar, names, &history.customer, enrolment, &touches);
-            oracle.add_touches(enrolment.experiment, enrolment.arm, touches.len() as u64);
-        }
+        let touches = showcase.touches(simulator.seed, &history);
+        tables.add_touches(calendar, names, &history.customer, &touches);
+        oracle.add_touches(&touches);
     }
     Ok(Chunk {
         customers: indices.end - indices.start,

@@ -1,17 +1,18 @@
-//! One customer's two years: what they were assigned to, what they were shown, what they did.
+//! One customer's two years: what they were assigned to, how long they stayed, what they did.
 
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
-use crate::calendar::{Calendar, END, SECOND_YEAR};
+use crate::calendar::{Calendar, SECOND_YEAR};
 use crate::company::{
-    CATEGORIES, EXPERIMENTS, Effect, Experiment, Exposure, FACTOR_BOUNDS, HOLDOUT_SHARE, WINDOW,
+    CATEGORIES, EXPERIMENTS, Effect, Experiment, Exposure, FACTOR_BOUNDS, HOLDOUT_SHARE, Schedule,
+    WINDOW,
 };
 use crate::population::{Customer, Population, Sampler, pick};
-use crate::process::{Active, Factors, Piece, pieces, poisson};
+use crate::process::{Active, Factors, Piece, alive, death, pieces, poisson};
 use crate::stream::{ExperimentDraw, Purpose, stream};
 
-/// Seconds between a visit and the exposure that it brings, in days: the visit itself is not counted after exposure.
+/// Seconds between a visit or a first order and the exposure that it brings, in days: it is not itself counted after exposure.
 const EXPOSURE_DELAY: f64 = 20.0 / 86_400.0;
 
 /// The shares of faulty records among assignments.
@@ -74,12 +75,13 @@ pub(crate) struct Visit {
 pub(crate) struct History {
     pub(crate) customer: Customer,
     pub(crate) held_out: bool,
-    /// Those on record: a held-out customer has none in the second year.
+    pub(crate) died: f64,
+    /// Those on record: a held-out customer has none in the second year but those that last.
     pub(crate) enrolments: Vec<Enrolment>,
     /// The effects at work on the customer.
     pub(crate) actives: Vec<Active>,
-    /// The effects that the programme has on the customer in the second year, or would have outside the holdout.
-    pub(crate) programme: Vec<Active>,
+    /// The effects on the customer in the second year, in the holdout and outside of it.
+    pub(crate) programme: [Vec<Active>; 2],
     /// In order of time.
     pub(crate) orders: Vec<Order>,
     pub(crate) visits: Vec<Visit>,
@@ -105,42 +107,45 @@ impl Simulator {
     pub(crate) fn history(&self, index: u64) -> History {
         let customer = self.sampler.customer(index);
         let held_out = stream(self.seed, Purpose::Holdout, index).random::<f64>() < HOLDOUT_SHARE;
-        let browsing = self.browsing(&customer);
+        let enrol = |lasting: bool, browsing: &[f64]| -> Vec<Enrolment> {
+            (0..EXPERIMENTS.len())
+                .filter(|&experiment| EXPERIMENTS[experiment].lasts() == lasting)
+                .filter_map(|experiment| self.enrolment(&customer, experiment, browsing))
+                .collect()
+        };
+
+        // What lasts decides how long the customer stays, and that when they can visit.
+        let mut enrolments = enrol(true, &[]);
+        let lasting: Vec<Active> = effects(&customer, &enrolments).collect();
+        let died = death(&customer, &lasting);
+        let (born, gone) = alive(&customer, died);
+        let browsing = self.browsing(&customer, born, gone);
 
         // What would happen outside the holdout, and then what does.
-        let mut enrolments: Vec<Enrolment> = (0..EXPERIMENTS.len())
-            .filter_map(|experiment| self.enrolment(&customer, experiment, &browsing))
-            .collect();
-        let mut actives: Vec<Active> = enrolments
-            .iter()
-            .filter_map(|e| {
-                let from = e.exposed?;
-                Some(Active {
-                    experiment: Some(e.experiment),
-                    from,
-                    to: from + WINDOW,
-                    factors: factors(&customer, e, e.arm),
-                })
-            })
-            .collect();
+        let passing = enrol(false, &browsing);
+        let mut actives: Vec<Active> = effects(&customer, &passing).collect();
         actives.extend(self.rolled_out(&customer));
-        let programme: Vec<Active> = actives
-            .iter()
-            .copied()
-            .filter(|a| a.from >= SECOND_YEAR)
-            .collect();
-        if held_out {
-            actives.retain(|a| a.from < SECOND_YEAR);
-            enrolments.retain(|e| e.assigned < SECOND_YEAR);
-        }
+        let with = |actives: &[Active], kept: fn(&Active) -> bool| -> Vec<Active> {
+            let kept = actives.iter().copied().filter(kept);
+            lasting.iter().copied().chain(kept).collect()
+        };
+        let outside = with(&actives, |active| active.from >= SECOND_YEAR);
+        let actives = if held_out {
+            enrolments.extend(passing.into_iter().filter(|e| e.assigned < SECOND_YEAR));
+            with(&actives, |active| active.from < SECOND_YEAR)
+        } else {
+            enrolments.extend(passing);
+            with(&actives, |_| true)
+        };
 
-        let (born, died) = customer.alive();
-        let pieces = pieces(&actives, born, died);
+        let pieces = pieces(&actives, born, gone);
         let orders = self.orders(&customer, &pieces);
         let visits = self.visits(&customer, &pieces, &browsing, &orders);
+        let programme = [lasting, outside];
         History {
             customer,
             held_out,
+            died,
             enrolments,
             actives,
             programme,
@@ -150,15 +155,14 @@ impl Simulator {
     }
 
     /// The times of the visits that no experience changes.
-    fn browsing(&self, customer: &Customer) -> Vec<f64> {
+    fn browsing(&self, customer: &Customer, born: f64, gone: f64) -> Vec<f64> {
         let mut generator = stream(self.seed, Purpose::Visits, customer.index);
-        let (born, died) = customer.alive();
         let mut times = Vec::new();
         let rate = |_: &Piece| customer.visit_rate;
         poisson(
             &self.calendar,
             &mut generator,
-            &pieces(&[], born, died),
+            &pieces(&[], born, gone),
             rate,
             |time, _| times.push(time),
         );
@@ -184,8 +188,11 @@ impl Simulator {
         if generator.random::<f64>() >= experiment.enrolled {
             return None;
         }
-        let (from, to) = experiment.assigned;
-        let assigned = from + (to - from) * generator.random::<f64>();
+        let assigned = match experiment.schedule {
+            Schedule::Between(from, to) => from + (to - from) * generator.random::<f64>(),
+            Schedule::FromJoining if customer.joined < 0.0 => return None,
+            Schedule::FromJoining => customer.joined + EXPOSURE_DELAY,
+        };
         if assigned <= customer.joined {
             return None;
         }
@@ -256,7 +263,7 @@ impl Simulator {
                 Active {
                     experiment: None,
                     from,
-                    to: END,
+                    to: f64::INFINITY,
                     factors,
                 }
             })
@@ -322,6 +329,20 @@ impl Simulator {
     }
 }
 
+/// The effects of the arms that a customer was assigned to.
+fn effects(customer: &Customer, enrolments: &[Enrolment]) -> impl Iterator<Item = Active> {
+    enrolments.iter().filter_map(|enrolment| {
+        let from = enrolment.exposed?;
+        let lasts = EXPERIMENTS[enrolment.experiment].lasts();
+        Some(Active {
+            experiment: Some(enrolment.experiment),
+            from,
+            to: if lasts { f64::INFINITY } else { from + WINDOW },
+            factors: factors(customer, enrolment, enrolment.arm),
+        })
+    })
+}
+
 /// The factors of an arm of the enrolment's experiment on the customer.
 pub(crate) fn factors(customer: &Customer, enrolment: &Enrolment, arm: usize) -> Factors {
     let effect = &EXPERIMENTS[enrolment.experiment].arms[arm].effect;
@@ -339,6 +360,7 @@ fn respond(effect: &Effect, customer: &Customer, newbie: bool, individual: f64) 
         orders: (1.0 + change).clamp(FACTOR_BOUNDS.0, FACTOR_BOUNDS.1),
         value: 1.0 + effect.value,
         visits: 1.0 + effect.visits,
+        attrition: 1.0 + effect.attrition,
     }
 }
 
@@ -347,6 +369,7 @@ mod tests {
     use jiff::civil::Date;
 
     use super::*;
+    use crate::calendar::END;
     use crate::process::expected;
 
     fn simulator(seed: u64) -> Simulator {
@@ -381,18 +404,20 @@ mod tests {
     /// The difference between what is done and what is expected, in every experiment and arm, is noise about zero.
     #[test]
     fn customers_do_what_is_expected_of_them() {
+        // Eight arms at most, four measures.
+        const CELLS: usize = 8 * 4;
         let simulator = simulator(5);
         let mut residuals: Vec<(f64, f64, f64)> =
-            vec![(0.0, 0.0, 0.0); (EXPERIMENTS.len() + 1) * 12];
+            vec![(0.0, 0.0, 0.0); (EXPERIMENTS.len() + 1) * CELLS];
         for index in 0..3_000 {
             let history = simulator.history(index);
             let windows = history.enrolments.iter().filter_map(|e| {
                 let exposed = e.exposed?;
-                Some((e.experiment * 12 + e.arm * 4, exposed, exposed + WINDOW))
+                Some((e.experiment * CELLS + e.arm * 4, exposed, exposed + WINDOW))
             });
             let programme = (history.customer.joined < SECOND_YEAR).then(|| {
                 (
-                    EXPERIMENTS.len() * 12 + usize::from(history.held_out) * 4,
+                    EXPERIMENTS.len() * CELLS + usize::from(history.held_out) * 4,
                     SECOND_YEAR,
                     END,
                 )
@@ -423,9 +448,9 @@ mod tests {
             .filter(|(n, ..)| *n > 0.0)
             .map(|(_, sum, squares)| sum / squares.sqrt())
             .collect();
-        assert_eq!(scores.len(), 24 * 4);
+        assert_eq!(scores.len(), 42 * 4);
         assert!(scores.iter().all(|z| z.abs() < 4.5), "{scores:?}");
-        // Mean square of 96 correlated scores with variance 1.
+        // Mean square of 168 correlated scores with variance 1.
         let spread = scores.iter().map(|z| z * z).sum::<f64>() / scores.len() as f64;
         assert!((0.4..2.0).contains(&spread), "{spread}");
     }
@@ -435,7 +460,7 @@ mod tests {
         let simulator = simulator(6);
         for index in 0..500 {
             let history = simulator.history(index);
-            let (born, died) = history.customer.alive();
+            let (born, died) = alive(&history.customer, history.died);
             assert!(
                 history
                     .orders
@@ -475,16 +500,48 @@ mod tests {
         let histories: Vec<History> = (0..1_500).map(|index| simulator.history(index)).collect();
         let held_out: Vec<&History> = histories.iter().filter(|h| h.held_out).collect();
         assert!((45..110).contains(&held_out.len()));
+        let lasts = |experiment: Option<usize>| experiment.is_some_and(|e| EXPERIMENTS[e].lasts());
         for history in held_out {
-            assert!(history.actives.iter().all(|a| a.to <= SECOND_YEAR));
-            assert!(history.enrolments.iter().all(|e| e.assigned < SECOND_YEAR));
-            assert!(history.programme.len() >= 2);
+            let mut actives = history.actives.iter();
+            assert!(actives.all(|a| a.to <= SECOND_YEAR || lasts(a.experiment)));
+            let mut enrolments = history.enrolments.iter();
+            assert!(enrolments.all(|e| e.assigned < SECOND_YEAR || lasts(Some(e.experiment))));
+            let [holdout, programme] = &history.programme;
+            assert!(holdout.iter().all(|a| lasts(a.experiment)));
+            assert!(programme.len() >= holdout.len() + 2);
         }
         assert!(
             histories
                 .iter()
                 .filter(|h| !h.held_out)
-                .all(|h| h.programme.iter().all(|a| h.actives.contains(a)))
+                .all(|h| h.programme[1].iter().all(|a| h.actives.contains(a)))
+        );
+    }
+
+    #[test]
+    fn who_is_welcomed_stays_longer_by_the_hazard() {
+        let simulator = simulator(8);
+        let (mut welcomed, mut stretched) = (0, 0);
+        for index in 0..1_500 {
+            let history = simulator.history(index);
+            let mut enrolments = history.enrolments.iter();
+            let welcome = enrolments.find(|e| EXPERIMENTS[e.experiment].lasts());
+            let customer = &history.customer;
+            assert_eq!(welcome.is_some(), customer.joined >= 0.0);
+            let lived = history.died - customer.joined;
+            if welcome.is_some_and(|e| e.arm == 1) {
+                let before = EXPOSURE_DELAY.min(customer.lifetime);
+                let expected = before + (customer.lifetime - before) / 0.8;
+                assert!((lived - expected).abs() < 1e-9 * expected.max(1.0));
+                welcomed += 1;
+                stretched += u32::from(lived > customer.lifetime);
+            } else {
+                assert!((lived - customer.lifetime).abs() < 1e-9 * lived.max(1.0));
+            }
+        }
+        assert!(
+            welcomed > 200 && stretched == welcomed,
+            "{stretched} of {welcomed}"
         );
     }
 }

@@ -17,15 +17,18 @@
 
 mod calendar;
 mod company;
+mod content;
 mod error;
 mod generate;
 mod history;
+mod lifetime;
 mod metrics;
 mod oracle;
 mod population;
 mod process;
 mod project;
 mod settings;
+mod shapley;
 mod stream;
 mod tables;
 mod touches;
@@ -36,7 +39,8 @@ pub use error::SimulateError;
 pub use population::{GammaLaw, Population};
 pub use settings::{Progress, Settings, Written};
 pub use truth::{
-    ArmTruth, CostTruth, EffectTruth, ExperimentTruth, FaultsTruth, InitiativeTruth, SegmentTruth,
-    Truth,
+    ArmTruth, ClickTruth, ContentTruth, CostTruth, DroppedTruth, EffectTruth, Estimand,
+    ExperimentTruth, FaultsTruth, InitiativeTruth, LifetimeDifferenceTruth, LifetimeSplitTruth,
+    LifetimeTruth, LifetimeValueTruth, SegmentTruth, ShareTruth, Split, Truth, Worth,
 };
 pub use write::write_project;

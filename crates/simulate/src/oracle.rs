@@ -1,17 +1,22 @@
 //! Gathers the truth while customers are simulated.
 
-use crate::calendar::{Calendar, SECOND_YEAR};
+use crate::calendar::{Calendar, END, SECOND_YEAR};
 use crate::company::{
     COST_BASIS, DEVICES, EXPERIMENTS, INITIATIVES, MARGIN, PROGRAMME, PROGRAMME_ARMS, Per, REGIONS,
     TIERS, WINDOW,
 };
+use crate::content::ContentSums;
 use crate::history::{Enrolment, Faults, History, factors};
+use crate::lifetime::LifetimeSums;
 use crate::metrics::{
     AVERAGE_ORDER_VALUE, Measure, PROGRAMME_DAYS, PROGRAMME_METRICS, WINDOW_METRICS,
 };
 use crate::process::{Active, Expected, expected};
+use crate::shapley::shapley;
+use crate::touches::Touch;
 use crate::truth::{
-    ArmTruth, CostTruth, EffectTruth, ExperimentTruth, FaultsTruth, InitiativeTruth, SegmentTruth,
+    ArmTruth, ContentTruth, CostTruth, EffectTruth, ExperimentTruth, FaultsTruth, InitiativeTruth,
+    LifetimeTruth, SegmentTruth, ShareTruth,
 };
 
 /// The groups in which effects are gathered: everyone, then the values of each attribute.
@@ -46,6 +51,7 @@ impl Sums {
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct ArmSums {
     assigned: u64,
+    not_matured: u64,
     counted: u64,
     touches: u64,
     /// What the arm's customers paid within the window.
@@ -69,6 +75,9 @@ struct ExperimentSums {
 pub(crate) struct Oracle {
     /// [`EXPERIMENTS`], then [`PROGRAMME`].
     experiments: Vec<ExperimentSums>,
+    /// Of the experiments that last.
+    lifetimes: Vec<LifetimeSums>,
+    content: ContentSums,
 }
 
 impl ExperimentSums {
@@ -98,6 +107,7 @@ impl ExperimentSums {
     fn merge(&mut self, other: &Self) {
         for (arm, other) in self.arms.iter_mut().zip(&other.arms) {
             arm.assigned += other.assigned;
+            arm.not_matured += other.not_matured;
             arm.counted += other.counted;
             arm.touches += other.touches;
             arm.cents += other.cents;
@@ -127,6 +137,11 @@ impl Oracle {
             .chain([PROGRAMME_ARMS.len()]);
         Self {
             experiments: arms.map(ExperimentSums::new).collect(),
+            lifetimes: (0..EXPERIMENTS.len())
+                .filter(|&experiment| EXPERIMENTS[experiment].lasts())
+                .map(LifetimeSums::new)
+                .collect(),
+            content: ContentSums::new(),
         }
     }
 
@@ -134,21 +149,32 @@ impl Oracle {
         for (sums, other) in self.experiments.iter_mut().zip(&other.experiments) {
             sums.merge(other);
         }
+        for (sums, other) in self.lifetimes.iter_mut().zip(&other.lifetimes) {
+            sums.merge(other);
+        }
+        self.content.merge(&other.content);
     }
 
     /// Adds one customer to every experiment that they are in.
     pub(crate) fn add(&mut self, calendar: &Calendar, history: &History) {
         for enrolment in &history.enrolments {
             self.add_enrolment(calendar, history, enrolment);
+            let mut lifetimes = self.lifetimes.iter_mut();
+            if let Some(sums) = lifetimes.find(|l| l.experiment() == enrolment.experiment) {
+                sums.add(history, enrolment);
+            }
         }
         if history.customer.joined < SECOND_YEAR {
             self.add_to_programme(calendar, history);
         }
     }
 
-    /// Counts touches shown to a customer in an arm.
-    pub(crate) fn add_touches(&mut self, experiment: usize, arm: usize, touches: u64) {
-        self.experiments[experiment].arms[arm].touches += touches;
+    /// Adds everything that a customer was shown, in order of time.
+    pub(crate) fn add_touches(&mut self, touches: &[Touch<'_>]) {
+        for touch in touches {
+            self.experiments[touch.experiment].arms[touch.arm].touches += 1;
+        }
+        self.content.add(touches);
     }
 
     fn add_enrolment(&mut self, calendar: &Calendar, history: &History, enrolment: &Enrolment) {
@@ -170,6 +196,10 @@ impl Oracle {
         sums.faults.repeated_exposures += u64::from(exposed_again.is_some());
 
         let until = exposed + WINDOW;
+        if until > END {
+            sums.arms[enrolment.arm].not_matured += 1;
+            return;
+        }
         let under: Vec<Expected> = (0..sums.arms.len())
             .map(|arm| {
                 let actives = with_arm(history, enrolment, arm);
@@ -190,7 +220,9 @@ impl Oracle {
         let arm = usize::from(!history.held_out);
         sums.arms[arm].assigned += 1;
         let until = SECOND_YEAR + PROGRAMME_DAYS;
-        let under = [&[], history.programme.as_slice()]
+        let under = history
+            .programme
+            .each_ref()
             .map(|actives| expected(calendar, &history.customer, actives, SECOND_YEAR, until));
         sums.add(
             arm,
@@ -207,13 +239,19 @@ impl Oracle {
                     e.name,
                     e.arms.iter().map(|arm| arm.name).collect::<Vec<_>>(),
                     &WINDOW_METRICS[..],
+                    e.arms[0].factors,
                 )
             })
-            .chain([(PROGRAMME, PROGRAMME_ARMS.to_vec(), &PROGRAMME_METRICS[..])]);
+            .chain([(
+                PROGRAMME,
+                PROGRAMME_ARMS.to_vec(),
+                &PROGRAMME_METRICS[..],
+                &[][..],
+            )]);
         self.experiments
             .iter()
             .zip(declared)
-            .map(|(sums, (name, arms, metrics))| ExperimentTruth {
+            .map(|(sums, (name, arms, metrics, factors))| ExperimentTruth {
                 name: name.to_owned(),
                 arms: sums
                     .arms
@@ -222,6 +260,7 @@ impl Oracle {
                     .map(|(sums, name)| ArmTruth {
                         name: (*name).to_owned(),
                         assigned: sums.assigned,
+                        not_matured: sums.not_matured,
                         counted: sums.counted,
                     })
                     .collect(),
@@ -236,9 +275,20 @@ impl Oracle {
                         effects: effects(&arms, metrics, group, None),
                     })
                     .collect(),
+                shares: shares(factors, metrics, &sums.groups[0]),
                 faults: sums.faults,
             })
             .collect()
+    }
+
+    /// What is clicked on.
+    pub(crate) fn content(&self) -> ContentTruth {
+        self.content.truth()
+    }
+
+    /// What customers are worth in the arms of the experiments that last.
+    pub(crate) fn lifetimes(&self) -> Vec<LifetimeTruth> {
+        self.lifetimes.iter().map(LifetimeSums::truth).collect()
     }
 
     /// What each initiative brought and cost in the arm that showed it, in a company of `customers`.
@@ -299,14 +349,14 @@ fn amount(per: Per, sums: &ArmSums, customers: u64) -> f64 {
     match per {
         Per::Once(amount) => scaled(amount, customers),
         Per::Month { amount, months } => scaled(amount, customers) * f64::from(months),
-        Per::Customer(amount) => amount * sums.counted as f64,
+        Per::Customer(amount) => amount * (sums.counted + sums.not_matured) as f64,
         Per::Touch(amount) => amount * sums.touches as f64,
         Per::Revenue(share) => share * sums.cents as f64 / 100.0,
     }
 }
 
 /// The effects at work on the customer, had the enrolment been to `arm`.
-fn with_arm(history: &History, enrolment: &Enrolment, arm: usize) -> Vec<Active> {
+pub(crate) fn with_arm(history: &History, enrolment: &Enrolment, arm: usize) -> Vec<Active> {
     let mut actives = history.actives.clone();
     for active in &mut actives {
         if active.experiment == Some(enrolment.experiment) {
@@ -340,6 +390,36 @@ fn group_names() -> impl Iterator<Item = (&'static str, &'static str)> {
         .chain(named("newbie", &NEWBIE))
         .chain(named("loyalty_tier", &TIERS))
         .chain(named("device", &DEVICES))
+}
+
+/// What each of three factors contributes to the effect of the last arm, which has them all, against the first.
+fn shares(
+    factors: &[(&str, &str)],
+    metrics: &[(&str, Measure)],
+    (customers, under): &(u64, Vec<Sums>),
+) -> Vec<ShareTruth> {
+    let mut shares = Vec::new();
+    let &[first, second, third] = factors else {
+        return shares;
+    };
+    if *customers == 0 {
+        return shares;
+    }
+    for &(metric, measure) in metrics {
+        let means: Vec<f64> = under
+            .iter()
+            .map(|sums| sums.get(measure) / *customers as f64)
+            .collect();
+        let of_factors = shapley(|arm| means[arm]);
+        for (share, (factor, _)) in of_factors.into_iter().zip([first, second, third]) {
+            shares.push(ShareTruth {
+                factor: factor.to_owned(),
+                metric: metric.to_owned(),
+                share,
+            });
+        }
+    }
+    shares
 }
 
 fn effects(

@@ -82,7 +82,8 @@ pub(crate) struct Customer {
     pub(crate) engagement: f64,
     pub(crate) purchase_rate: f64,
     pub(crate) dropout_rate: f64,
-    pub(crate) died: f64,
+    /// From joining to leaving, had nothing changed the hazard of leaving.
+    pub(crate) lifetime: f64,
     pub(crate) order_value: f64,
     /// Visits a day without an order while alive, before calendar and effects.
     pub(crate) visit_rate: f64,
@@ -160,7 +161,7 @@ impl Sampler {
             engagement,
             purchase_rate,
             dropout_rate,
-            died: joined + lifetime,
+            lifetime,
             order_value,
             visit_rate,
         }
@@ -176,11 +177,6 @@ impl Customer {
     /// The customer's number in the tables, from 1.
     pub(crate) fn id(&self) -> i64 {
         self.index as i64 + 1
-    }
-
-    /// From when to when the customer is alive within the data; empty where the end is not after the start.
-    pub(crate) fn alive(&self) -> (f64, f64) {
-        (self.joined.max(0.0), self.died.min(END))
     }
 
     /// Whether the customer joined only a short time ago.
@@ -267,7 +263,7 @@ mod tests {
         let beta = p.shape / p.mean;
         for years in [1.0, 3.0, 10.0] {
             let t = years * 365.0;
-            let survived = moments(&all, |c| f64::from(u8::from(c.died - c.joined > t)));
+            let survived = moments(&all, |c| f64::from(u8::from(c.lifetime > t)));
             assert_mean(survived, (beta / (beta + t)).powf(p.shape));
         }
     }

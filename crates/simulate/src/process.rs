@@ -1,17 +1,18 @@
-//! What a customer does over time: Poisson processes whose rates are piecewise constant, and their expectations.
+//! What a customer does over time: a lifetime, Poisson processes whose rates are piecewise constant, and their expectations.
 
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Exp1};
 
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, END};
 use crate::population::Customer;
 
-/// Factors on a customer's order rate, order value and browsing.
+/// Factors on a customer's order rate, order value, browsing and hazard of leaving.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Factors {
     pub(crate) orders: f64,
     pub(crate) value: f64,
     pub(crate) visits: f64,
+    pub(crate) attrition: f64,
 }
 
 impl Factors {
@@ -19,6 +20,7 @@ impl Factors {
         orders: 1.0,
         value: 1.0,
         visits: 1.0,
+        attrition: 1.0,
     };
 
     fn times(self, other: Self) -> Self {
@@ -26,6 +28,7 @@ impl Factors {
             orders: self.orders * other.orders,
             value: self.value * other.value,
             visits: self.visits * other.visits,
+            attrition: self.attrition * other.attrition,
         }
     }
 }
@@ -74,7 +77,28 @@ pub(crate) fn pieces(actives: &[Active], from: f64, to: f64) -> Vec<Piece> {
         .collect()
 }
 
-/// What a customer is expected to do in a stretch of time, given the latent parameters and the time of death.
+/// When the customer leaves: the effects have by then used up the lifetime, at the rate of their factor on the hazard.
+pub(crate) fn death(customer: &Customer, actives: &[Active]) -> f64 {
+    let at_work: Vec<Active> = actives
+        .iter()
+        .filter(|active| active.factors.attrition != 1.0)
+        .copied()
+        .collect();
+    let (mut died, mut left) = (customer.joined, customer.lifetime);
+    for piece in pieces(&at_work, customer.joined, f64::INFINITY) {
+        let used = left.min((piece.to - piece.from) * piece.factors.attrition);
+        died += used / piece.factors.attrition;
+        left -= used;
+    }
+    died
+}
+
+/// From when to when a customer who leaves at `died` is alive within the data; empty where the end is not after the start.
+pub(crate) fn alive(customer: &Customer, died: f64) -> (f64, f64) {
+    (customer.joined.max(0.0), died.min(END))
+}
+
+/// What a customer is expected to do in a stretch of time, given the latent parameters and the lifetime.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Expected {
     pub(crate) orders: f64,
@@ -97,7 +121,7 @@ pub(crate) fn expected(
     from: f64,
     to: f64,
 ) -> Expected {
-    let (born, died) = customer.alive();
+    let (born, died) = alive(customer, death(customer, actives));
     let mut total = Expected::default();
     for piece in pieces(actives, from.max(born), to.min(died)) {
         let exposure = calendar.integral(piece.to) - calendar.integral(piece.from);
@@ -151,7 +175,7 @@ mod tests {
             factors: Factors {
                 orders,
                 value: 1.1,
-                visits: 1.0,
+                ..Factors::ONE
             },
         }
     }
@@ -179,7 +203,7 @@ mod tests {
     fn simulated_counts_have_the_expected_mean_and_variance() {
         let calendar = Calendar::new(Date::constant(2024, 1, 1));
         let mut customer = Sampler::new(3, Population::default()).customer(0);
-        (customer.joined, customer.died) = (-10.0, 300.0);
+        (customer.joined, customer.lifetime) = (-10.0, 310.0);
         customer.purchase_rate = 0.1;
         let actives = [active(10.0, 38.0, 2.0), active(20.0, 48.0, 0.5)];
         let expected = expected(&calendar, &customer, &actives, 12.0, 60.0);

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use crate::company::{
-    Arm, CHANNELS, CONTENT, EXPERIMENTS, Experiment, Exposure, INITIATIVES, Initiative, Named, Per,
-    TEAMS,
+    Arm, CHANNELS, CONTENT, Content, EXPERIMENTS, Experiment, Exposure, INITIATIVES, Initiative,
+    Per, TEAMS,
 };
 use crate::oracle::scaled;
 
@@ -17,11 +17,13 @@ pub(crate) fn documents(customers: u64) -> Vec<(String, String)> {
         ("catalog/facts.yaml", include_str!("project/facts.yaml").to_owned()),
         ("catalog/metrics.yaml", include_str!("project/metrics.yaml").to_owned()),
         ("catalog/holdout.yaml", include_str!("project/holdout.yaml").to_owned()),
-        ("catalog/teams.yaml", file("Who owns initiatives.", TEAMS.iter().map(|team| named("team", team)))),
+        ("catalog/lifetime.yaml", include_str!("project/lifetime.yaml").to_owned()),
+        ("catalog/teams.yaml", file("Who owns initiatives.", TEAMS.iter().map(|team| named("team", team.name, team.description)))),
         (
             "catalog/channels.yaml",
-            file("Where customers are reached.", CHANNELS.iter().map(|channel| named("channel", channel))),
+            file("Where customers are reached.", CHANNELS.iter().map(|channel| named("channel", channel.name, channel.description))),
         ),
+        ("catalog/touches.yaml", include_str!("project/touches.yaml").to_owned()),
         ("catalog/content.yaml", file("What customers are shown.", CONTENT.iter().map(content))),
         (
             "catalog/initiatives.yaml",
@@ -52,20 +54,21 @@ fn file(comment: &str, documents: impl Iterator<Item = String>) -> String {
     )
 }
 
-fn named(kind: &str, named: &Named) -> String {
-    format!(
-        "kind: {kind}\nname: {}\ndescription: {}\n",
-        named.name,
-        scalar(named.description)
-    )
+fn named(kind: &str, name: &str, description: &str) -> String {
+    let description = scalar(description);
+    format!("kind: {kind}\nname: {name}\ndescription: {description}\n")
 }
 
-fn content(content: &crate::company::Content) -> String {
+fn content(content: &Content) -> String {
     format!(
-        "kind: content\nname: {}\nchannels: {}\nstage: {}\n",
+        "kind: content\nname: {}\nchannels: {}\nstage: {}\ncost: {{ creation: {} }}\n{}",
         content.name,
         list(content.channels),
-        content.stage
+        content.stage,
+        content.cost,
+        levels("components", content.components)
+            .map(|components| components + "\n")
+            .unwrap_or_default(),
     )
 }
 
@@ -90,6 +93,12 @@ fn experiment(experiment: &Experiment) -> String {
         .iter()
         .map(|column| format!("  - {column}\n"))
         .collect();
+    // Before they join there is nothing on record of customers but the first order.
+    let before = if experiment.lasts() {
+        "1 day"
+    } else {
+        "56 days"
+    };
     let exposure = match experiment.exposure {
         Exposure::AtOnce => String::new(),
         Exposure::FirstVisit { .. } => format!(
@@ -105,7 +114,7 @@ fn experiment(experiment: &Experiment) -> String {
          {exposure}\
          arms:\n{arms}\
          metrics:\n  primary: {}\n  secondary: {}\n\
-         covariates:\n{covariates}  - {{ metric: revenue, before: 56 days }}\n\
+         covariates:\n{covariates}  - {{ metric: revenue, before: {before} }}\n\
          segments: {}\n",
         scalar(experiment.description),
         scalar(experiment.hypothesis),
@@ -120,8 +129,11 @@ fn arm(arm: &Arm) -> String {
         .initiative
         .map(|name| format!(", initiative: {name}"))
         .unwrap_or_default();
+    let factors = levels("factors", arm.factors)
+        .map(|factors| format!(", {factors}"))
+        .unwrap_or_default();
     format!(
-        "  - {{ name: {}, role: {}{initiative}, share: {} }}\n",
+        "  - {{ name: {}, role: {}{initiative}, share: {}{factors} }}\n",
         arm.name, arm.role, arm.share
     )
 }
@@ -180,6 +192,15 @@ fn scalar(text: &str) -> String {
     }
     quoted.push('"');
     quoted
+}
+
+/// A key that maps factors to their levels, if there are any.
+fn levels(key: &str, factors: &[(&str, &str)]) -> Option<String> {
+    let levels: Vec<String> = factors
+        .iter()
+        .map(|(factor, level)| format!("{factor}: {level}"))
+        .collect();
+    (!levels.is_empty()).then(|| format!("{key}: {{ {} }}", levels.join(", ")))
 }
 
 fn list(items: &[&str]) -> String {

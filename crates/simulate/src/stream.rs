@@ -39,6 +39,8 @@ pub(crate) enum ExperimentDraw {
     Faults,
     /// Which content is shown.
     Touches,
+    /// What is clicked on, and when.
+    Clicks,
 }
 
 impl Purpose {
@@ -57,6 +59,7 @@ impl Purpose {
                     ExperimentDraw::Response => 1,
                     ExperimentDraw::Faults => 2,
                     ExperimentDraw::Touches => 3,
+                    ExperimentDraw::Clicks => 4,
                 };
                 1_000 + u64::from(id) * 100 + draw
             }

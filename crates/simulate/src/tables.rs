@@ -16,7 +16,7 @@ use crate::company::{
 };
 use crate::history::{Enrolment, History};
 use crate::population::Customer;
-use crate::touches::Touch;
+use crate::touches::{Showcase, Touch};
 
 /// The tables' files in the project's folder, in the order of [`Tables::into_batches`].
 pub(crate) const FILES: [&str; 7] = [
@@ -37,12 +37,18 @@ pub(crate) struct Names {
     initiatives: Vec<&'static str>,
     channels: Vec<&'static str>,
     contents: Vec<&'static str>,
+    slots: Vec<&'static str>,
+    campaigns: Vec<&'static str>,
+    /// By content: the code of its campaign.
+    campaign_of: Vec<i8>,
+    /// What was chosen from, as names with commas.
+    candidates: Vec<String>,
     /// By experiment and arm: the arm's code, its initiative's code, and the level that it shows.
     shown: Vec<Vec<(i8, Option<i8>, i64)>>,
 }
 
 impl Names {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(showcase: &Showcase) -> Self {
         let initiatives: Vec<_> = INITIATIVES.iter().map(|i| i.name).collect();
         let mut arms: Vec<&'static str> = PROGRAMME_ARMS.to_vec();
         for arm in EXPERIMENTS.iter().flat_map(|experiment| experiment.arms) {
@@ -65,7 +71,21 @@ impl Names {
                 arms.collect()
             })
             .collect();
+        let mut campaigns: Vec<&'static str> = CONTENT.iter().map(|c| c.campaign).collect();
+        campaigns.sort_unstable();
+        campaigns.dedup();
+        let choices = showcase.choices();
+        let mut candidates: Vec<String> = choices.filter_map(|c| c.candidates.clone()).collect();
+        candidates.sort_unstable();
+        candidates.dedup();
         Self {
+            slots: CHANNELS.iter().map(|c| c.slot).collect(),
+            campaign_of: CONTENT
+                .iter()
+                .map(|content| code(&campaigns, content.campaign).unwrap_or_default())
+                .collect(),
+            campaigns,
+            candidates,
             experiments: EXPERIMENTS
                 .iter()
                 .map(|e| e.name)
@@ -149,8 +169,14 @@ struct Touches {
     initiative: Vec<Option<i8>>,
     channel: Vec<i8>,
     content: Vec<i8>,
+    campaign: Vec<i8>,
     stage: Vec<i8>,
     level: Vec<i64>,
+    exposure: Vec<i64>,
+    propensity: Vec<f64>,
+    candidates: Vec<Option<i8>>,
+    cost: Vec<f64>,
+    clicked: Vec<Option<i64>>,
 }
 
 #[derive(Debug, Default)]
@@ -226,7 +252,7 @@ impl Tables {
         rows.purchase_rate.push(customer.purchase_rate);
         rows.visit_rate.push(customer.visit_rate);
         rows.dropout_rate.push(customer.dropout_rate);
-        rows.died.push(calendar.microseconds(customer.died));
+        rows.died.push(calendar.microseconds(history.died));
         rows.order_value.push(customer.order_value);
         rows.held_out.push(history.held_out);
     }
@@ -273,28 +299,37 @@ impl Tables {
         }
     }
 
-    /// Adds what the customer was shown in an experiment.
+    /// Adds what the customer was shown.
     pub(crate) fn add_touches(
         &mut self,
         calendar: &Calendar,
         names: &Names,
         customer: &Customer,
-        enrolment: &Enrolment,
-        touches: &[Touch],
+        touches: &[Touch<'_>],
     ) {
-        let (arm, initiative, level) = names.shown[enrolment.experiment][enrolment.arm];
         let rows = &mut self.touches;
         for touch in touches {
+            let (arm, initiative, level) = names.shown[touch.experiment][touch.arm];
+            let shown = touch.shown;
             rows.customer.push(customer.id());
             rows.time.push(calendar.microseconds(touch.time));
-            rows.experiment.push(enrolment.experiment as i8);
+            rows.experiment.push(touch.experiment as i8);
             rows.arm.push(arm);
             rows.initiative.push(initiative);
-            rows.channel.push(touch.channel as i8);
-            rows.content.push(touch.content as i8);
-            let stage = position(STAGES, CONTENT[touch.content].stage);
+            rows.channel.push(shown.channel as i8);
+            rows.content.push(shown.content as i8);
+            rows.campaign.push(names.campaign_of[shown.content]);
+            let stage = position(STAGES, CONTENT[shown.content].stage);
             rows.stage.push(stage.unwrap_or_default() as i8);
             rows.level.push(level);
+            rows.exposure.push(i64::from(touch.exposure));
+            rows.propensity.push(shown.probability);
+            let candidates = touch.choice.candidates.as_ref();
+            let code = candidates.and_then(|list| names.candidates.binary_search(list).ok());
+            rows.candidates.push(code.map(|code| code as i8));
+            rows.cost.push(CHANNELS[shown.channel].cost);
+            let clicked = touch.clicked.map(|time| calendar.microseconds(time));
+            rows.clicked.push(clicked);
         }
     }
 
@@ -406,10 +441,17 @@ impl Touches {
             ("experiment", texts(self.experiment, &names.experiments)?),
             ("arm", texts(self.arm, &names.arms)?),
             ("initiative", texts(self.initiative, &names.initiatives)?),
-            ("channel", texts(self.channel, &names.channels)?),
+            ("channel", texts(self.channel.clone(), &names.channels)?),
             ("content", texts(self.content, &names.contents)?),
             ("stage", texts(self.stage, &STAGES)?),
             ("level", integers(self.level)),
+            ("campaign", texts(self.campaign, &names.campaigns)?),
+            ("slot", texts(self.channel, &names.slots)?),
+            ("exposure", integers(self.exposure)),
+            ("propensity", Arc::new(Float64Array::from(self.propensity))),
+            ("candidates", texts(self.candidates, &names.candidates)?),
+            ("cost", Arc::new(Float64Array::from(self.cost))),
+            ("clicked_at", times(self.clicked)),
         ])
     }
 }
@@ -441,7 +483,10 @@ fn integers(values: Vec<i64>) -> ArrayRef {
 }
 
 /// Microseconds since 1970, without a time zone: the project's, UTC.
-fn times(values: Vec<i64>) -> ArrayRef {
+fn times<V>(values: Vec<V>) -> ArrayRef
+where
+    TimestampMicrosecondArray: From<Vec<V>>,
+{
     Arc::new(TimestampMicrosecondArray::from(values))
 }
 
@@ -453,8 +498,8 @@ fn money(cents: Vec<i128>) -> Result<ArrayRef, ArrowError> {
 }
 
 /// Texts from their positions in a list.
-fn texts(codes: impl Into<Int8Array>, list: &[&str]) -> Result<ArrayRef, ArrowError> {
-    let list = Arc::new(StringArray::from(list.to_vec()));
+fn texts(codes: impl Into<Int8Array>, list: &[impl AsRef<str>]) -> Result<ArrayRef, ArrowError> {
+    let list = Arc::new(StringArray::from_iter_values(list));
     Ok(Arc::new(DictionaryArray::<Int8Type>::try_new(
         codes.into(),
         list,

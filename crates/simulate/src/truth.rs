@@ -13,21 +13,23 @@ use crate::population::Population;
 ///
 /// **Effects.** For a customer who counts in an experiment let `Y(a)` be a metric's value under arm `a`. The customer's
 /// true effect of `a` against the reference arm `r` is `E[Y(a) - Y(r)]` given all that is latent in the customer
-/// (purchase rate, time of death, mean order value, individual response) and given what all other experiments
+/// (purchase rate, lifetime without effects, mean order value, individual response) and given what all other experiments
 /// actually do to the customer. Orders and visits are Poisson processes with piecewise constant rates, so it has a
 /// closed form and no simulation error. An experiment's effect is the mean of this over all customers who count, of
 /// all arms. It is the average treatment effect of those very customers. A difference of the arms' observed
 /// means estimates it without bias; a confidence interval that treats customers as sampled from a larger population
 /// covers it at least as often as it says.
 ///
-/// **Who counts.** Customers who were assigned, were exposed, and count once, in the arm that they were first assigned
-/// to. The arm on record first is the one that they were given.
+/// **Who counts.** Customers who were assigned, were exposed, whose window lies within the data, and count once, in the arm
+/// that they were first assigned to. The arm on record first is the one that they were given.
 ///
 /// **Ratios.** The mean of a ratio metric under an arm is the ratio of the expected sums over customers, and
 /// the effect is the difference of two such ratios.
 ///
 /// **The programme.** The experiment `universal-holdout` compares, over the second year, everything that the
-/// company does with nothing of it. A held-out customer's effect rests on the arms that they would have been assigned to.
+/// company does, but for the experiment that lasts from joining, with nothing of it. A held-out customer's effect rests on
+/// the arms that they would have been assigned to. The experiment that lasts, `welcome-programme`, goes on in and out of the
+/// holdout: to all other experiments it is one of those that actually do something to the customer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Truth {
@@ -43,6 +45,9 @@ pub struct Truth {
     pub population: Population,
     pub experiments: Vec<ExperimentTruth>,
     pub initiatives: Vec<InitiativeTruth>,
+    /// Of the experiments that last from joining.
+    pub lifetimes: Vec<LifetimeTruth>,
+    pub content: ContentTruth,
 }
 
 /// What is true of one experiment.
@@ -56,6 +61,8 @@ pub struct ExperimentTruth {
     pub effects: Vec<EffectTruth>,
     /// The same within the groups that an attribute makes.
     pub segments: Vec<SegmentTruth>,
+    /// Where arms are the combinations of factors: what each factor contributes.
+    pub shares: Vec<ShareTruth>,
     pub faults: FaultsTruth,
 }
 
@@ -66,7 +73,9 @@ pub struct ArmTruth {
     pub name: String,
     /// First assigned to it.
     pub assigned: u64,
-    /// Of those, exposed: the customers that count.
+    /// Of those, exposed so late that the window reaches beyond the data.
+    pub not_matured: u64,
+    /// Of those, exposed and matured: the customers that count.
     pub counted: u64,
 }
 
@@ -99,6 +108,16 @@ pub struct SegmentTruth {
     /// Customers of all arms that count.
     pub customers: u64,
     pub effects: Vec<EffectTruth>,
+}
+
+/// What a factor contributes to the effect of the arm that has the second level of all factors against the reference, which
+/// has the first: its Shapley value over the arms' means. Over the factors they sum to the effect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShareTruth {
+    pub factor: String,
+    pub metric: String,
+    pub share: f64,
 }
 
 /// How many of an experiment's records are faulty.
@@ -145,8 +164,149 @@ pub struct InitiativeTruth {
 #[serde(deny_unknown_fields)]
 pub struct CostTruth {
     pub name: String,
-    /// With a share of revenue: of what the arm's customers actually paid within the metric's window.
+    /// With a share of revenue: of what the arm's customers actually paid within the metric's window. With an amount for each
+    /// customer: of all who were exposed, matured or not.
     pub amount: f64,
+}
+
+/// What customers are worth in their first years in the arms of an experiment that lasts from joining.
+///
+/// All numbers are means over `customers`, each customer's an expectation given their rates (purchases, leaving) and mean
+/// order value, under each arm. Times of death are averaged over, and so is the calendar: its factor is 1. What is rolled
+/// out to a customer is at work for good; the effects of other experiments, four weeks each, are left out. The first
+/// order, which makes a customer one, is the same in all arms and is not counted. With order rate λ, hazard μ and discount
+/// δ constant over the days from `a` to `b` after joining, what is expected of a customer who is alive at `a` is
+/// `λ (exp(-δ a) - exp(-δ b - μ (b - a))) / (μ + δ)` orders, so that there is no simulation error.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LifetimeTruth {
+    pub experiment: String,
+    /// Customers of all arms, whenever they joined within the data.
+    pub customers: u64,
+    /// Money of a year later is worth `1 / (1 + discount_rate)`; discounted is to the day of joining.
+    pub discount_rate: f64,
+    /// Of a year.
+    pub days_per_year: f64,
+    /// Of every arm.
+    pub values: Vec<LifetimeValueTruth>,
+    /// Of every arm but the reference.
+    pub differences: Vec<LifetimeDifferenceTruth>,
+    /// Of every arm but the reference.
+    pub splits: Vec<LifetimeSplitTruth>,
+}
+
+/// What becomes of an arm's effect after the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Estimand {
+    /// It lasts.
+    StaysOn,
+    /// It ends with the data; customers keep what they are by then.
+    Stops,
+}
+
+/// Expected orders and margin per customer, before what the arm costs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Worth {
+    pub orders: f64,
+    pub discounted_orders: f64,
+    pub margin: f64,
+    pub discounted_margin: f64,
+}
+
+/// What customers are worth in an arm.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LifetimeValueTruth {
+    pub arm: String,
+    pub estimand: Estimand,
+    /// From joining.
+    pub years: u32,
+    pub worth: Worth,
+}
+
+/// What customers are worth more in an arm than in the reference.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LifetimeDifferenceTruth {
+    pub arm: String,
+    pub reference: String,
+    pub estimand: Estimand,
+    /// From joining.
+    pub years: u32,
+    pub worth: Worth,
+}
+
+/// The difference that stays on, by what the arm changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LifetimeSplitTruth {
+    pub arm: String,
+    pub reference: String,
+    /// From joining.
+    pub years: u32,
+    pub margin: Split,
+    pub discounted_margin: Split,
+}
+
+/// A difference as the sum of what three effects add, each the mean over the six orders in which they can be switched on
+/// (the Shapley value).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Split {
+    /// Customers order more often while they stay.
+    pub often: f64,
+    /// Customers stay longer.
+    pub longer: f64,
+    /// Orders are larger.
+    pub larger: f64,
+}
+
+/// What is true of clicks on content.
+///
+/// A customer who sees a piece for the k-th time, over all channels, clicks on it with probability `p rho^(k - 1)`; `p` is by
+/// content and channel, `rho` by content.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContentTruth {
+    /// By content and channel in which it was shown.
+    pub clicks: Vec<ClickTruth>,
+    /// Choices among several pieces of content.
+    pub choices: u64,
+    /// The expected share of clicks on what they chose.
+    pub rate: Option<f64>,
+    /// What each piece is worth to these choices.
+    pub dropped: Vec<DroppedTruth>,
+}
+
+/// What is true of clicks on a piece of content in a channel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClickTruth {
+    pub content: String,
+    pub channel: String,
+    /// `p`: the probability of a click at first sight.
+    pub rate: f64,
+    /// `rho`: the factor on it with each further time.
+    pub fatigue: f64,
+    pub touches: u64,
+    /// Customers to whom it was shown there.
+    pub customers: u64,
+    /// The mean over them of the probability of a click the first time there; `rate` but for those who had seen it in another
+    /// channel before.
+    pub rate_at_first_meeting: f64,
+}
+
+/// What is lost without a piece of content, whose chances go to the other candidates in proportion.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DroppedTruth {
+    pub content: String,
+    /// Choices for which it was a candidate.
+    pub choices: u64,
+    /// Clicks lost, over all choices, of that one choice: what customers have seen before is as it was.
+    pub loss: f64,
 }
 
 impl Truth {
@@ -174,6 +334,14 @@ impl Truth {
             .find(|experiment| experiment.name == name)
     }
 
+    /// What customers are worth in the arms of this experiment.
+    #[must_use]
+    pub fn lifetime(&self, experiment: &str) -> Option<&LifetimeTruth> {
+        self.lifetimes
+            .iter()
+            .find(|lifetime| lifetime.experiment == experiment)
+    }
+
     /// The initiative of this name.
     #[must_use]
     pub fn initiative(&self, name: &str) -> Option<&InitiativeTruth> {
@@ -190,5 +358,16 @@ impl ExperimentTruth {
         self.effects
             .iter()
             .find(|effect| effect.arm == arm && effect.metric == metric)
+    }
+}
+
+impl LifetimeTruth {
+    /// What customers are worth more in `arm` than in the reference, in their first `years`.
+    #[must_use]
+    pub fn difference(&self, arm: &str, estimand: Estimand, years: u32) -> Option<&Worth> {
+        self.differences
+            .iter()
+            .find(|d| d.arm == arm && d.estimand == estimand && d.years == years)
+            .map(|difference| &difference.worth)
     }
 }

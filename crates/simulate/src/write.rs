@@ -88,7 +88,7 @@ pub fn write_project(
     }
 
     let truth = Truth {
-        version: 1,
+        version: 2,
         customers: settings.customers,
         seed: settings.seed,
         start: settings.start,
@@ -97,6 +97,8 @@ pub fn write_project(
         population: Population::default(),
         experiments: oracle.experiments(),
         initiatives: oracle.initiatives(settings.customers),
+        lifetimes: oracle.lifetimes(),
+        content: oracle.content(),
     };
     let path = folder.join(Truth::FILE);
     let mut text = serde_json::to_string_pretty(&truth)

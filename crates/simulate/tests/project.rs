@@ -53,7 +53,7 @@ fn a_seed_gives_the_same_bytes_on_any_number_of_threads() {
     let one = written(7, 1);
     assert_eq!(
         one.len(),
-        11 + 7 + 2,
+        13 + 7 + 2,
         "documents, tables, truth and marker: {:?}",
         one.keys()
     );
@@ -129,7 +129,7 @@ fn settings_out_of_bounds_are_refused_before_anything_is_written() {
 fn one_customer_is_a_company() {
     let folder = tempfile::tempdir().expect("a folder");
     let written = write_project(&settings(1, 3, 4), folder.path(), &mut |_| {}).expect("a project");
-    assert_eq!(written.truth.experiments.len(), 11);
+    assert_eq!(written.truth.experiments.len(), 14);
 }
 
 #[test]
@@ -142,14 +142,22 @@ fn the_catalog_is_valid_and_says_what_the_truth_is_about() {
         Ok(catalog) => catalog,
         Err(error) => panic!("{error:?}"),
     };
-    // The A/A test and the programme as a whole belong to no one initiative, and the catalog says so.
+    // The A/A test, the programme as a whole and combinations of factors belong to no one initiative, and the catalog says
+    // so of each arm.
     let warnings: Vec<_> = catalog
         .warnings()
         .iter()
         .map(|warning| warning.code)
         .collect();
-    assert_eq!(warnings, ["no-initiative"; 2]);
+    assert_eq!(warnings, ["no-initiative"; 2 + 7 + 7]);
     assert_eq!(catalog.project().margin, Some(truth.margin));
+    for lifetime in &truth.lifetimes {
+        assert_eq!(catalog.project().discount_rate, lifetime.discount_rate);
+        let declared = catalog
+            .lifetimes()
+            .find(|declared| declared.experiment.as_deref() == Some(lifetime.experiment.as_str()));
+        assert!(declared.is_some(), "{}", lifetime.experiment);
+    }
 
     assert_eq!(catalog.experiments().count(), truth.experiments.len());
     for declared in catalog.experiments() {
@@ -187,6 +195,22 @@ fn the_catalog_is_valid_and_says_what_the_truth_is_about() {
                     .any(|segment| segment.column == *column)
             );
         }
+    }
+    let clicks = catalog.performance("clicks").expect("a performance");
+    assert!(catalog.touch(&clicks.touches).is_some());
+    assert!(catalog.attribution("orders").is_some());
+    let declared: Vec<&str> = catalog
+        .contents()
+        .map(|piece| piece.name.as_str())
+        .collect();
+    let content = &truth.content;
+    assert!(content.clicks.len() >= declared.len());
+    for known in &content.clicks {
+        assert!(
+            declared.contains(&known.content.as_str()),
+            "{}",
+            known.content
+        );
     }
     for initiative in catalog.initiatives() {
         let known = truth

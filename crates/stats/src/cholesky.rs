@@ -56,6 +56,12 @@ impl Cholesky {
         }
         x
     }
+
+    /// Logarithm of the determinant of the kept part.
+    pub(crate) fn ln_determinant(&self) -> f64 {
+        let diagonal = self.factor.iter().enumerate().map(|(i, row)| row[i]);
+        2.0 * diagonal.map(f64::ln).sum::<f64>()
+    }
 }
 
 /// The inner product over the shorter of two vectors.

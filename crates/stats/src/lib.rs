@@ -27,6 +27,13 @@
 //! | what to believe of an effect, given a prior? | [`bayes`] |
 //! | do effects differ between segments, or the means of several arms? | [`heterogeneity`](mod@heterogeneity) |
 //! | what is each segment's effect, what did all winners bring, what do past experiments say of the next? | [`shrink`] |
+//! | what is the rate of each of many items, the rarely shown ones too? | [`rates`] |
+//! | what is the mean of each cell of a table, and what moves it? | [`crossed`] |
+//! | which of many items are best? | [`ranking`] |
+//! | what would be lost without an item? | [`off_policy`] |
+//! | does an item wear out, and when to retire it? | [`fatigue`] |
+//! | which combinations of components to test? | [`fraction`] |
+//! | what is choosing a component by segment worth? | [`personalizing`] |
 //! | do two experiments disturb each other? | [`interaction`](mod@interaction) |
 //! | is a metric not worse by a margin, or the same within margins? | [`equivalence`] |
 //! | what do many tests show together? | [`multiplicity`] |
@@ -68,18 +75,25 @@ pub mod balance;
 pub mod bayes;
 pub mod boosting;
 pub mod clusters;
+pub mod crossed;
 pub mod decision;
 pub mod decomposition;
 pub mod design;
 pub mod equivalence;
 pub mod exposure_bounds;
+pub mod fatigue;
+pub mod fraction;
 pub mod heterogeneity;
 pub mod interaction;
 pub mod moments;
 pub mod multiplicity;
+pub mod off_policy;
 pub mod omnibus;
+pub mod personalizing;
 pub mod quantile;
+pub mod ranking;
 pub mod ranks;
+pub mod rates;
 pub mod robust;
 pub mod sample_ratio;
 pub mod sequential;

@@ -113,6 +113,13 @@ pub(crate) enum Measure {
         #[command(flatten)]
         at: At,
     },
+    /// What each channel, piece of content and touch contributes
+    Content {
+        /// The attribution; all of them, if none is named
+        name: Option<String>,
+        #[command(flatten)]
+        at: At,
+    },
 }
 
 #[derive(Debug, Clone, Args)]

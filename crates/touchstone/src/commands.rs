@@ -1,8 +1,10 @@
 //! What each command does.
 
+mod content;
 mod demo;
 mod import;
 mod init;
+mod lifetime;
 mod plan;
 mod programme;
 mod schema;
@@ -10,7 +12,7 @@ mod seal;
 
 use catalog::Catalog;
 use lake::{Lake, Snapshot};
-use measure::audience::{self, Depth, LiftFinding, ProgrammeFinding};
+use measure::audience::{self, Depth, LifetimeFinding, LiftFinding, ProgrammeFinding};
 use report::html::TruthRow;
 use report::terminal;
 use schemars::JsonSchema;
@@ -56,6 +58,16 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
                     at,
                 },
         } => measure_all(global, trust.depth(), at.at),
+        Command::Measure {
+            what:
+                Measure::Content {
+                    name: Some(name),
+                    at,
+                },
+        } => content::one(global, &name, at.at),
+        Command::Measure {
+            what: Measure::Content { name: None, at },
+        } => content::all(global, at.at),
         Command::Roi(at) => roi(global, at.at),
         Command::Report { output, at } => html(global, &output, at.at),
         Command::Simulate { folder, company } => demo::simulate(global, &folder, company),
@@ -136,6 +148,9 @@ fn measure_one(global: &Global, name: &str, depth: Depth, at: Option<u64>) -> Re
     if let Some(summaries) = catalog.summaries(name) {
         return programme::show_one(global, &catalog, summaries, at);
     }
+    if let Some(lifetime) = catalog.lifetime(name) {
+        return lifetime::show_one(global, &catalog, lifetime, at);
+    }
     let experiment = project::experiment(&catalog, name)?;
     let mut lake = Lake::open(&catalog, at)?;
     let spinner = Spinner::new(&format!("measuring {name}"));
@@ -181,6 +196,9 @@ struct Lifts {
     /// Experiments of which only summaries are known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     programmes: Vec<ProgrammeFinding>,
+    /// What customers are worth over their lifetime.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lifetimes: Vec<LifetimeFinding>,
 }
 
 impl Lifts {
@@ -191,7 +209,8 @@ fn measure_all(global: &Global, depth: Depth, at: Option<u64>) -> Result<(), Fai
     let catalog = project::load(global)?;
     let mut lake = Lake::open(&catalog, at)?;
     let programmes = programme::all(&catalog, &mut lake)?;
-    let experiments = if programmes.is_empty() {
+    let lifetimes = lifetime::all(&catalog, &mut lake)?;
+    let experiments = if programmes.is_empty() && lifetimes.is_empty() {
         measured(&catalog, &mut lake, depth)?
     } else {
         project::lifts(&catalog, &mut lake, depth)?
@@ -200,6 +219,7 @@ fn measure_all(global: &Global, depth: Depth, at: Option<u64>) -> Result<(), Fai
         format: Lifts::FORMAT,
         experiments,
         programmes,
+        lifetimes,
     };
     show(global.format, &lifts, |lifts, screen| {
         let tables: Vec<String> = lifts
@@ -211,6 +231,12 @@ fn measure_all(global: &Global, depth: Depth, at: Option<u64>) -> Result<(), Fai
                     .programmes
                     .iter()
                     .map(|finding| terminal::programme(finding, screen)),
+            )
+            .chain(
+                lifts
+                    .lifetimes
+                    .iter()
+                    .map(|finding| terminal::lifetime(finding, screen)),
             )
             .collect();
         tables.join("\n")

@@ -28,12 +28,19 @@ pub(crate) fn experiment<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Exp
              `touchstone measure audience {name}` shows what the summaries say"
         )));
     }
+    if catalog.lifetime(name).is_some() {
+        return Err(Failure::Refused(format!(
+            "`{name}` is a lifetime, and this needs an experiment: `touchstone measure audience {name}` shows what \
+             customers are worth"
+        )));
+    }
     let experiments = catalog.experiments().map(|known| known.name.as_str());
     let summaries = catalog.all_summaries().map(|known| known.name.as_str());
+    let lifetimes = catalog.lifetimes().map(|known| known.name.as_str());
     Err(Failure::unknown(
         "experiment",
         name,
-        experiments.chain(summaries),
+        experiments.chain(summaries).chain(lifetimes),
     ))
 }
 

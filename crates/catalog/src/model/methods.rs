@@ -3,8 +3,9 @@
 use std::fmt;
 
 use super::{
-    Absent, Aggregate, Arm, Audience, Cap, Channel, Content, Cost, Document, Experiment, Fact,
-    Format, Initiative, Metric, Role, Scalar, Source, Summaries, Team,
+    Absent, Aggregate, Arm, Attribution, Audience, Cap, Channel, Content, Cost, Document,
+    Experiment, Fact, Format, Initiative, Lifetime, Metric, Performance, Role, Scalar, Source, Summaries, Team,
+    Touch,
 };
 
 impl Document {
@@ -22,7 +23,11 @@ impl Document {
             Self::Initiative(_) => "initiative",
             Self::Experiment(_) => "experiment",
             Self::Summaries(_) => "summaries",
+            Self::Lifetime(_) => "lifetime",
             Self::Cost(_) => "cost",
+            Self::Touch(_) => "touch",
+            Self::Attribution(_) => "attribution",
+            Self::Performance(_) => "performance",
         }
     }
 
@@ -40,7 +45,11 @@ impl Document {
             | Self::Initiative(Initiative { name, .. })
             | Self::Experiment(Experiment { name, .. })
             | Self::Summaries(Summaries { name, .. })
-            | Self::Cost(Cost { name, .. }) => name,
+            | Self::Lifetime(Lifetime { name, .. })
+            | Self::Cost(Cost { name, .. })
+            | Self::Touch(Touch { name, .. })
+            | Self::Attribution(Attribution { name, .. })
+            | Self::Performance(Performance { name, .. }) => name,
         }
     }
 }

@@ -6,7 +6,8 @@ use crate::linear;
 use crate::random::Random;
 use stats::tail::normal_quantile;
 
-/// How the uncertainty of parameters is carried into results.
+/// How the uncertainty of parameters is carried into results. [`stops`](fn@super::stops)
+/// always uses the delta method, together with the chance of sampling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Uncertainty {
     /// The delta method: exact to first order.
@@ -30,6 +31,20 @@ pub struct Amount {
     pub low: f64,
     /// Upper limit of its interval.
     pub high: f64,
+}
+
+impl Amount {
+    /// With the interval of a normal estimate at level `1 - alpha`.
+    pub(super) fn normal(value: f64, variance: f64, alpha: f64) -> Self {
+        let standard_error = variance.max(0.0).sqrt();
+        let reach = normal_quantile(1.0 - 0.5 * alpha) * standard_error;
+        Amount {
+            value,
+            standard_error,
+            low: value - reach,
+            high: value + reach,
+        }
+    }
 }
 
 /// Draws of [`Uncertainty::Draws`].
@@ -67,47 +82,48 @@ impl Propagation {
         Ok(Propagation { theta, covariance })
     }
 
-    /// Functions of the estimates with their intervals. `sampling` holds variances that
-    /// functions have in addition to that of the estimates, those of the first ones.
+    pub(super) fn theta(&self) -> &[f64] {
+        &self.theta
+    }
+
+    /// Derivatives of so many functions by the estimates, a row each.
+    pub(super) fn slopes(
+        &self,
+        functions: usize,
+        of: impl Fn(&[f64]) -> Vec<f64>,
+    ) -> Vec<Vec<f64>> {
+        slopes(&self.theta, &self.covariance, functions, of)
+    }
+
+    /// The covariance of the estimates times a vector.
+    pub(super) fn spread(&self, vector: &[f64]) -> Vec<f64> {
+        linear::multiply(&self.covariance, vector)
+    }
+
+    /// Functions of the estimates with their intervals.
     pub(super) fn amounts(
         &self,
         settings: &Settings,
-        sampling: &[f64],
         of: impl Fn(&[f64]) -> Vec<f64>,
     ) -> Result<Vec<Amount>, Refusal> {
         let values = of(&self.theta);
-        let mut extra = sampling.to_vec();
-        extra.resize(values.len(), 0.0);
         match settings.uncertainty {
             Uncertainty::Delta => {
                 let size = self.theta.len();
-                let rows = slopes(&self.theta, &self.covariance, of);
-                let z = normal_quantile(1.0 - 0.5 * settings.alpha);
-                let amount = |((value, row), extra): ((f64, &Vec<f64>), f64)| {
-                    let variance = congruence(row, &self.covariance, size)[0] + extra;
-                    let standard_error = variance.max(0.0).sqrt();
-                    Amount {
-                        value,
-                        standard_error,
-                        low: value - z * standard_error,
-                        high: value + z * standard_error,
-                    }
+                let rows = self.slopes(values.len(), of);
+                let amount = |(&value, row): (&f64, &Vec<f64>)| {
+                    let variance = congruence(row, &self.covariance, size)[0];
+                    Amount::normal(value, variance, settings.alpha)
                 };
-                Ok(values
-                    .into_iter()
-                    .zip(&rows)
-                    .zip(extra)
-                    .map(amount)
-                    .collect())
+                Ok(values.iter().zip(&rows).map(amount).collect())
             }
-            Uncertainty::Draws { seed } => self.drawn(&values, &extra, settings.alpha, seed, of),
+            Uncertainty::Draws { seed } => self.drawn(&values, settings.alpha, seed, of),
         }
     }
 
     fn drawn(
         &self,
         values: &[f64],
-        extra: &[f64],
         alpha: f64,
         seed: u64,
         of: impl Fn(&[f64]) -> Vec<f64>,
@@ -131,8 +147,8 @@ impl Propagation {
                 let start = row * varying.len();
                 theta[i] += linear::dot(&factor[start..=start + row], &noise);
             }
-            for ((column, value), extra) in columns.iter_mut().zip(of(&theta)).zip(extra) {
-                column.push(value + extra.sqrt() * normal());
+            for (column, value) in columns.iter_mut().zip(of(&theta)) {
+                column.push(value);
             }
         }
         let amount = |(&value, mut draws): (&f64, Vec<f64>)| {

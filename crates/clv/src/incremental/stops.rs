@@ -1,12 +1,16 @@
 //! The value of what a treatment has done, once it stops.
 
 use super::propagate::{Amount, Propagation};
-use super::{Effects, Measured, Refusal, Settings, SpendArms, TimingArms, check, horizon_days};
+use super::{
+    Effects, Measured, Refusal, Settings, SpendArms, TIMING, TimingArms, check, horizon_days,
+    share_after,
+};
 use crate::discount::DAYS_PER_YEAR;
+use crate::linear;
 use crate::parallel;
 use crate::pareto_nbd::ParetoNbd;
 use crate::table::Customer;
-use crate::timing::TimingModel;
+use crate::timing::{Family, Prepared, TimingModel};
 
 /// Customers of one arm with the same history, in the model's unit of time.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,8 +35,8 @@ pub struct Stops {
     pub to_twelve_months: Amount,
     /// Residual value beyond, to the horizon.
     pub beyond: Amount,
-    /// Share of the total after the test.
-    pub extrapolated: f64,
+    /// Share of the total after the test; none of a total of zero.
+    pub extrapolated: Option<f64>,
 }
 
 /// Periods after the test.
@@ -45,9 +49,14 @@ const PERIODS: usize = 2;
 /// the history says `lambda ~ Gamma(r + x, (alpha_1 + T) exp(g1))` and `mu ~ Gamma(s,
 /// (beta_1 + T) exp(g2))`, given that he is alive; only Pareto/NBD knows this state.
 ///
-/// An order is worth the generic margin in both arms. The total counts the chance of
-/// which customers were sampled, in what was measured as in the residual, and the
-/// uncertainty of the parameters as if it were independent of it.
+/// An order is worth the generic margin in both arms. `histories` are those of the
+/// customers to whom the model was fitted: a customer who by chance ordered much moves
+/// what was measured, the residual of his arm and the estimated effects, and the last
+/// two against each other. Standard errors therefore add up the influence of each
+/// customer on all of them (the functional delta method; the influence on the estimates
+/// is their covariance times the customer's score, which takes the model to be right).
+/// What was measured is taken to vary with the orders, as far as its standard error
+/// allows.
 ///
 /// # Errors
 ///
@@ -107,17 +116,26 @@ pub fn stops(
         ]
     };
     let theta = timing.theta();
-    let sampling = residuals.sampling(&theta, spend.generic, counts);
-    let mut variances = sampling.to_vec();
-    variances[0] += measured.standard_error.powi(2);
+    let each = residuals.of_each(&theta);
     let propagation = Propagation::of_arms(theta, &timing.covariance, spend)?;
-    let amounts = propagation.amounts(settings, &variances, of)?;
+    let values = of(propagation.theta());
+    let slopes = propagation.slopes(values.len(), of);
+    let variances = Influence {
+        residuals: &residuals,
+        each: &each,
+        worth: spend.generic,
+        counts,
+        measured: measured.standard_error,
+    }
+    .variances(&propagation, &slopes);
+    let amount = |i: usize| Amount::normal(values[i], variances[i], settings.alpha);
+    let total = amount(0);
     Ok(Stops {
-        total: amounts[0],
+        total,
         measured,
-        to_twelve_months: amounts[1],
-        beyond: amounts[2],
-        extrapolated: 1.0 - measured.difference / amounts[0].value,
+        to_twelve_months: amount(1),
+        beyond: amount(2),
+        extrapolated: share_after(measured.difference, total.value),
     })
 }
 
@@ -162,48 +180,111 @@ impl Residuals<'_> {
         })
     }
 
-    /// Variances, over which customers were sampled, of the difference between the arms:
-    /// of the residual value together, and, beyond the variance of what was measured, its
-    /// covariance with the number of orders in the test; then of each period.
-    fn sampling(&self, theta: &[f64], worth: f64, counts: [f64; 2]) -> [f64; 1 + PERIODS] {
-        let each = self.of_each(theta);
+    /// Derivatives of the log-likelihood of a customer of each row by the estimates of
+    /// timing.
+    fn scores(&self) -> Vec<[f64; TIMING]> {
+        let theta = self.timing.theta();
+        let models =
+            [Effects::NONE, Effects::ALL].map(|effects| self.timing.model(&theta, effects));
+        parallel::map_ranges(
+            self.histories.len(),
+            |rows, scores: &mut [[f64; TIMING]]| {
+                let mut likelihoods = models.map(|model| model.family().likelihood(model));
+                for (score, row) in scores.iter_mut().zip(rows) {
+                    let history = &self.histories[row];
+                    let treated = f64::from(u8::from(history.treated));
+                    let likelihood = &mut likelihoods[usize::from(history.treated)];
+                    let (_, slopes) = likelihood.evaluate(&history.customer);
+                    score[..4].copy_from_slice(&slopes);
+                    score[4] = treated * slopes[1];
+                    score[5] = treated * slopes[3];
+                }
+            },
+        )
+    }
+}
+
+/// The influence of customers on the measured and the residual difference.
+struct Influence<'a> {
+    residuals: &'a Residuals<'a>,
+    /// Residual orders by row.
+    each: &'a [[f64; PERIODS]],
+    /// Margin of an order.
+    worth: f64,
+    /// Customers of each arm.
+    counts: [f64; 2],
+    /// Standard error of what was measured.
+    measured: f64,
+}
+
+impl Influence<'_> {
+    /// Variances of the total and of the residual of each period, given the derivatives
+    /// of these by the estimates.
+    fn variances(&self, propagation: &Propagation, slopes: &[Vec<f64>]) -> [f64; 1 + PERIODS] {
+        let histories = self.residuals.histories;
+        let scores = self.residuals.scores();
+        let directions: Vec<Vec<f64>> = slopes.iter().map(|row| propagation.spread(row)).collect();
+        let through_estimates = |function: usize, row: usize| {
+            linear::dot(&directions[function][..TIMING], &scores[row])
+        };
+        let orders: Vec<f64> = histories
+            .iter()
+            .map(|history| f64::from(history.customer.frequency))
+            .collect();
+        let in_window = self.through_sampling(&orders);
+        let residual: Vec<Vec<f64>> = (0..PERIODS)
+            .map(|period| {
+                let of_period: Vec<f64> = self.each.iter().map(|orders| orders[period]).collect();
+                self.through_sampling(&of_period)
+            })
+            .collect();
+        let variance = |influence: &dyn Fn(usize) -> f64| -> f64 {
+            let square =
+                |(row, history): (usize, &ArmHistory)| history.customers * influence(row).powi(2);
+            histories.iter().enumerate().map(square).sum()
+        };
+        // Spend is independent of timing: its variance comes in addition.
+        let of_spend = |function: usize| {
+            linear::dot(&directions[function][TIMING..], &slopes[function][TIMING..])
+        };
+        let of_orders = variance(&|row| in_window[row]).sqrt();
+        let share = if of_orders > 0.0 {
+            (self.measured / of_orders).min(1.0)
+        } else {
+            0.0
+        };
+        let unexplained = self.measured.powi(2) - (share * of_orders).powi(2);
         let mut variances = [0.0; 1 + PERIODS];
-        for arm in [false, true] {
-            let rows = || {
-                self.histories
-                    .iter()
-                    .zip(&each)
-                    .filter(move |(history, _)| history.treated == arm)
-            };
-            let count = counts[usize::from(arm)];
-            let covariance =
-                |a: &dyn Fn(&Customer, &[f64; PERIODS]) -> f64,
-                 b: &dyn Fn(&Customer, &[f64; PERIODS]) -> f64| {
-                    let mean = |f: &dyn Fn(&Customer, &[f64; PERIODS]) -> f64| {
-                        rows()
-                            .map(|(row, orders)| row.customers * f(&row.customer, orders))
-                            .sum::<f64>()
-                            / count
-                    };
-                    let (mean_a, mean_b) = (mean(a), mean(b));
-                    rows()
-                        .map(|(row, orders)| {
-                            let product = (a(&row.customer, orders) - mean_a)
-                                * (b(&row.customer, orders) - mean_b);
-                            row.customers * product
-                        })
-                        .sum::<f64>()
-                        / count
-                };
-            let all = |_: &Customer, orders: &[f64; PERIODS]| orders.iter().sum::<f64>();
-            let observed = |customer: &Customer, _: &[f64; PERIODS]| f64::from(customer.frequency);
-            let scale = worth * worth / count;
-            variances[0] += scale * (covariance(&all, &all) + 2.0 * covariance(&all, &observed));
-            for period in 0..PERIODS {
-                let one = |_: &Customer, orders: &[f64; PERIODS]| orders[period];
-                variances[1 + period] += scale * covariance(&one, &one);
-            }
+        variances[0] = unexplained
+            + of_spend(0)
+            + variance(&|row| {
+                let residual: f64 = residual.iter().map(|period| period[row]).sum();
+                share * in_window[row] + residual + through_estimates(0, row)
+            });
+        for (period, influence) in residual.iter().enumerate() {
+            variances[1 + period] = of_spend(1 + period)
+                + variance(&|row| influence[row] + through_estimates(1 + period, row));
         }
         variances
+    }
+
+    /// Influence of a customer of each row on the difference between the arms of the
+    /// margin of so many orders, by being sampled.
+    fn through_sampling(&self, orders: &[f64]) -> Vec<f64> {
+        let histories = self.residuals.histories;
+        let mut means = [0.0; 2];
+        for (history, orders) in histories.iter().zip(orders) {
+            let arm = usize::from(history.treated);
+            means[arm] += history.customers * orders / self.counts[arm];
+        }
+        histories
+            .iter()
+            .zip(orders)
+            .map(|(history, orders)| {
+                let arm = usize::from(history.treated);
+                let sign = if history.treated { 1.0 } else { -1.0 };
+                sign * self.worth * (orders - means[arm]) / self.counts[arm]
+            })
+            .collect()
     }
 }

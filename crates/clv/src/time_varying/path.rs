@@ -119,7 +119,9 @@ impl VaryingTable {
                 return invalid("time of a switch", switch.on);
             }
             match switch.off {
-                Some(off) if !(off >= switch.on) => return invalid("end of a switch", off),
+                Some(off) if off.is_nan() || off < switch.on => {
+                    return invalid("end of a switch", off);
+                }
                 _ => {}
             }
         }

@@ -59,6 +59,7 @@ impl Project {
     }
 
     /// Measures the experiment `test`.
+    #[allow(dead_code)] // Not every test measures a lift.
     pub(crate) fn measure(&self, documents: &str) -> Result<LiftFinding, MeasureError> {
         measured(&self.catalog(documents))
     }

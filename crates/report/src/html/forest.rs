@@ -88,7 +88,7 @@ const NARROW: Layout = Layout {
 /// Below the rows, for the axis.
 const AXIS_HEIGHT: u32 = 30;
 /// The plotting library divides font sizes by this before it writes them.
-const FONT_SCALE: f64 = 1.24;
+pub(super) const FONT_SCALE: f64 = 1.24;
 const TEXT_SIZE: f64 = 13.0;
 const TICK_SIZE: f64 = 12.0;
 /// An interval is cut where it goes beyond this many times the middle interval's reach.
@@ -107,7 +107,8 @@ pub(super) fn draw(rows: &[Row]) -> Result<Option<Forest>, ReportError> {
     if rows.is_empty() {
         return Ok(None);
     }
-    let (low, high) = extent(&rows);
+    let effects: Vec<Interval> = rows.iter().map(|row| row.effect).collect();
+    let (low, high) = extent(&effects);
     let clipped = rows
         .iter()
         .any(|row| row.effect.low < low || row.effect.high > high);
@@ -122,9 +123,9 @@ pub(super) fn draw(rows: &[Row]) -> Result<Option<Forest>, ReportError> {
 }
 
 /// The axis: all estimates, zero, and the intervals as far as they do not dwarf the others. Always finite.
-fn extent(rows: &[&Row]) -> (f64, f64) {
-    let reach = |row: &&Row| row.effect.low.abs().max(row.effect.high.abs());
-    let mut reaches: Vec<f64> = rows
+pub(super) fn extent(effects: &[Interval]) -> (f64, f64) {
+    let reach = |effect: &Interval| effect.low.abs().max(effect.high.abs());
+    let mut reaches: Vec<f64> = effects
         .iter()
         .map(reach)
         .filter(|reach| reach.is_finite())
@@ -134,15 +135,15 @@ fn extent(rows: &[&Row]) -> (f64, f64) {
         .get(reaches.len() / 2)
         .map_or(0.0, |middle| MOST_REACH * middle);
     let (mut low, mut high) = (0.0_f64, 0.0_f64);
-    for row in rows {
-        low = low.min(row.effect.low.max(-most)).min(row.effect.estimate);
-        high = high.max(row.effect.high.min(most)).max(row.effect.estimate);
+    for effect in effects {
+        low = low.min(effect.low.max(-most)).min(effect.estimate);
+        high = high.max(effect.high.min(most)).max(effect.estimate);
     }
     let span = if high > low { high - low } else { 1.0 };
     (low - 0.04 * span, high + 0.04 * span)
 }
 
-type Failure<'a> = DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>;
+pub(super) type Failure<'a> = DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>;
 
 fn picture<'a>(
     rows: &[&Row],
@@ -271,7 +272,7 @@ fn words<'a>(root: &Area<'a>, row: &Row, top: i32, layout: &Layout) -> Result<()
     ))
 }
 
-fn text(size: f64, ink: Ink, side: HPos) -> TextStyle<'static> {
+pub(super) fn text(size: f64, ink: Ink, side: HPos) -> TextStyle<'static> {
     let style = ("sans-serif", size * FONT_SCALE)
         .into_font()
         .color(&ink.drawn());
@@ -279,7 +280,7 @@ fn text(size: f64, ink: Ink, side: HPos) -> TextStyle<'static> {
 }
 
 /// A label that fits; the table beside the plot has it in full.
-fn shortened(label: &str, longest: usize) -> String {
+pub(super) fn shortened(label: &str, longest: usize) -> String {
     if label.chars().count() <= longest {
         return label.to_owned();
     }

@@ -1,6 +1,6 @@
 //! What is tested, and what it truly does.
 
-use super::{Arm, Effect, Experiment, Exposure, Response, Touches};
+use super::{Arm, Effect, Experiment, Exposure, Response, Schedule, Touches};
 
 const GENERIC: Arm = Arm {
     name: "generic",
@@ -9,6 +9,7 @@ const GENERIC: Arm = Arm {
     share: 0.5,
     effect: Effect::NONE,
     content: &[],
+    factors: &[],
 };
 
 const PERSONALIZED: Arm = Arm {
@@ -19,14 +20,247 @@ const PERSONALIZED: Arm = Arm {
 
 const METRICS: &[&str] = &["conversion", "orders", "average-order-value", "visits"];
 
-/// In the order of their first day. Those of the first year have no effect left when the second begins.
-pub(crate) static EXPERIMENTS: [Experiment; 10] = [
+/// An arm that is one of the eight combinations of three factors, whose effect is a change of the order rate.
+const fn cell(
+    name: &'static str,
+    change: f64,
+    content: &'static [&'static str],
+    factors: &'static [(&'static str, &'static str)],
+) -> Arm {
+    Arm {
+        name,
+        share: 0.125,
+        effect: Effect {
+            orders: Response {
+                mean: change,
+                ..Response::NONE
+            },
+            ..Effect::NONE
+        },
+        content,
+        factors,
+        ..PERSONALIZED
+    }
+}
+
+/// E-mail adds 12 points to the order rate, push 10, the home page 6; e-mail and push together lose 8.
+static SWITCHES: [Arm; 8] = [
+    Arm {
+        role: "generic",
+        ..cell(
+            "none",
+            0.00,
+            &[],
+            &[
+                ("email", "without"),
+                ("push", "without"),
+                ("home-page", "without"),
+            ],
+        )
+    },
+    cell(
+        "email",
+        0.12,
+        &[
+            "spring-guide",
+            "garden-tips",
+            "lighting-offer",
+            "kitchen-stories",
+        ],
+        &[
+            ("email", "with"),
+            ("push", "without"),
+            ("home-page", "without"),
+        ],
+    ),
+    cell(
+        "push",
+        0.10,
+        &["weekend-sale", "new-in-store", "style-quiz"],
+        &[
+            ("email", "without"),
+            ("push", "with"),
+            ("home-page", "without"),
+        ],
+    ),
+    cell(
+        "email-push",
+        0.14,
+        &[
+            "spring-guide",
+            "garden-tips",
+            "lighting-offer",
+            "kitchen-stories",
+            "weekend-sale",
+            "new-in-store",
+            "style-quiz",
+        ],
+        &[
+            ("email", "with"),
+            ("push", "with"),
+            ("home-page", "without"),
+        ],
+    ),
+    cell(
+        "home",
+        0.06,
+        &["room-of-the-week", "makers-stories", "bath-refresh"],
+        &[
+            ("email", "without"),
+            ("push", "without"),
+            ("home-page", "with"),
+        ],
+    ),
+    cell(
+        "email-home",
+        0.18,
+        &[
+            "spring-guide",
+            "garden-tips",
+            "lighting-offer",
+            "kitchen-stories",
+            "room-of-the-week",
+            "makers-stories",
+            "bath-refresh",
+        ],
+        &[
+            ("email", "with"),
+            ("push", "without"),
+            ("home-page", "with"),
+        ],
+    ),
+    cell(
+        "push-home",
+        0.16,
+        &[
+            "weekend-sale",
+            "new-in-store",
+            "style-quiz",
+            "room-of-the-week",
+            "makers-stories",
+            "bath-refresh",
+        ],
+        &[
+            ("email", "without"),
+            ("push", "with"),
+            ("home-page", "with"),
+        ],
+    ),
+    cell(
+        "email-push-home",
+        0.20,
+        &[
+            "spring-guide",
+            "garden-tips",
+            "lighting-offer",
+            "kitchen-stories",
+            "weekend-sale",
+            "new-in-store",
+            "style-quiz",
+            "room-of-the-week",
+            "makers-stories",
+            "bath-refresh",
+        ],
+        &[("email", "with"), ("push", "with"), ("home-page", "with")],
+    ),
+];
+
+/// A question adds 5 points to the order rate, a person 3, the call to discover 2; a question beside a person 8 more.
+static COMPONENTS: [Arm; 8] = [
+    Arm {
+        role: "generic",
+        ..cell(
+            "promise-product-shop",
+            0.00,
+            &["banner-1"],
+            &[
+                ("headline", "promise"),
+                ("image", "product"),
+                ("call", "shop"),
+            ],
+        )
+    },
+    cell(
+        "question-product-shop",
+        0.05,
+        &["banner-2"],
+        &[
+            ("headline", "question"),
+            ("image", "product"),
+            ("call", "shop"),
+        ],
+    ),
+    cell(
+        "promise-person-shop",
+        0.03,
+        &["banner-3"],
+        &[
+            ("headline", "promise"),
+            ("image", "person"),
+            ("call", "shop"),
+        ],
+    ),
+    cell(
+        "question-person-shop",
+        0.16,
+        &["banner-4"],
+        &[
+            ("headline", "question"),
+            ("image", "person"),
+            ("call", "shop"),
+        ],
+    ),
+    cell(
+        "promise-product-discover",
+        0.02,
+        &["banner-5"],
+        &[
+            ("headline", "promise"),
+            ("image", "product"),
+            ("call", "discover"),
+        ],
+    ),
+    cell(
+        "question-product-discover",
+        0.07,
+        &["banner-6"],
+        &[
+            ("headline", "question"),
+            ("image", "product"),
+            ("call", "discover"),
+        ],
+    ),
+    cell(
+        "promise-person-discover",
+        0.05,
+        &["banner-7"],
+        &[
+            ("headline", "promise"),
+            ("image", "person"),
+            ("call", "discover"),
+        ],
+    ),
+    cell(
+        "question-person-discover",
+        0.18,
+        &["banner-8"],
+        &[
+            ("headline", "question"),
+            ("image", "person"),
+            ("call", "discover"),
+        ],
+    ),
+];
+
+/// In the order of their first day, and at last the one that always runs. Those of the first year have no effect left
+/// when the second begins.
+pub(crate) static EXPERIMENTS: [Experiment; 13] = [
     Experiment {
         id: 1,
         name: "platform-check",
         description: "Both arms get the same: the test that the testing works.",
         hypothesis: "There is no difference between two groups that are treated alike.",
-        assigned: (60.0, 74.0),
+        schedule: Schedule::Between(60.0, 74.0),
         exposure: Exposure::AtOnce,
         enrolled: 0.8,
         arms: &[
@@ -54,7 +288,7 @@ pub(crate) static EXPERIMENTS: [Experiment; 10] = [
         name: "home-page-redesign",
         description: "The old home page against the new.",
         hypothesis: "The new home page raises revenue in the four weeks after a customer first sees it.",
-        assigned: (90.0, 118.0),
+        schedule: Schedule::Between(90.0, 118.0),
         exposure: Exposure::FirstVisit { until: 150.0 },
         enrolled: 1.0,
         arms: &[
@@ -91,7 +325,7 @@ pub(crate) static EXPERIMENTS: [Experiment; 10] = [
         name: "email-levels",
         description: "How much personalization an e-mail needs: none, the first name, or a prediction.",
         hypothesis: "A predicted product raises revenue in the following four weeks; a first name does not.",
-        assigned: (150.0, 178.0),
+        schedule: Schedule::Between(150.0, 178.0),
         exposure: Exposure::AtOnce,
         enrolled: 1.0,
         arms: &[
@@ -122,6 +356,7 @@ pub(crate) static EXPERIMENTS: [Experiment; 10] = [
                     },
                     value: 0.02,
                     visits: 0.10,
+                    ..Effect::NONE
                 },
                 ..PERSONALIZED
             },
@@ -139,7 +374,7 @@ pub(crate) static EXPERIMENTS: [Experiment; 10] = [
         name: "home-recommendations",
         description: "Bestsellers, own recommendations, or recommendations made for somebody else.",
         hypothesis: "Recommendations raise revenue, and they do because they fit the customer, not because they vary.",
-        assigned: (200.0, 250.0),
+        schedule: Schedule::Between(200.0, 250.0),
         exposure: Exposure::FirstVisit { until: 290.0 },
         enrolled: 1.0,
         arms: &[
@@ -161,6 +396,7 @@ pub(crate) static EXPERIMENTS: [Experiment; 10] = [
                     },
                     value: 0.03,
                     visits: 0.08,
+                    ..Effect::NONE
                 },
                 ..PERSONALIZED
             },
@@ -194,7 +430,7 @@ pub(crate) static EXPERIMENTS: [Experiment; 10] = [
         name: "push-reminders",
         description: "News for everyone against reminders of what was left behind.",
         hypothesis: "Reminders raise the number of orders in the following four weeks.",
-        assigned: (230.0, 272.0),
+        schedule: Schedule::Between(230.0, 272.0),
         exposure: Exposure::AtOnce,
         enrolled: 0.8,
         arms: &[
@@ -231,7 +467,7 @@ pub(crate) static EXPERIMENTS: [Experiment; 10] = [
         name: "weather-banners",
         description: "One banner for all against the banner of the day's weather.",
         hypothesis: "Weather banners raise revenue, above all in the north.",
-        assigned: (400.0, 442.0),
+        schedule: Schedule::Between(400.0, 442.0),
         exposure: Exposure::FirstVisit { until: 470.0 },
         enrolled: 1.0,
         arms: &[
@@ -268,7 +504,7 @@ pub(crate) static EXPERIMENTS: [Experiment; 10] = [
         name: "loyalty-offers",
         description: "The newsletter against offers by loyalty tier.",
         hypothesis: "Tier offers raise the share of customers who buy within four weeks.",
-        assigned: (430.0, 472.0),
+        schedule: Schedule::Between(430.0, 472.0),
         exposure: Exposure::AtOnce,
         enrolled: 0.9,
         arms: &[
@@ -288,6 +524,7 @@ pub(crate) static EXPERIMENTS: [Experiment; 10] = [
                     },
                     value: -0.03,
                     visits: 0.10,
+                    ..Effect::NONE
                 },
                 ..PERSONALIZED
             },
@@ -305,7 +542,7 @@ pub(crate) static EXPERIMENTS: [Experiment; 10] = [
         name: "checkout-countdown",
         description: "A plain checkout against offers that run out.",
         hypothesis: "A countdown raises the share of visitors who buy within four weeks.",
-        assigned: (490.0, 525.0),
+        schedule: Schedule::Between(490.0, 525.0),
         exposure: Exposure::FirstVisit { until: 550.0 },
         enrolled: 0.8,
         arms: &[
@@ -342,7 +579,7 @@ pub(crate) static EXPERIMENTS: [Experiment; 10] = [
         name: "dynamic-bundles",
         description: "Nine of ten visitors see personal bundles, one of ten the bestsellers.",
         hypothesis: "Personal bundles raise revenue by larger orders, not by more of them.",
-        assigned: (540.0, 582.0),
+        schedule: Schedule::Between(540.0, 582.0),
         exposure: Exposure::FirstVisit { until: 610.0 },
         enrolled: 1.0,
         arms: &[
@@ -362,7 +599,7 @@ pub(crate) static EXPERIMENTS: [Experiment; 10] = [
                         ..Response::NONE
                     },
                     value: 0.10,
-                    visits: 0.0,
+                    ..Effect::NONE
                 },
                 ..PERSONALIZED
             },
@@ -380,7 +617,7 @@ pub(crate) static EXPERIMENTS: [Experiment; 10] = [
         name: "one-to-one-journeys",
         description: "Channels that each act alone against one decision across all of them.",
         hypothesis: "One-to-one journeys raise revenue in the following four weeks in every region.",
-        assigned: (590.0, 646.0),
+        schedule: Schedule::Between(590.0, 646.0),
         exposure: Exposure::AtOnce,
         enrolled: 1.0,
         arms: &[
@@ -401,6 +638,7 @@ pub(crate) static EXPERIMENTS: [Experiment; 10] = [
                     },
                     value: 0.02,
                     visits: 0.15,
+                    ..Effect::NONE
                 },
                 ..PERSONALIZED
             },
@@ -411,6 +649,76 @@ pub(crate) static EXPERIMENTS: [Experiment; 10] = [
         secondary: METRICS,
         covariates: &["tenure_days"],
         segments: &["newbie", "region", "loyalty_tier"],
+        rolled_out: false,
+    },
+    Experiment {
+        id: 13,
+        name: "component-test",
+        description: "A banner put together in all ways from two headlines, two images and two calls to action.",
+        hypothesis: "A question sells more, and more than that beside a person.",
+        schedule: Schedule::Between(620.0, 665.0),
+        exposure: Exposure::FirstVisit { until: 695.0 },
+        enrolled: 1.0,
+        arms: &COMPONENTS,
+        channels: &["home-page"],
+        touches: Touches::EveryVisit,
+        primary: "revenue",
+        secondary: METRICS,
+        covariates: &["tenure_days"],
+        segments: &["region"],
+        rolled_out: false,
+    },
+    Experiment {
+        id: 12,
+        name: "channel-factorial",
+        description: "The season's content in e-mail, push and on the home page, each switched on or off.",
+        hypothesis: "Each channel adds revenue, e-mail and push together less than the sum of the two.",
+        schedule: Schedule::Between(646.0, 690.0),
+        exposure: Exposure::AtOnce,
+        enrolled: 1.0,
+        arms: &SWITCHES,
+        channels: &["email", "app-push", "home-page"],
+        touches: Touches::ByWeight(7),
+        primary: "revenue",
+        secondary: METRICS,
+        covariates: &["tenure_days"],
+        segments: &["region"],
+        rolled_out: false,
+    },
+    Experiment {
+        id: 11,
+        name: "welcome-programme",
+        description: "The newsletter, or a programme that welcomes new customers and goes on for good.",
+        hypothesis: "Customers who are welcomed in person stay longer, order more often and spend more.",
+        schedule: Schedule::FromJoining,
+        exposure: Exposure::AtOnce,
+        enrolled: 1.0,
+        arms: &[
+            Arm {
+                content: &["newsletter"],
+                ..GENERIC
+            },
+            Arm {
+                initiative: Some("welcome-programme"),
+                content: &["welcome-letter"],
+                effect: Effect {
+                    orders: Response {
+                        mean: 0.15,
+                        ..Response::NONE
+                    },
+                    value: 0.04,
+                    attrition: -0.20,
+                    ..Effect::NONE
+                },
+                ..PERSONALIZED
+            },
+        ],
+        channels: &["email"],
+        touches: Touches::EveryDays(7),
+        primary: "revenue",
+        secondary: METRICS,
+        covariates: &[],
+        segments: &["region", "loyalty_tier"],
         rolled_out: false,
     },
 ];

@@ -2,7 +2,7 @@
 
 use super::{Cost, Initiative, Per};
 
-pub(crate) static INITIATIVES: [Initiative; 10] = [
+pub(crate) static INITIATIVES: [Initiative; 11] = [
     Initiative {
         name: "home-page-redesign",
         description: "A new home page, the same for everyone.",
@@ -223,5 +223,19 @@ pub(crate) static INITIATIVES: [Initiative; 10] = [
                 per: Per::Touch(0.003),
             },
         ],
+    },
+    Initiative {
+        name: "welcome-programme",
+        description: "New customers are greeted with a gift, and from then on written to about what they do.",
+        team: "lifecycle",
+        level: 4,
+        channels: &["email"],
+        content: &["welcome-letter"],
+        hypothesis: "Who feels welcome stays a customer for longer.",
+        costs: &[Cost {
+            name: "welcome-gift",
+            description: "A gift with the first order.",
+            per: Per::Customer(3.5),
+        }],
     },
 ];

@@ -1,5 +1,6 @@
 use schemars::schema_for;
 
+use super::content::Contents;
 use super::demo::Demonstration;
 use super::import::Imports;
 use super::seal::SealedExperiment;
@@ -23,6 +24,7 @@ fn findings() -> serde_json::Value {
     let mut schemas = report::json::schemas();
     let printed_here = [
         (Lifts::FORMAT, schema_for!(Lifts)),
+        (Contents::FORMAT, schema_for!(Contents)),
         (Checked::FORMAT, schema_for!(Checked)),
         (Imports::FORMAT, schema_for!(Imports)),
         (SealedExperiment::FORMAT, schema_for!(SealedExperiment)),

@@ -101,7 +101,7 @@ pub(super) fn check_covariate(
 }
 
 /// A column of times must hold times, days, or texts that read as such.
-pub(super) fn check_time(
+pub(crate) fn check_time(
     lake: &Lake,
     columns: &[Column],
     rows: &str,
@@ -184,11 +184,11 @@ pub(crate) fn same_customer(
 }
 
 /// A time, or none where it lies outside the years that are taken for times.
-pub(super) fn usable_time(time: &str) -> String {
+pub(crate) fn usable_time(time: &str) -> String {
     format!("CASE WHEN {time} >= {FIRST_TIME} AND {time} < {END_OF_TIMES} THEN {time} END")
 }
 
-pub(super) fn unusable(place: &str, message: String) -> MeasureError {
+pub(crate) fn unusable(place: &str, message: String) -> MeasureError {
     MeasureError::Unusable {
         place: place.to_owned(),
         message,

@@ -1,0 +1,107 @@
+//! What customers are worth over their lifetime.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Name, name_schema};
+use crate::span::Span;
+
+/// What customers are worth over their lifetime, from their purchases.
+///
+/// The rows of the fact are purchases or parts of them. The purchases of a customer on one day are one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lifetime {
+    /// Unique among its kind, and the name of no experiment and no summaries.
+    #[schemars(schema_with = "name_schema")]
+    pub name: Name,
+    pub description: Option<String>,
+    /// The fact whose rows are purchases, or parts of them; it needs a time.
+    #[schemars(extend("x-names" = "fact"))]
+    pub fact: Name,
+    /// What a row brings: a column of the fact or a SQL expression over its columns; returns are negative. Without it
+    /// purchases are counted.
+    pub spend: Option<String>,
+    /// The column that holds the currency of a row: refused where it is not the project's.
+    pub currency: Option<String>,
+    /// The column that holds the order: its rows are netted on its first day, later returns among them. Default: the
+    /// rows of a day are netted.
+    pub order: Option<String>,
+    /// Customers count whose first purchase is on this day or later. Default: the data's first day.
+    pub from: Option<String>,
+    /// Models see purchases before this day, and their forecast is held against those after it. Default: all of them.
+    pub until: Option<String>,
+    /// Contribution margin on spend. Default: the project's.
+    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1))]
+    pub margin: Option<f64>,
+    /// How far value is counted. Default: 3 years.
+    #[serde(default = "default_horizon")]
+    pub horizon: Span,
+    /// Columns of `customers`, or else of the fact, by whose values customers are shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub by: Vec<String>,
+    /// What else is known of customers.
+    pub customers: Option<LifetimeCustomers>,
+    /// What it cost to acquire a customer: columns of `customers`.
+    pub acquisition: Option<LifetimeAcquisition>,
+    /// The experiment of which the incremental lifetime value is asked.
+    #[schemars(extend("x-names" = "experiment"))]
+    pub experiment: Option<Name>,
+    /// What becomes of the treatment after the experiment.
+    #[serde(default)]
+    pub effect: LifetimeEffect,
+    /// The model of purchase timing.
+    #[serde(default)]
+    pub model: LifetimeModel,
+}
+
+/// A source with a row a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LifetimeCustomers {
+    #[schemars(extend("x-names" = "source"))]
+    pub source: Name,
+    /// The column that holds the customer.
+    pub customer: String,
+}
+
+/// What it cost to acquire a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LifetimeAcquisition {
+    /// The column that holds the cost of a customer, in the project's currency.
+    pub cost: String,
+    /// The column that holds where the customer came from.
+    pub channel: Option<String>,
+}
+
+/// What becomes of an experiment's treatment afterwards: which of two values the ledger takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LifetimeEffect {
+    /// New customers are treated from now on: the value of a treated customer's life.
+    #[default]
+    StaysOn,
+    /// It ends with the experiment: the value of what it has done to the customers of the experiment.
+    Stops,
+}
+
+/// A model of when customers buy and whether they have left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LifetimeModel {
+    /// The likeliest of the others.
+    #[default]
+    Auto,
+    ParetoNbd,
+    BgNbd,
+    MbgNbd,
+}
+
+fn default_horizon() -> Span {
+    Span {
+        count: 3,
+        unit: crate::span::SpanUnit::Year,
+    }
+}

@@ -1,0 +1,277 @@
+//! What a lifetime finding says.
+
+use catalog::Span;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::backtest::BackTest;
+use super::incremental::IncrementalFinding;
+use crate::audience::{Estimate, NotCounted, Severity};
+use crate::{Provenance, Refusal};
+
+/// What customers are worth over their lifetime.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LifetimeFinding {
+    /// The name and version of this format.
+    pub format: String,
+    pub lifetime: String,
+    pub description: Option<String>,
+    /// What values are counted in.
+    pub unit: LifetimeUnit,
+    /// The currency of money.
+    pub currency: String,
+    /// The share of spend that is margin. None: values are spend, or purchases.
+    pub margin: Option<f64>,
+    /// Discount rate a year: 0.1 is ten per cent.
+    pub discount_rate: f64,
+    /// How far value is counted.
+    pub horizon: Span,
+    /// The same in days, with months and years of average length.
+    pub horizon_days: f64,
+    /// Intervals have level 1 - alpha.
+    pub alpha: f64,
+    pub extent: LifetimeExtent,
+    /// Models of purchase timing, the likeliest first.
+    pub models: Vec<TimingFinding>,
+    /// The one that values come from.
+    pub model: Option<String>,
+    /// The model of spend per purchase, where spend is declared.
+    pub spend: Option<SpendFinding>,
+    /// Why there are no values.
+    pub refusal: Option<Refusal>,
+    /// All customers.
+    pub value: Option<GroupValue>,
+    /// What is beyond the horizon, per customer, discounted and not part of any value; none without a discount.
+    pub tail: Option<f64>,
+    /// Why there is no value of a whole life without discount.
+    pub unbounded: Option<Refusal>,
+    /// Future value per customer by other models that converged: lowest and highest.
+    pub band: Option<Band>,
+    /// A customer who buys for the first time.
+    pub new_customer: Option<NewCustomer>,
+    /// How future value is spread over customers.
+    pub distribution: Option<Distribution>,
+    /// Customers by columns.
+    pub by: Vec<Audiences>,
+    /// Customers by where they came from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<GroupValue>,
+    /// Customers by the month of their first purchase.
+    pub cohorts: Vec<CohortFinding>,
+    /// Simple rules beside the models.
+    pub baselines: Vec<Baseline>,
+    /// A forecast of what is known by now.
+    pub back_test: Option<BackTest>,
+    /// What acquisition cost and when it is paid back: all customers, channels, cohorts.
+    pub acquisition: Vec<AcquisitionFinding>,
+    /// The incremental lifetime value of an experiment's arms.
+    pub incremental: Option<IncrementalFinding>,
+    pub checks: Vec<LifetimeCheck>,
+    pub provenance: Provenance,
+}
+
+impl LifetimeFinding {
+    /// The name and version of the format.
+    pub const FORMAT: &'static str = "touchstone.lifetime/1";
+}
+
+/// What values are counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LifetimeUnit {
+    /// Margin.
+    Margin,
+    /// Spend: no margin is declared.
+    Spend,
+    /// Purchases: no spend is declared.
+    Purchases,
+}
+
+/// How much there is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LifetimeExtent {
+    /// Rows of the fact.
+    pub rows: u64,
+    /// Customers who count.
+    pub customers: u64,
+    /// Those of them who bought on one day only.
+    pub without_repeat: u64,
+    /// Purchases after a customer's first.
+    pub repeat_purchases: u64,
+    /// The first day on which customers count, and the last that models see.
+    pub first_day: String,
+    pub last_day: String,
+    /// The last day of the data.
+    pub data_end: String,
+    /// Rows, orders and customers that do not count, each with why.
+    pub left_out: Vec<NotCounted>,
+    /// Returned rows that were netted against their order.
+    pub returns_netted: u64,
+    /// What orders below zero sum to: returns of which no purchase is known.
+    pub unmatched_returns: f64,
+}
+
+/// A fitted model of purchase timing, time in weeks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TimingFinding {
+    /// `pareto-nbd`, `bg-nbd` or `mbg-nbd`.
+    pub model: String,
+    pub parameters: Vec<Parameter>,
+    pub log_likelihood: Option<f64>,
+    /// Ends of the parameter space at which the maximum lies, in words.
+    pub boundaries: Vec<String>,
+    /// Whether the maximum lies where nobody ever leaves.
+    pub sees_no_attrition: bool,
+    /// Probability of so much gain in likelihood by attrition, if there is none.
+    pub attrition_p: Option<f64>,
+    /// Future value per customer by this model.
+    pub future: Option<f64>,
+    pub refusal: Option<Refusal>,
+}
+
+/// A parameter of a model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Parameter {
+    pub name: String,
+    pub value: f64,
+    /// Standard error (sandwich). Zero at an end of the parameter's range.
+    pub se: f64,
+}
+
+/// The Gamma-Gamma model of spend per purchase, before margin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SpendFinding {
+    /// `p`, `q`, `gamma`; empty where all spend the same.
+    pub parameters: Vec<Parameter>,
+    pub log_likelihood: Option<f64>,
+    /// Customers with repeat purchases: the others say nothing.
+    pub customers: u64,
+    /// Mean spend per purchase over all customers.
+    pub mean: Option<Estimate>,
+    /// Correlation of customers' mean spend with their number of purchases, which the model takes to be zero.
+    pub correlation: Option<f64>,
+    pub refusal: Option<Refusal>,
+}
+
+/// What a group of customers is worth.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GroupValue {
+    /// The value of the column, or the month of the cohort such as `2024-03`; empty for all customers.
+    pub group: String,
+    pub customers: u64,
+    /// Repeat purchases per customer so far.
+    pub purchases: f64,
+    /// Value per customer so far, the first purchase included, not discounted.
+    pub past: f64,
+    /// Expected share of customers who have not left.
+    pub alive: f64,
+    /// Expected purchases per customer within the horizon, not discounted.
+    pub expected_purchases: f64,
+    /// Expected value per customer within the horizon from the last day, discounted to it.
+    pub future: Estimate,
+}
+
+/// The lowest and highest number that models give.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Band {
+    pub low: f64,
+    pub high: f64,
+}
+
+/// A customer who buys for the first time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct NewCustomer {
+    /// Mean value of a first purchase.
+    pub first_purchase: f64,
+    /// Expected repeat purchases within the horizon, not discounted.
+    pub expected_purchases: f64,
+    /// Value within the horizon, the first purchase included, discounted to it.
+    pub value: Estimate,
+}
+
+/// How future value is spread over customers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Distribution {
+    pub quantiles: Vec<QuantileValue>,
+    /// The share of all future value that the most valuable tenth of customers has.
+    pub top_tenth: f64,
+}
+
+/// A quantile of future value over customers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct QuantileValue {
+    /// The share of customers who are worth at most this.
+    pub share: f64,
+    pub value: f64,
+}
+
+/// Customers by the values of a column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Audiences {
+    pub column: String,
+    /// The largest group first.
+    pub values: Vec<GroupValue>,
+}
+
+/// Customers whose first purchase lies in the same month.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CohortFinding {
+    pub value: Option<GroupValue>,
+    /// The month, such as `2024-03`.
+    pub month: String,
+    pub customers: u64,
+    /// By full months (a twelfth of 365.25 days) since the first purchase, from the first: what customers brought on
+    /// average in that month, the first purchase included. Null where not all of them have been observed to its end.
+    pub by_age: Vec<Option<f64>>,
+}
+
+/// What a simple rule says of future value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Baseline {
+    /// `historic-average`, `rate-per-customer`, `textbook`.
+    pub rule: String,
+    /// The rule in words.
+    pub what: String,
+    /// Value per customer.
+    pub value: Option<f64>,
+    pub refusal: Option<Refusal>,
+}
+
+/// What acquisition of a group of customers cost, and when it is paid back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AcquisitionFinding {
+    /// What the group is: `all`, `channel` or `cohort`.
+    pub of: String,
+    pub group: String,
+    /// Customers whose cost is known.
+    pub customers: u64,
+    /// Customers whose cost is not known: they are left out.
+    pub without_cost: u64,
+    /// Cost per customer.
+    pub cost: Option<f64>,
+    /// Past and future value per customer.
+    pub value: Option<Estimate>,
+    /// Value over cost; low and high are limits of its interval.
+    pub value_over_cost: Option<Estimate>,
+    /// Months from the first purchase until the mean customer has brought what he cost.
+    pub payback: Option<PaybackMonths>,
+    pub refusal: Option<Refusal>,
+}
+
+/// Months until acquisition is paid back, from the observed curve; none beyond what was observed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PaybackMonths {
+    pub months: Option<f64>,
+    pub low: Option<f64>,
+    pub high: Option<f64>,
+    /// Months that the curve was observed for.
+    pub observed: f64,
+}
+
+/// Something that was checked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LifetimeCheck {
+    pub severity: Severity,
+    /// What was found, in words.
+    pub message: String,
+}

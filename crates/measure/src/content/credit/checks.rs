@@ -1,0 +1,322 @@
+//! Whether an attribution can be relied on: what was left out, and what looks wrong.
+
+use catalog::{AfterConversion, Attribution, Catalog, did_you_mean};
+
+use super::events::{self, Events, what};
+use super::finding::{
+    AttributionCheck, AttributionCheckKind as Kind, CalibrationFinding, KeyFinding,
+};
+use super::journeys::{Journeys, MICROSECONDS_A_DAY};
+use crate::audience::Severity;
+
+/// From this share of conversions without a touch on, credit is about less than it seems.
+const MANY_UNTOUCHED: f64 = 0.2;
+/// From this share of conversions on, clocks are taken for wrong.
+const MANY_SKEWED: f64 = 0.01;
+
+/// What the checks look at.
+pub(super) struct Looked<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) attribution: &'a Attribution,
+    pub(super) events: &'a Events,
+    pub(super) journeys: &'a Journeys,
+    pub(super) keys: &'a [KeyFinding],
+    pub(super) calibrations: &'a [CalibrationFinding],
+}
+
+/// All checks, in the order of their kinds.
+pub(super) fn checks(looked: &Looked<'_>) -> Vec<AttributionCheck> {
+    let mut checks = dropped(looked);
+    checks.extend(conversions(looked));
+    checks.extend(untouched(looked));
+    checks.extend(windows(looked));
+    checks.extend(clocks(looked));
+    checks.extend(channels(looked));
+    checks.extend(keys(looked));
+    checks.extend(open_journeys(looked));
+    checks.extend(models(looked));
+    checks.push(experiments(looked));
+    checks.sort_by_key(|check| check.kind);
+    checks
+}
+
+fn check(kind: Kind, severity: Severity, number: u64, message: String) -> AttributionCheck {
+    AttributionCheck {
+        kind,
+        severity,
+        number,
+        message,
+    }
+}
+
+/// One check, if there is anything that it is about.
+fn counted(
+    kind: Kind,
+    severity: Severity,
+    number: u64,
+    message: impl FnOnce(u64) -> String,
+) -> Option<AttributionCheck> {
+    (number > 0).then(|| check(kind, severity, number, message(number)))
+}
+
+/// Rows that could not be used.
+fn dropped(looked: &Looked<'_>) -> Vec<AttributionCheck> {
+    let reasons = [
+        (
+            what::TOUCH_WITHOUT_CUSTOMER,
+            Kind::Touches,
+            Severity::Warning,
+            "rows of touches have no customer",
+        ),
+        (
+            what::TOUCH_WITHOUT_TIME,
+            Kind::Touches,
+            Severity::Warning,
+            "touches have no time from the years 1000 to 3099",
+        ),
+        (
+            what::TOUCH_WITHOUT_CHANNEL,
+            Kind::Touches,
+            Severity::Warning,
+            "touches have no channel",
+        ),
+        (
+            what::TOUCH_OF_OTHER_KIND,
+            Kind::Touches,
+            Severity::Notice,
+            "rows are neither a view nor a click",
+        ),
+        (
+            what::TOUCH_EXCLUDED,
+            Kind::Touches,
+            Severity::Fine,
+            "touches are of excluded channels",
+        ),
+        (
+            what::CONVERSION_WITHOUT_CUSTOMER,
+            Kind::Conversions,
+            Severity::Warning,
+            "conversions have no customer",
+        ),
+        (
+            what::CONVERSION_WITHOUT_TIME,
+            Kind::Conversions,
+            Severity::Warning,
+            "conversions have no time from the years 1000 to 3099",
+        ),
+        (
+            what::CONVERSION_NOT_FINITE,
+            Kind::Conversions,
+            Severity::Warning,
+            "conversions have a value that is infinite or not a number",
+        ),
+    ];
+    let counts = &looked.journeys.counts;
+    reasons
+        .into_iter()
+        .filter_map(|(reason, kind, severity, words)| {
+            counted(kind, severity, counts.dropped(reason), |number| {
+                format!("{number} {words}: they are left out")
+            })
+        })
+        .collect()
+}
+
+fn conversions(looked: &Looked<'_>) -> Vec<AttributionCheck> {
+    let counts = &looked.journeys.counts;
+    let has_order = looked.attribution.conversion.order.is_some();
+    [
+        counted(Kind::Conversions, Severity::Notice, counts.worthless, |number| {
+            format!("{number} conversions have no value: they count as conversions that are worth nothing")
+        }),
+        counted(Kind::Conversions, Severity::Notice, counts.negative, |number| {
+            format!("{number} conversions are worth less than nothing, as refunds are: their touches lose value")
+        }),
+        counted(Kind::Conversions, Severity::Fine, counts.later_conversions, |number| {
+            format!("{number} conversions came after a customer's first: they are left out")
+        }),
+        counted(Kind::Duplicates, Severity::Notice, counts.repeated_rows, |number| {
+            format!("{number} rows of conversions are the same in every column as others: they count once")
+        }),
+        counted(Kind::Duplicates, Severity::Warning, counts.alike, |number| {
+            let fix = if has_order {
+                "they have different orders, so all count"
+            } else {
+                "name the order's column with `order` so that it counts once"
+            };
+            format!("{number} conversions are of a customer, time and value that another one has: {fix}")
+        }),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn untouched(looked: &Looked<'_>) -> Option<AttributionCheck> {
+    let number = looked.journeys.table.dropped().untouched_journeys;
+    let all = looked.journeys.counts.conversions;
+    let share = number as f64 / all.max(1) as f64;
+    let severity = if share > MANY_UNTOUCHED {
+        Severity::Warning
+    } else {
+        Severity::Notice
+    };
+    counted(Kind::Untouched, severity, number, |number| {
+        format!(
+            "{number} of {all} conversions have no touch before them that counts: no model credits them"
+        )
+    })
+}
+
+fn windows(looked: &Looked<'_>) -> Vec<AttributionCheck> {
+    let counts = &looked.journeys.counts;
+    let of_later = match looked.attribution.after_conversion {
+        AfterConversion::FirstOnly => "they are left out",
+        AfterConversion::Cut | AfterConversion::Carry => {
+            "they earn nothing from it, and make journeys without a conversion"
+        }
+    };
+    [
+        counted(Kind::Windows, Severity::Fine, counts.too_old, |number| {
+            format!("{number} times a touch was too old for the end of its journey: it earns nothing there")
+        }),
+        counted(Kind::Windows, Severity::Fine, counts.after_last, |number| {
+            format!("{number} touches came after the customer's last conversion: {of_later}")
+        }),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn clocks(looked: &Looked<'_>) -> Vec<AttributionCheck> {
+    let counts = &looked.journeys.counts;
+    let share = counts.skewed as f64 / counts.conversions.max(1) as f64;
+    let severity = if share > MANY_SKEWED {
+        Severity::Warning
+    } else {
+        Severity::Notice
+    };
+    let skewed = counted(Kind::Clocks, severity, counts.skewed, |number| {
+        format!(
+            "{number} conversions have no touch before them and one within five minutes after: the clocks of touches and \
+             conversions may differ"
+        )
+    });
+    let by_day = looked.events.conversions_by_day.then(|| {
+        let message = "conversions are known by their day only: they count as made at the end of it, after all touches \
+                       of the day";
+        check(Kind::Clocks, Severity::Notice, counts.conversions, message.to_owned())
+    });
+    skewed.into_iter().chain(by_day).collect()
+}
+
+/// Channels of touches that the catalog does not declare, where it declares any.
+fn channels(looked: &Looked<'_>) -> Vec<AttributionCheck> {
+    let declared: Vec<&str> = (looked.catalog.channels())
+        .map(|channel| channel.name.as_str())
+        .collect();
+    if declared.is_empty() {
+        return Vec::new();
+    }
+    let unknown = |(name, _): &(&String, &u64)| !declared.contains(&name.as_str());
+    let channels = looked.journeys.channels.iter().filter(unknown);
+    channels
+        .map(|(name, &touches)| {
+            let help = match did_you_mean(name, declared.iter().copied()) {
+                Some(meant) => format!("did they mean `{meant}`?"),
+                None => "they are credited as they are".to_owned(),
+            };
+            let message = format!(
+                "{touches} touches are of the channel `{name}`, which is not declared: {help}"
+            );
+            check(Kind::Channels, Severity::Warning, touches, message)
+        })
+        .collect()
+}
+
+/// Touches that do not say what is credited.
+fn keys(looked: &Looked<'_>) -> Option<AttributionCheck> {
+    let is_none = |key: &str| key.split(events::CROSSING).any(|part| part == events::NONE);
+    let keys = looked.journeys.keys.iter();
+    let number = keys
+        .filter(|(key, _)| is_none(key))
+        .map(|(_, count)| count.touches)
+        .sum();
+    counted(Kind::Keys, Severity::Notice, number, |number| {
+        format!(
+            "{number} touches do not say what is credited: they stand under `{}`",
+            events::NONE
+        )
+    })
+}
+
+fn open_journeys(looked: &Looked<'_>) -> Vec<AttributionCheck> {
+    let counts = &looked.journeys.counts;
+    let mut checks = Vec::new();
+    if counts.null_days.is_empty() {
+        let message = "every journey converts: models that compare with journeys without a conversion say no more than \
+                       how often a touch was met";
+        checks.push(check(Kind::Nulls, Severity::Warning, 0, message.to_owned()));
+    }
+    let Some((_, last)) = counts.period else {
+        return checks;
+    };
+    let days = looked
+        .attribution
+        .lookback
+        .nominal_seconds()
+        .div_ceil(86_400);
+    let first_open = last.div_euclid(MICROSECONDS_A_DAY) - i64::try_from(days).unwrap_or(i64::MAX);
+    let open: u64 = counts.null_days.range(first_open..).map(|(_, n)| n).sum();
+    checks.extend(counted(Kind::OpenJourneys, Severity::Notice, open, |number| {
+        format!(
+            "{number} journeys without a conversion had their last touch within {} of the last conversion: they may \
+             still convert, and count as not converted",
+            looked.attribution.lookback
+        )
+    }));
+    checks
+}
+
+/// Whether the models agree about who comes first.
+fn models(looked: &Looked<'_>) -> Option<AttributionCheck> {
+    let best = looked.keys.iter().filter(|key| key.ranks.best == 1).count() as u64;
+    (best > 1).then(|| {
+        let names: Vec<String> = (looked.keys.iter())
+            .filter(|key| key.ranks.best == 1)
+            .map(|key| format!("`{}`", key.key))
+            .collect();
+        let message = format!(
+            "the models do not agree on what earns most: it is one of {}",
+            names.join(", ")
+        );
+        check(Kind::Models, Severity::Notice, best, message)
+    })
+}
+
+fn experiments(looked: &Looked<'_>) -> AttributionCheck {
+    let Some(untested) = looked.calibrations.iter().map(|c| c.untested.len()).min() else {
+        let message = "no experiment says how much of the credit is caused: all of it may be what would have happened \
+                       anyway";
+        return check(Kind::Experiments, Severity::Notice, 0, message.to_owned());
+    };
+    if untested == 0 {
+        let message = "an experiment tested each channel".to_owned();
+        return check(Kind::Experiments, Severity::Fine, 0, message);
+    }
+    let names: Vec<String> = (looked.calibrations.iter())
+        .flat_map(|calibration| &calibration.untested)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let message = format!(
+        "no experiment tested {}: their credit is a model's word",
+        names.join(", ")
+    );
+    check(
+        Kind::Experiments,
+        Severity::Warning,
+        untested as u64,
+        message,
+    )
+}

@@ -1,0 +1,330 @@
+//! Attribution: conversions shared among the touches before them, by several models, with intervals, held against
+//! experiments.
+
+mod calibration;
+mod checks;
+mod events;
+mod finding;
+mod flow;
+mod journeys;
+mod models;
+
+use std::collections::BTreeMap;
+
+use attribution::bootstrap::Measure;
+use attribution::{Credits, JourneyTable, Totals};
+use catalog::{Attribution, Catalog, Unit};
+use lake::Lake;
+
+use self::calibration::Whole;
+use self::checks::Looked;
+pub use self::finding::{
+    AttributionCheck, AttributionCheckKind, AttributionFinding, Calibrated, CalibrationFactor,
+    CalibrationFinding, CreditEstimate, CreditFinding, CreditModel, CreditTotals, EvidenceGrade,
+    FlowFinding, FlowNode, FlowStep, JourneyCounts, KeyFinding, MarkovFinding, MarkovOrder,
+    ModelCalibration, ModelFinding, PathFinding, RankedBy, Ranks, Spread, TestedChannel,
+};
+use self::journeys::{Journeys, Making};
+use self::models::{Credited, Settings};
+use super::touches::COST_UNITS;
+use crate::error::MeasureError;
+use crate::{Provenance, Reason, Refusal};
+
+/// Shares conversions among the touches before them.
+///
+/// Touches and conversions are read in one pass over their sources, sorted by the engine; each experiment that credit is
+/// held against takes a pass of its own over its customers.
+///
+/// # Errors
+///
+/// [`MeasureError`] where the lake or the catalog do not allow the measurement at all. What the data do not support is a
+/// refusal inside the finding.
+pub fn attribution(
+    catalog: &Catalog,
+    lake: &mut Lake,
+    attribution: &Attribution,
+) -> Result<AttributionFinding, MeasureError> {
+    let making = Making {
+        place: format!("attribution `{}`", attribution.name),
+        after: attribution.after_conversion,
+        direct: attribution.direct.clone(),
+    };
+    let events = events::events(catalog, lake, attribution)?;
+    let journeys = journeys::journeys(lake, &events.all(), &making)?;
+    lake.check_unchanged()?;
+    let valued = attribution.conversion.value.is_some();
+    let settings = Settings {
+        half_life: attribution.half_life.nominal_seconds() as f64,
+        has_direct: attribution.direct.is_some(),
+        valued,
+        alpha: attribution.alpha,
+        threads: lake.engine().threads(),
+    };
+    let table = &journeys.table;
+    let refusal = refusal(table, &journeys);
+    let (credits, calibrations) = if refusal.is_none() {
+        let credits = models::credits(&journeys, &settings);
+        let whole = Whole {
+            attribution,
+            events: &events,
+            journeys: &journeys,
+            credits: &credits,
+            making: &making,
+            settings: &settings,
+        };
+        let calibrations = calibration::calibrations(catalog, lake, &whole)?;
+        (Some(credits), calibrations)
+    } else {
+        (None, Vec::new())
+    };
+    let shown = Shown {
+        table,
+        costs: costs(&journeys),
+        money: valued && attribution.conversion.unit == Unit::Money,
+        settings: &settings,
+    };
+    let (models, markov) = match &credits {
+        Some(all) => (
+            all.models.iter().map(|one| shown.model(one)).collect(),
+            all.markov.clone(),
+        ),
+        None => (Vec::new(), None),
+    };
+    let keys = shown.keys(&journeys, &models, &calibrations);
+    let checks = checks::checks(&Looked {
+        catalog,
+        attribution,
+        events: &events,
+        journeys: &journeys,
+        keys: &keys,
+        calibrations: &calibrations,
+    });
+    let sequences = flow::sequences(table);
+    Ok(AttributionFinding {
+        format: AttributionFinding::FORMAT.to_owned(),
+        attribution: attribution.name.clone(),
+        description: attribution.description.clone(),
+        by: attribution.by.dimensions().to_vec(),
+        alpha: attribution.alpha,
+        currency: catalog.project().currency.clone(),
+        unit: valued.then_some(attribution.conversion.unit),
+        ranked_by: if valued {
+            RankedBy::Value
+        } else {
+            RankedBy::Conversions
+        },
+        after_conversion: attribution.after_conversion,
+        journeys: counts(&journeys, sequences.len()),
+        totals: shown.totals(),
+        models,
+        keys,
+        markov,
+        calibrations,
+        paths: flow::paths(table, sequences, valued),
+        flow: flow::flow(table),
+        checks,
+        refusal,
+        provenance: Provenance::of(catalog, lake)?,
+    })
+}
+
+/// Why nothing can be credited.
+fn refusal(table: &JourneyTable, journeys: &Journeys) -> Option<Refusal> {
+    let counts = &journeys.counts;
+    let message = if counts.conversions == 0 {
+        "there are no conversions to share out"
+    } else if counts.touches == 0 {
+        "there are no touches to share conversions among"
+    } else if table.total().conversions <= 0.0 {
+        "no conversion has a touch before it that counts"
+    } else {
+        return None;
+    };
+    Some(Refusal::new(Reason::TooLittleData, message))
+}
+
+fn counts(journeys: &Journeys, sequences: usize) -> JourneyCounts {
+    let (table, counts) = (&journeys.table, &journeys.counts);
+    let is_null = |null: bool| {
+        let outcomes = table.outcomes().iter();
+        let of_kind = outcomes.filter(move |outcome| outcome.outcome.is_null() == null);
+        of_kind.map(|outcome| outcome.journeys).sum()
+    };
+    JourneyCounts {
+        customers: counts.customers,
+        touches: counts.touches,
+        conversions: counts.conversions,
+        converting: is_null(false),
+        untouched: table.dropped().untouched_journeys,
+        without_conversion: is_null(true),
+        distinct_paths: sequences as u64,
+        longest: counts.longest,
+        first_conversion: counts.period.map(|(first, _)| first),
+        last_conversion: counts.period.map(|(_, last)| last),
+    }
+}
+
+/// What the touches of each key cost; none where no touch costs anything.
+fn costs(journeys: &Journeys) -> Option<BTreeMap<String, f64>> {
+    let keys = journeys.keys.iter();
+    let any = keys.clone().any(|(_, count)| count.cost != 0);
+    any.then(|| {
+        keys.map(|(key, count)| (key.clone(), count.cost as f64 / COST_UNITS))
+            .collect()
+    })
+}
+
+/// How credits are shown.
+struct Shown<'a> {
+    table: &'a JourneyTable,
+    costs: Option<BTreeMap<String, f64>>,
+    /// Whether values are money, which adds up to the cent.
+    money: bool,
+    settings: &'a Settings,
+}
+
+fn cents(amount: f64) -> f64 {
+    (amount * 100.0).round() / 100.0
+}
+
+impl Shown<'_> {
+    /// What is shared out.
+    fn totals(&self) -> CreditTotals {
+        let (credited, dropped) = (self.table.total(), self.table.dropped().untouched);
+        let valued = |pick: fn(&Totals, &Totals) -> f64| {
+            self.settings.valued.then(|| pick(&credited, &dropped))
+        };
+        let to_cents = |amount: Option<f64>| match self.money {
+            true => amount.map(cents),
+            false => amount,
+        };
+        let credited_value = to_cents(valued(|credited, _| credited.value));
+        let untouched_value = to_cents(valued(|_, dropped| dropped.value));
+        CreditTotals {
+            conversions: credited.conversions + dropped.conversions,
+            credited_conversions: credited.conversions,
+            untouched_conversions: dropped.conversions,
+            value: to_cents(credited_value.zip(untouched_value).map(|(a, b)| a + b)),
+            credited_value,
+            untouched_value,
+            cost: self.costs.as_ref().map(|costs| costs.values().sum()),
+        }
+    }
+
+    fn model(&self, credited: &Credited) -> ModelFinding {
+        let replicates = credited.bootstrap.as_ref();
+        let (credits, refusal) = match &credited.credits {
+            Ok(credits) => (self.credits(credited, credits), None),
+            Err(refusal) => (Vec::new(), Some(refusal.clone())),
+        };
+        ModelFinding {
+            model: credited.model,
+            definition: credited.model.definition().to_owned(),
+            replicates: replicates.map(|all| all.replicates().len() as u64),
+            credits,
+            refusal,
+        }
+    }
+
+    /// The credits of a model, the greatest first.
+    fn credits(&self, credited: &Credited, credits: &Credits) -> Vec<CreditFinding> {
+        let alpha = self.settings.alpha;
+        let (ranked, share) = match self.settings.valued {
+            true => (Measure::Value, Measure::ShareOfValue),
+            false => (Measure::Conversions, Measure::ShareOfConversions),
+        };
+        let amount = |key: usize| match self.settings.valued {
+            true => credits.value[key],
+            false => credits.conversions[key],
+        };
+        let mut order: Vec<usize> = (0..self.table.channels().len()).collect();
+        // Of equal credit the first name comes first: the sort is stable.
+        order.sort_by(|&a, &b| amount(b).total_cmp(&amount(a)));
+        let exact = match self.money {
+            true => credits.value_in_cents(cents(self.table.total().value)).ok(),
+            false => None,
+        };
+        let one = |(place, &key): (usize, &usize)| {
+            let name = &self.table.channels()[key];
+            let value = self.settings.valued.then(|| {
+                let mut value = credited.estimate(Measure::Value, key, alpha);
+                if let Some(exact) = &exact {
+                    value.estimate = exact[key] as f64 / 100.0;
+                }
+                value
+            });
+            let cost = self.costs.as_ref().and_then(|costs| costs.get(name));
+            let less_cost = match (value, cost, self.money) {
+                (Some(value), Some(cost), true) => Some(value.estimate - cost),
+                _ => None,
+            };
+            CreditFinding {
+                key: name.clone(),
+                conversions: credited.estimate(Measure::Conversions, key, alpha),
+                share: credited.estimate(share, key, alpha),
+                rank: place as u64 + 1,
+                above_next: order.get(place + 1).and_then(|&next| {
+                    credited
+                        .bootstrap
+                        .as_ref()?
+                        .ranks_above(ranked, key, next)
+                        .ok()
+                }),
+                value_less_cost: less_cost,
+                return_on_cost: less_cost
+                    .zip(cost)
+                    .filter(|(_, cost)| **cost > 0.0)
+                    .map(|(less, cost)| less / cost),
+                value,
+            }
+        };
+        order.iter().enumerate().map(one).collect()
+    }
+
+    /// What is known of each key whatever the model.
+    fn keys(
+        &self,
+        journeys: &Journeys,
+        models: &[ModelFinding],
+        calibrations: &[CalibrationFinding],
+    ) -> Vec<KeyFinding> {
+        let one = |(key, count): (&String, &journeys::KeyCount)| {
+            let credits: Vec<&CreditFinding> = models
+                .iter()
+                .filter_map(|model| model.credit(key))
+                .collect();
+            let spread = |amount: &dyn Fn(&CreditFinding) -> f64| Spread {
+                least: least(credits.iter().map(|credit| amount(credit))),
+                greatest: -least(credits.iter().map(|credit| -amount(credit))),
+            };
+            let ranks = || credits.iter().map(|credit| credit.rank);
+            let value = |credit: &CreditFinding| credit.value.map_or(0.0, |value| value.estimate);
+            KeyFinding {
+                key: key.clone(),
+                touches: count.touches,
+                clicks: count.clicks,
+                in_journeys: count.in_journeys,
+                cost: self
+                    .costs
+                    .as_ref()
+                    .and_then(|costs| costs.get(key).copied()),
+                conversions: spread(&|credit| credit.conversions.estimate),
+                value: self.settings.valued.then(|| spread(&value)),
+                ranks: Ranks {
+                    best: ranks().min().unwrap_or(0),
+                    worst: ranks().max().unwrap_or(0),
+                },
+                tested: (!calibrations.is_empty()).then(|| {
+                    let untested = |one: &CalibrationFinding| one.untested.contains(key);
+                    !calibrations.iter().all(untested)
+                }),
+            }
+        };
+        journeys.keys.iter().map(one).collect()
+    }
+}
+
+/// The least of some numbers; zero of none.
+fn least(numbers: impl Iterator<Item = f64>) -> f64 {
+    numbers.reduce(f64::min).unwrap_or(0.0)
+}

@@ -1,0 +1,325 @@
+//! Credit by all models, with intervals as far as they can be afforded.
+
+use std::num::NonZeroUsize;
+
+use attribution::bootstrap::{Bootstrap, Draws, Limits, Measure, bootstrap};
+use attribution::{
+    Comparison, CreditError, Credits, GREATEST_ORDER, Heuristic, JourneyTable, Model, credit,
+    markov, order_scores,
+};
+
+use super::finding::{CreditEstimate, CreditModel, MarkovFinding, MarkovOrder};
+use super::journeys::Journeys;
+use crate::{Reason, Refusal};
+
+/// Replicates of the bootstrap where they cost little.
+const REPLICATES: usize = 1000;
+/// Fewer are not enough for the ends of an interval.
+const FEWEST_REPLICATES: usize = 100;
+/// Steps of arithmetic that the bootstrap of one group of models may take: a few seconds.
+const AFFORDABLE: f64 = 5e8;
+/// Steps that drawing the customers of one outcome is worth.
+const DRAW: f64 = 8.0;
+/// The same journeys give the same intervals.
+const SEED: u64 = 1;
+/// What is credited, at most, for the models that compare sets of them, which take steps by their number in the
+/// exponent.
+const MOST_COMPARED: usize = 12;
+/// Paths, at most, for the model that compares sequences.
+const MOST_SEQUENCES: usize = 20_000;
+
+/// What the models need beside the journeys.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    /// The half-life of time decay in seconds.
+    pub(super) half_life: f64,
+    /// Whether there is a direct channel to pass over.
+    pub(super) has_direct: bool,
+    /// Whether conversions have values, by which credit is then ranked.
+    pub(super) valued: bool,
+    pub(super) alpha: f64,
+    pub(super) threads: usize,
+}
+
+/// The credits of one model.
+pub(super) struct Credited {
+    pub(super) model: CreditModel,
+    pub(super) credits: Result<Credits, Refusal>,
+    pub(super) bootstrap: Option<Bootstrap>,
+}
+
+/// The credits of all models, and the Markov chain behind one of them.
+pub(super) struct AllCredits {
+    pub(super) models: Vec<Credited>,
+    pub(super) markov: Option<MarkovFinding>,
+}
+
+/// Models that are bootstrapped together.
+struct Group<'t> {
+    table: &'t JourneyTable,
+    models: Vec<(CreditModel, Model)>,
+    /// Steps of one replicate.
+    steps: f64,
+}
+
+/// Credits by all models that the journeys allow.
+pub(super) fn credits(journeys: &Journeys, settings: &Settings) -> AllCredits {
+    let (table, aged) = (&journeys.table, &journeys.aged);
+    let draws = |table: &JourneyTable| DRAW * table.outcomes().len() as f64;
+    let shared = by_touch(journeys, settings);
+    let decays = vec![
+        (
+            CreditModel::TimeDecay,
+            Model::Heuristic(Heuristic::TimeDecay {
+                half_life: settings.half_life,
+            }),
+        ),
+        (
+            CreditModel::SteppedTimeDecay,
+            Model::Heuristic(Heuristic::SteppedTimeDecay {
+                period: settings.half_life,
+            }),
+        ),
+    ];
+    let mut all = Vec::new();
+    for group in [
+        Group {
+            steps: draws(table) + (table.touches() * shared.len()) as f64,
+            table,
+            models: shared,
+        },
+        Group {
+            steps: draws(aged) + (aged.touches() * decays.len()) as f64,
+            table: aged,
+            models: decays,
+        },
+    ] {
+        all.extend(group.credited(settings));
+    }
+    let (markov, chain) = best_chain(table, settings);
+    all.push(chain);
+    all.extend(compared(table, settings));
+    all.sort_by_key(|credited| credited.model);
+    AllCredits {
+        models: all,
+        markov,
+    }
+}
+
+/// The models that share by the place of touches.
+fn by_touch(journeys: &Journeys, settings: &Settings) -> Vec<(CreditModel, Model)> {
+    let table = &journeys.table;
+    let mut models = vec![
+        (CreditModel::First, Model::Heuristic(Heuristic::First)),
+        (CreditModel::Last, Model::Heuristic(Heuristic::Last)),
+        (CreditModel::Linear, Model::Heuristic(Heuristic::Linear)),
+        (CreditModel::PositionU, Model::Heuristic(Heuristic::U)),
+        (CreditModel::PositionW, Model::Heuristic(Heuristic::W)),
+        (CreditModel::Shapley, Model::ShapleyOfSubsets),
+    ];
+    if settings.has_direct {
+        let is_direct = |name: &&String| {
+            let count = journeys.keys.get(*name);
+            count.is_some_and(|count| count.touches > 0 && count.direct == count.touches)
+        };
+        let direct = table.channels().iter().filter(is_direct);
+        let direct = direct.filter_map(|name| table.channel(name)).collect();
+        models.push((
+            CreditModel::LastNonDirect,
+            Model::Heuristic(Heuristic::LastNonDirect { direct }),
+        ));
+    }
+    models
+}
+
+/// The chain of the best order that can be solved.
+fn best_chain(table: &JourneyTable, settings: &Settings) -> (Option<MarkovFinding>, Credited) {
+    let scores = order_scores(table).unwrap_or_default();
+    let mut orders: Vec<usize> = if scores.is_empty() {
+        vec![1]
+    } else {
+        (1..=GREATEST_ORDER).collect()
+    };
+    // With few journeys the penalty has no meaning for the higher orders: it would be a reward.
+    let score = |order: usize| {
+        let mut of_order = scores.iter().filter(|score| score.order == order);
+        let meant = of_order.find(|score| score.penalized_auc <= score.auc);
+        meant.map_or(f64::NEG_INFINITY, |score| score.penalized_auc)
+    };
+    // The simplest of equals first.
+    orders.sort_by(|&a, &b| score(b).total_cmp(&score(a)).then(a.cmp(&b)));
+    let mut refusal = None;
+    for order in orders {
+        let fitted = match markov(table, order) {
+            Ok(fitted) => fitted,
+            Err(error) => {
+                refusal.get_or_insert(error);
+                continue;
+            }
+        };
+        let keys = table.channels().len() as f64;
+        let solving = if order == 1 {
+            keys.powi(3)
+        } else {
+            100.0 * keys * fitted.states as f64
+        };
+        let group = Group {
+            table,
+            models: vec![(CreditModel::Markov, Model::Markov { order })],
+            steps: DRAW * table.outcomes().len() as f64 + table.touches() as f64 + solving,
+        };
+        let finding = MarkovFinding {
+            order,
+            states: fitted.states as u64,
+            conversion_probability: fitted.conversion,
+            orders: scores
+                .iter()
+                .map(|score| MarkovOrder {
+                    order: score.order,
+                    auc: score.auc,
+                    penalized_auc: score.penalized_auc,
+                })
+                .collect(),
+        };
+        let credited = Credited {
+            model: CreditModel::Markov,
+            bootstrap: group.bootstrapped(settings).and_then(|mut all| all.pop()),
+            credits: Ok(fitted.credits),
+        };
+        return (Some(finding), credited);
+    }
+    let credited = Credited {
+        model: CreditModel::Markov,
+        credits: Err(refused(&refusal.unwrap_or(CreditError::NoConversions))),
+        bootstrap: None,
+    };
+    (None, credited)
+}
+
+/// The models that compare what journeys bring with and without each touch.
+fn compared(table: &JourneyTable, settings: &Settings) -> Vec<Credited> {
+    let keys = table.channels().len();
+    let sets = 3_f64.powi(keys.min(MOST_COMPARED) as i32);
+    let touches = table.touches() as f64;
+    let models = [
+        (CreditModel::ShapleyOfSets, Comparison::RateOfSet, sets),
+        (
+            CreditModel::ShapleyOfSequences,
+            Comparison::RateOfSequence,
+            8.0 * touches,
+        ),
+        (
+            CreditModel::LeaveOneOut,
+            Comparison::LeaveOneTouchOut,
+            2.0 * touches,
+        ),
+    ];
+    let credited = |(model, comparison, steps): (CreditModel, Comparison, f64)| {
+        let too_many = match comparison {
+            Comparison::LeaveOneTouchOut => false,
+            Comparison::RateOfSet => keys > MOST_COMPARED,
+            Comparison::RateOfSequence => keys > MOST_COMPARED || table.len() > MOST_SEQUENCES,
+        };
+        if too_many {
+            let message = format!(
+                "it compares sets of at most {MOST_COMPARED}, and sequences of at most {MOST_SEQUENCES} distinct \
+                 paths; there are {keys}, in {} paths",
+                table.len()
+            );
+            return vec![Credited {
+                model,
+                credits: Err(Refusal::new(Reason::UnfitData, message)),
+                bootstrap: None,
+            }];
+        }
+        let group = Group {
+            table,
+            models: vec![(model, Model::Comparison(comparison))],
+            steps: DRAW * table.outcomes().len() as f64 + touches + steps,
+        };
+        group.credited(settings)
+    };
+    models.into_iter().flat_map(credited).collect()
+}
+
+impl Group<'_> {
+    fn models(&self) -> Vec<Model> {
+        self.models.iter().map(|(_, model)| model.clone()).collect()
+    }
+
+    /// Credits with intervals, or at least the credits.
+    fn credited(&self, settings: &Settings) -> Vec<Credited> {
+        let credits = credit(self.table, &self.models());
+        let mut replicated = match &credits {
+            Ok(_) => self.bootstrapped(settings).unwrap_or_default().into_iter(),
+            Err(_) => Vec::new().into_iter(),
+        };
+        let of_model = |place: usize| match &credits {
+            Ok(credits) => Ok(credits[place].clone()),
+            Err(error) => Err(refused(error)),
+        };
+        self.models
+            .iter()
+            .enumerate()
+            .map(|(place, (model, _))| Credited {
+                model: *model,
+                credits: of_model(place),
+                bootstrap: replicated.next(),
+            })
+            .collect()
+    }
+
+    /// The models bootstrapped; none where that costs too much, or where a replicate has no answer.
+    fn bootstrapped(&self, settings: &Settings) -> Option<Vec<Bootstrap>> {
+        let affordable = (AFFORDABLE / self.steps.max(1.0)) as usize;
+        let replicates = affordable.min(REPLICATES);
+        let needed = (2.0 / settings.alpha).ceil() as usize;
+        if replicates < FEWEST_REPLICATES.max(needed) {
+            return None;
+        }
+        let draws = Draws {
+            replicates,
+            seed: SEED,
+            threads: NonZeroUsize::new(settings.threads).unwrap_or(NonZeroUsize::MIN),
+        };
+        bootstrap(self.table, &self.models(), &draws).ok()
+    }
+}
+
+fn refused(error: &CreditError) -> Refusal {
+    Refusal::new(Reason::TooLittleData, error.to_string())
+}
+
+impl Credited {
+    /// A number of one of those that are credited, with its interval where there is one.
+    pub(super) fn estimate(&self, measure: Measure, key: usize, alpha: f64) -> CreditEstimate {
+        let interval = self
+            .bootstrap
+            .as_ref()
+            .and_then(|all| all.interval(measure, key, Limits::Percentile, alpha).ok());
+        match (interval, &self.credits) {
+            (Some(interval), _) => CreditEstimate {
+                estimate: interval.estimate,
+                se: Some(interval.se),
+                low: Some(interval.low),
+                high: Some(interval.high),
+            },
+            (None, Ok(credits)) => CreditEstimate::alone(point(credits, measure, key)),
+            (None, Err(_)) => CreditEstimate::alone(0.0),
+        }
+    }
+}
+
+/// A number without its interval.
+fn point(credits: &Credits, measure: Measure, key: usize) -> f64 {
+    let share = |credits: &[f64]| match credits.iter().sum::<f64>() {
+        0.0 => 0.0,
+        sum => credits[key] / sum,
+    };
+    match measure {
+        Measure::Conversions => credits.conversions[key],
+        Measure::Value => credits.value[key],
+        Measure::ShareOfConversions => share(&credits.conversions),
+        Measure::ShareOfValue => share(&credits.value),
+    }
+}

@@ -1,0 +1,20 @@
+//! What each channel, piece of content and touch contributes.
+
+mod credit;
+mod performance;
+pub(crate) mod touches;
+
+pub use credit::{
+    AttributionCheck, AttributionCheckKind, AttributionFinding, Calibrated, CalibrationFactor,
+    CalibrationFinding, CreditEstimate, CreditFinding, CreditModel, CreditTotals, EvidenceGrade,
+    FlowFinding, FlowNode, FlowStep, JourneyCounts, KeyFinding, MarkovFinding, MarkovOrder,
+    ModelCalibration, ModelFinding, PathFinding, RankedBy, Ranks, Spread, TestedChannel,
+    attribution,
+};
+pub use performance::{
+    Believed, CellFinding, ComponentTest, ComponentsFinding, ConsistencyFinding, ContentPart,
+    ContextFinding, CostFinding, DropOneFinding, DroppedItem, Extent as PerformanceExtent,
+    FatigueFinding, FatiguePoint, ItemFinding, PartSpread, PerformanceFinding,
+    PersonalizingFinding, PersonalizingSegment, PortfolioFinding, RetireFinding, ReuseFinding,
+    Untested, Valued, VariantCount, performance,
+};

@@ -1,0 +1,313 @@
+//! What would be lost without an item, from the logged probabilities of choices.
+//!
+//! Only the probability of what was chosen is logged. That of the other candidates is known where choices among the
+//! same candidates were always made with the same probabilities; where an item's probability changes among them, the
+//! choice used something that is not logged, and there is no value.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use catalog::Performance;
+use lake::{Lake, sql};
+use stats::off_policy::{PolicySums, drop_weight};
+
+use super::finding::{DropOneFinding, DroppedItem, Valued};
+use super::query::{OUTCOMES, Prepared, SHOWN, Units};
+use crate::error::MeasureError;
+use crate::{Reason, Refusal};
+
+/// Decisions with what they brought.
+const DECISIONS: &str = "_ts_decisions";
+/// The weight of decisions in the log without an item.
+const WEIGHTS: &str = "_ts_weights";
+/// Weights are added up in whole ones of this size.
+const WEIGHT_UNITS: f64 = (1_u64 << 20) as f64;
+/// Most items whose value is computed: those shown most often.
+const MOST_ITEMS: usize = 50;
+/// Most different lists of candidates.
+const MOST_LISTS: usize = 1_000;
+/// How far the logged probabilities of an item among the same candidates may lie apart, relative to the larger.
+const SAME: f64 = 0.01;
+
+/// Choices of one item among one list of candidates.
+struct Choice {
+    list: String,
+    content: String,
+    decisions: u64,
+    least: f64,
+    most: f64,
+}
+
+/// The probabilities of the candidates of one list.
+type Chances = BTreeMap<String, f64>;
+
+pub(super) fn drop_one(
+    lake: &Lake,
+    document: &Performance,
+    prepared: &Prepared,
+    items: &[Units],
+) -> Result<Option<DropOneFinding>, MeasureError> {
+    if !prepared.has_choices {
+        return Ok(None);
+    }
+    let context = "cannot read the decisions that chose content";
+    lake.engine().execute(
+        &format!(
+            "CREATE OR REPLACE TEMP TABLE {DECISIONS} AS SELECT s.customer, s.candidates AS list, s.content, \
+             s.propensity, CAST({} AS HUGEINT) AS y FROM {SHOWN} s \
+             LEFT JOIN {OUTCOMES} f ON f.customer = s.customer AND {} \
+             WHERE s.propensity > 0 AND s.propensity <= 1 AND s.candidates IS NOT NULL AND {} \
+             GROUP BY s.id, s.customer, s.candidates, s.content, s.propensity",
+            prepared.kind.aggregate(),
+            prepared.follows("s.moment"),
+            prepared.is_mature("s.moment"),
+        ),
+        context,
+    )?;
+    let finding = of_decisions(lake, document, prepared, items);
+    lake.engine().execute(
+        &format!("DROP TABLE IF EXISTS {DECISIONS}; DROP TABLE IF EXISTS {WEIGHTS}"),
+        context,
+    )?;
+    finding.map(Some)
+}
+
+fn of_decisions(
+    lake: &Lake,
+    document: &Performance,
+    prepared: &Prepared,
+    items: &[Units],
+) -> Result<DropOneFinding, MeasureError> {
+    let choices = choices(lake)?;
+    let decisions: u64 = choices.iter().map(|choice| choice.decisions).sum();
+    let refused = |reason, message: String| DropOneFinding {
+        decisions,
+        mean: None,
+        items: Vec::new(),
+        refusal: Some(Refusal::new(reason, message)),
+    };
+    if decisions == 0 {
+        let message = "no decision has a probability, candidates, and an outcome that is known";
+        return Ok(refused(Reason::TooLittleData, message.to_owned()));
+    }
+    let lists: BTreeSet<&str> = choices.iter().map(|choice| choice.list.as_str()).collect();
+    if lists.len() > MOST_LISTS {
+        let message = format!(
+            "there are {} different lists of candidates, more than {MOST_LISTS}: the probabilities of candidates that \
+             were not chosen cannot be told from those that were",
+            lists.len()
+        );
+        return Ok(refused(Reason::Undeclared, message));
+    }
+    let chances = match chances(&choices) {
+        Ok(chances) => chances,
+        Err(message) => return Ok(refused(Reason::UnfitData, message)),
+    };
+    let mut most_shown: Vec<&Units> = items.iter().collect();
+    most_shown.sort_by(|a, b| {
+        b.exposures
+            .cmp(&a.exposures)
+            .then_with(|| a.keys.cmp(&b.keys))
+    });
+    most_shown.truncate(MOST_ITEMS);
+    let mut dropped = Vec::new();
+    let mut rows: Vec<String> = Vec::new();
+    for item in most_shown {
+        let content = &item.keys[0];
+        let mut finding = DroppedItem {
+            content: content.clone(),
+            decisions: 0,
+            chosen: 0,
+            value: None,
+            effective: None,
+            refusal: None,
+        };
+        for choice in &choices {
+            if chances[&choice.list].contains_key(content) {
+                finding.decisions += choice.decisions;
+            }
+            if choice.content == *content {
+                finding.chosen += choice.decisions;
+            }
+        }
+        let alone = |chances: &Chances| chances.get(content).is_some_and(|p| *p >= 1.0 - SAME);
+        if finding.decisions == 0 {
+            continue;
+        }
+        if chances.values().any(alone) {
+            let message = "where it is the only candidate, nothing can be shown in its place";
+            finding.refusal = Some(Refusal::new(Reason::TooLittleData, message));
+        } else {
+            for (list, chances) in &chances {
+                let chance = chances.get(content).copied().unwrap_or(0.0);
+                let weight = drop_weight(false, chance) * WEIGHT_UNITS;
+                let (content, list) = (sql::text(content), sql::text(list));
+                rows.push(format!("({content}, {list}, {})", weight.round() as i64));
+            }
+        }
+        dropped.push(finding);
+    }
+    if !rows.is_empty() {
+        let statement = format!(
+            "CREATE OR REPLACE TEMP TABLE {WEIGHTS} AS \
+             SELECT item, list, CAST(weight AS HUGEINT) AS weight FROM (VALUES {}) AS t(item, list, weight)",
+            rows.join(", ")
+        );
+        lake.engine()
+            .execute(&statement, "cannot weigh the decisions that chose content")?;
+        add_values(lake, document, prepared, &mut dropped)?;
+    }
+    dropped.sort_by(|a, b| {
+        let value = |item: &DroppedItem| item.value.map_or(f64::NEG_INFINITY, |v| v.estimate);
+        value(b)
+            .total_cmp(&value(a))
+            .then_with(|| a.content.cmp(&b.content))
+    });
+    let mean = lake.engine().value::<f64>(
+        &format!("SELECT CAST(sum(y) AS DOUBLE) / count(*) FROM {DECISIONS}"),
+        "cannot average the decisions that chose content",
+    )?;
+    Ok(DropOneFinding {
+        decisions,
+        mean: Some(mean / prepared.kind.units()),
+        items: dropped,
+        refusal: None,
+    })
+}
+
+fn choices(lake: &Lake) -> Result<Vec<Choice>, MeasureError> {
+    let query = format!(
+        "SELECT list, content, count(*), min(propensity), max(propensity) FROM {DECISIONS} \
+         GROUP BY list, content ORDER BY list, content"
+    );
+    let rows = lake
+        .engine()
+        .rows(&query, "cannot read the probabilities of choices", |row| {
+            Ok(Choice {
+                list: row.get(0)?,
+                content: row.get(1)?,
+                decisions: row.get(2)?,
+                least: row.get(3)?,
+                most: row.get(4)?,
+            })
+        })?;
+    Ok(rows)
+}
+
+/// The probabilities of the candidates of every list; those that were never chosen share what is left.
+fn chances(choices: &[Choice]) -> Result<BTreeMap<String, Chances>, String> {
+    let mut chances: BTreeMap<String, Chances> = BTreeMap::new();
+    for choice in choices {
+        if choice.most - choice.least > SAME * choice.most {
+            return Err(format!(
+                "among the same candidates `{}` was chosen with probabilities from {:.4} to {:.4}: the choice used \
+                 something of the customer, and the probabilities of what was not chosen are not logged",
+                choice.content, choice.least, choice.most
+            ));
+        }
+        let of_list = chances.entry(choice.list.clone()).or_default();
+        of_list.insert(choice.content.clone(), 0.5 * (choice.least + choice.most));
+    }
+    for (list, known) in &mut chances {
+        let left = 1.0 - known.values().sum::<f64>();
+        let names = candidates(list);
+        let unknown: Vec<&String> = names.iter().filter(|n| !known.contains_key(*n)).collect();
+        if left < -SAME || unknown.is_empty() && left > SAME {
+            return Err(format!(
+                "the probabilities of the candidates {list} add up to {:.4} and not to 1",
+                1.0 - left
+            ));
+        }
+        let share = left.max(0.0) / unknown.len().max(1) as f64;
+        for name in unknown.into_iter().cloned().collect::<Vec<_>>() {
+            known.insert(name, share);
+        }
+    }
+    Ok(chances)
+}
+
+/// The names in a list: `[a, b]`, `["a", "b"]` or `a, b`.
+fn candidates(list: &str) -> BTreeSet<String> {
+    list.trim_matches(|c: char| c.is_whitespace() || "[]".contains(c))
+        .split(',')
+        .map(|name| name.trim_matches(|c: char| c.is_whitespace() || "\"'".contains(c)))
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Adds the values of items that have weights.
+fn add_values(
+    lake: &Lake,
+    document: &Performance,
+    prepared: &Prepared,
+    items: &mut [DroppedItem],
+) -> Result<(), MeasureError> {
+    // Sums of a customer: decisions n, rewards r, weights d, weighted rewards b.
+    const NAMES: [&str; 4] = ["n", "r", "d", "b"];
+    let mut sums: Vec<String> = NAMES.iter().map(|name| format!("sum({name})")).collect();
+    for (i, name) in NAMES.iter().enumerate() {
+        for other in &NAMES[i..] {
+            sums.push(format!("sum({name} * {other})"));
+        }
+    }
+    let query = format!(
+        "WITH own AS (SELECT customer, list, content, count(*) AS n, sum(y) AS r FROM {DECISIONS} GROUP BY ALL), \
+         every AS (SELECT customer, list, sum(n) AS n, sum(r) AS r FROM own GROUP BY ALL), \
+         of_customer AS (SELECT w.item, every.customer, sum(every.n) AS n, sum(every.r) AS r, \
+         sum((every.n - coalesce(own.n, 0)) * w.weight) AS d, \
+         sum((every.r - coalesce(own.r, 0)) * w.weight) AS b, \
+         sum((every.n - coalesce(own.n, 0)) * w.weight * w.weight) AS squares \
+         FROM every JOIN {WEIGHTS} w ON w.list = every.list \
+         LEFT JOIN own ON own.customer = every.customer AND own.list = every.list AND own.content = w.item \
+         GROUP BY w.item, every.customer) \
+         SELECT item, count(*), sum(squares), {} FROM of_customer GROUP BY item ORDER BY item",
+        sums.join(", ")
+    );
+    let scales = [
+        1.0,
+        prepared.kind.units(),
+        WEIGHT_UNITS,
+        WEIGHT_UNITS * prepared.kind.units(),
+    ];
+    let found = lake
+        .engine()
+        .rows(&query, "cannot add up the decisions of customers", |row| {
+            let mut sums = PolicySums {
+                customers: row.get(1)?,
+                squared_weights: row.get::<_, f64>(2)? / (WEIGHT_UNITS * WEIGHT_UNITS),
+                ..PolicySums::default()
+            };
+            for i in 0..NAMES.len() {
+                sums.first[i] = row.get::<_, f64>(3 + i)? / scales[i];
+            }
+            let mut column = 3 + NAMES.len();
+            for i in 0..NAMES.len() {
+                for j in i..NAMES.len() {
+                    let product = row.get::<_, f64>(column)? / (scales[i] * scales[j]);
+                    sums.second[i][j] = product;
+                    sums.second[j][i] = product;
+                    column += 1;
+                }
+            }
+            Ok((row.get::<_, String>(0)?, sums))
+        })?;
+    for (content, sums) in found {
+        let Some(item) = items.iter_mut().find(|item| item.content == content) else {
+            continue;
+        };
+        match sums.value(document.alpha) {
+            Ok(value) => {
+                item.value = Some(Valued {
+                    estimate: value.difference.estimate,
+                    low: value.difference.low,
+                    high: value.difference.high,
+                });
+                item.effective = Some(value.effective);
+            }
+            Err(error) => {
+                item.refusal = Some(Refusal::new(Reason::TooLittleData, error.to_string()));
+            }
+        }
+    }
+    Ok(())
+}

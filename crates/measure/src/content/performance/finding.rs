@@ -1,0 +1,383 @@
+//! What is found of the performance of content.
+
+use catalog::Unit;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::audience::NotCounted;
+use crate::{Provenance, Refusal};
+
+/// How each piece of content does where it is shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PerformanceFinding {
+    /// `touchstone.performance/1`.
+    pub format: String,
+    /// The name of the performance document.
+    pub performance: String,
+    pub description: Option<String>,
+    /// The fact or metric that is the outcome.
+    pub outcome: String,
+    /// What the outcome is; a share where it is whether there is any row.
+    pub unit: Unit,
+    /// How long after it was first shown the outcome counts.
+    pub within: String,
+    /// What the table is divided by beside content.
+    pub by: Vec<String>,
+    /// Intervals have level 1 - alpha.
+    pub alpha: f64,
+    /// What one more outcome is worth as margin.
+    pub value: Option<f64>,
+    pub currency: String,
+    pub extent: Extent,
+    /// The mean outcome over all items and customers.
+    pub average: Option<f64>,
+    /// The standard deviation of the items' true outcomes, without their noise.
+    pub spread: Option<f64>,
+    /// What is to be expected of a new item.
+    pub forecast: Option<Believed>,
+    /// How many items `probability_top` means.
+    pub top: u64,
+    /// Why items are not told apart from their noise.
+    pub refusal: Option<Refusal>,
+    /// The items, the best to be expected first, and those too thin to say last.
+    pub items: Vec<ItemFinding>,
+    /// Content by what the table is divided by.
+    pub cells: Vec<CellFinding>,
+    /// Why cells are not told apart from their noise.
+    pub cells_refusal: Option<Refusal>,
+    /// By how much each level of what the table is divided by moves its cells, other things being equal.
+    pub parts: Vec<ContentPart>,
+    /// How much of the differences of cells is content's, each key's, and the cells' own.
+    pub spreads: Vec<PartSpread>,
+    /// By how much components move the outcome.
+    pub components: Option<ComponentsFinding>,
+    /// What choosing components by segment would bring.
+    pub personalizing: Vec<PersonalizingFinding>,
+    /// What content costs, and how often it is used again.
+    pub reuse: ReuseFinding,
+    /// How many variants pay.
+    pub portfolio: Option<PortfolioFinding>,
+    /// Where content is shown, and what one more variant would be worth there; the most valuable first.
+    pub coverage: Vec<ContextFinding>,
+    /// Whether customers meet the same content in several versions; none where touches have no `version`.
+    pub consistency: Option<ConsistencyFinding>,
+    /// Whether content wears out.
+    pub fatigue: FatigueFinding,
+    /// What would be lost without an item; none where touches have no `propensity` and `candidates`.
+    pub drop_one: Option<DropOneFinding>,
+    pub provenance: Provenance,
+}
+
+impl PerformanceFinding {
+    /// The format of this version.
+    pub const FORMAT: &'static str = "touchstone.performance/1";
+}
+
+/// How much there is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Extent {
+    /// Rows of touches.
+    pub rows: u64,
+    /// Those of them that count: a customer was shown a piece of content.
+    pub exposures: u64,
+    pub customers: u64,
+    pub items: u64,
+    /// Rows that do not count, by the reason.
+    pub left_out: Vec<NotCounted>,
+    /// The first and the last exposure, in microseconds since 1970.
+    pub from: Option<i64>,
+    pub until: Option<i64>,
+}
+
+/// A belief: its mean, its standard deviation, and limits that hold the true value with probability 1 - alpha.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Believed {
+    pub mean: f64,
+    pub sd: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+/// An amount with its interval, in the project's currency unless said otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Valued {
+    pub estimate: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+/// A piece of content.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ItemFinding {
+    pub content: String,
+    /// How often it was shown.
+    pub exposures: u64,
+    /// Customers to whom it was shown long enough ago for their outcome to be known.
+    pub customers: u64,
+    /// Customers whose time after it was not over at the end of the data: left out.
+    pub immature: u64,
+    /// The outcomes of the customers, added up.
+    pub total: f64,
+    /// Outcome a customer, as it is.
+    pub raw: Option<f64>,
+    /// What is believed of it, with what all items say.
+    pub shrunk: Option<Believed>,
+    /// The probability that it is better than the average.
+    pub probability_above_average: Option<f64>,
+    /// The probability that it is truly among the best, as many as `top` says.
+    pub probability_top: Option<f64>,
+    /// Too few customers to say anything: it may as well be a good item as a bad one.
+    pub thin: bool,
+    /// What it cost and brings; none where its content document names no cost and there is no value.
+    pub cost: Option<CostFinding>,
+}
+
+/// What an item cost and brings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CostFinding {
+    /// Creation, localisation and approval, and upkeep for the months of the data.
+    pub content: f64,
+    /// What showing it cost.
+    pub showing: f64,
+    /// Where it was shown: different combinations of what the table is divided by.
+    pub contexts: u64,
+    /// Cost a customer reached.
+    pub per_customer: Option<f64>,
+    /// Margin beyond that of as many customers of the average item. It describes, and does not prove.
+    pub margin_above_average: Option<Valued>,
+    /// Margin that would be lost without the item, from logged probabilities of choices: causal.
+    pub incremental_margin: Option<Valued>,
+    /// `(incremental margin - cost) / cost`; none without an incremental margin.
+    pub roi: Option<Valued>,
+}
+
+/// A piece of content in one context.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CellFinding {
+    pub content: String,
+    /// The values of what the table is divided by, in its order.
+    pub by: Vec<String>,
+    pub exposures: u64,
+    pub customers: u64,
+    pub total: f64,
+    pub raw: Option<f64>,
+    pub shrunk: Option<Believed>,
+    pub probability_above_average: Option<f64>,
+    pub thin: bool,
+}
+
+/// By how much one level moves its cells or items, other things being equal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ContentPart {
+    /// `content`, a key of the table, or a component.
+    pub factor: String,
+    pub level: String,
+    pub part: Believed,
+}
+
+/// How much of the differences of true values one factor makes up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PartSpread {
+    /// `content`, a key of the table, a component, or `own` for what is of no other.
+    pub factor: String,
+    /// The standard deviation over its levels.
+    pub sd: f64,
+    /// Its share of the variance.
+    pub share: f64,
+}
+
+/// Components of content.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ComponentsFinding {
+    pub parts: Vec<ContentPart>,
+    pub spreads: Vec<PartSpread>,
+    /// Combinations that no item has, the most promising first.
+    pub untested: Vec<Untested>,
+    /// A test that would tell the components apart; none where they have not two levels each.
+    pub test: Option<ComponentTest>,
+    pub refusal: Option<Refusal>,
+}
+
+/// A randomized test of components with two levels each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ComponentTest {
+    /// The combinations to show, each to equally many customers: levels in the order of the document's `components`.
+    pub combinations: Vec<Vec<String>>,
+    /// How many there are in all.
+    pub of: u64,
+    /// From four on, no component is confounded with another or with a pair; none where all combinations are shown.
+    pub resolution: Option<u32>,
+    /// Effects that the test cannot tell apart, up to pairs of components: `headline × image = offer × colour`.
+    pub aliases: Vec<String>,
+}
+
+/// A combination of components that no item has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Untested {
+    /// The levels, in the order of the document's `components`.
+    pub levels: Vec<String>,
+    pub forecast: Believed,
+}
+
+/// What choosing a component by segment would bring.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PersonalizingFinding {
+    pub component: String,
+    /// The key of the table that tells segments.
+    pub segment: String,
+    /// Outcome a customer, beyond the level that is best for all: choices learned on one half of the customers,
+    /// measured on the other. It is causal only where levels were given at random.
+    pub value: Option<Valued>,
+    /// The same from all customers at once, which is too large.
+    pub naive: Option<f64>,
+    /// The level that is best for all.
+    pub best: Option<String>,
+    pub segments: Vec<PersonalizingSegment>,
+    pub refusal: Option<Refusal>,
+}
+
+/// The best level in a segment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PersonalizingSegment {
+    pub segment: String,
+    pub best: String,
+}
+
+/// What content costs, and how often it is used again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReuseFinding {
+    /// Items that were shown.
+    pub items: u64,
+    /// Those of them that were shown in two contexts or more.
+    pub reused: u64,
+    /// Items made from others, by `based_on`.
+    pub adapted: u64,
+    /// Creation, localisation and approval of content that was made new, a piece; none without such.
+    pub cost_of_new: Option<f64>,
+    /// The same of content made from other content.
+    pub cost_of_adapted: Option<f64>,
+    /// What adapting saved: `(cost of new - cost of adapted)` for each adapted piece.
+    pub saved: Option<f64>,
+    /// Content that is declared and was never shown.
+    pub dead: Vec<String>,
+    /// What it cost.
+    pub dead_cost: f64,
+    /// Content that was shown and is not declared.
+    pub undeclared: u64,
+}
+
+/// How many variants pay, if the best of them is shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PortfolioFinding {
+    /// Mean creation, localisation and approval of a piece.
+    pub cost_of_variant: f64,
+    /// Customers reached, for whom a better variant would count.
+    pub customers: u64,
+    /// Items now.
+    pub variants: u64,
+    /// The number from which one more costs more than it brings.
+    pub best_number: u64,
+    pub curve: Vec<VariantCount>,
+}
+
+/// So many variants.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct VariantCount {
+    pub variants: u64,
+    /// The outcome to be expected of the best of them.
+    pub best: f64,
+    /// Margin that the last of them adds, over all customers.
+    pub marginal_margin: f64,
+}
+
+/// A context: what the table is divided by, without content.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ContextFinding {
+    pub by: Vec<String>,
+    /// Items shown there.
+    pub items: u64,
+    pub exposures: u64,
+    pub customers: u64,
+    /// What is shown there now brings, a customer.
+    pub current: Option<f64>,
+    /// What a new item is expected to bring there.
+    pub forecast: Option<Believed>,
+    /// Outcomes that one more variant would add, if it is shown where it is better: `customers E max(new - current, 0)`.
+    pub missing_variant: Option<f64>,
+    /// The same in money.
+    pub missing_variant_margin: Option<f64>,
+}
+
+/// Versions that meet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ConsistencyFinding {
+    /// Weeks in which a customer was shown a piece of content whose version is known.
+    pub customer_weeks: u64,
+    /// Those of them with two versions of it or more.
+    pub several_versions: u64,
+    /// Those of them in which the versions came over several channels.
+    pub across_channels: u64,
+}
+
+/// Whether content wears out with each exposure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FatigueFinding {
+    /// `log_quadratic` or `geometric`.
+    pub shape: Option<String>,
+    /// The rate of a response by the number of the exposure, over that at the first.
+    pub curve: Vec<FatiguePoint>,
+    /// Whether to replace items by new ones, the most gain first; none without a value.
+    pub retire: Vec<RetireFinding>,
+    /// Why there is no curve.
+    pub refusal: Option<Refusal>,
+}
+
+/// A number of the exposure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FatiguePoint {
+    pub exposure: u64,
+    /// Exposures of this number.
+    pub exposures: u64,
+    pub relative: Valued,
+}
+
+/// Whether an item should be replaced.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RetireFinding {
+    pub content: String,
+    /// Margin gained by a new item over as many exposures as in the last 30 days, less what a new one costs.
+    pub gain: Valued,
+    /// What a new one costs.
+    pub cost: f64,
+    /// Exposures in the last 30 days.
+    pub exposures: u64,
+    /// The gain is above zero, not by chance.
+    pub retire: bool,
+}
+
+/// What would be lost without items.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DropOneFinding {
+    /// Decisions with a probability.
+    pub decisions: u64,
+    /// The mean outcome of a decision.
+    pub mean: Option<f64>,
+    /// Items, the most valuable first.
+    pub items: Vec<DroppedItem>,
+    pub refusal: Option<Refusal>,
+}
+
+/// What would be lost without an item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DroppedItem {
+    pub content: String,
+    /// Decisions for which it was a candidate.
+    pub decisions: u64,
+    /// How often it was chosen.
+    pub chosen: u64,
+    /// Outcome a decision that is lost if its chances go to the others in proportion, over all decisions.
+    pub value: Option<Valued>,
+    /// The effective number of decisions behind it.
+    pub effective: Option<f64>,
+    pub refusal: Option<Refusal>,
+}

@@ -1,0 +1,469 @@
+//! Touches and outcomes as tables of the engine, and the queries over them that more than one part asks.
+
+use catalog::{Aggregate, Catalog, Fact, Metric, Performance, Span, SpanUnit, TouchKey, Unit};
+use lake::{Lake, sql};
+use stats::{Counts, Sample};
+
+use super::finding::Extent;
+use crate::audience::NotCounted;
+use crate::audience::query::types::{check_number, check_time, require_column, type_of, unusable};
+use crate::audience::query::{fact_rows, where_clause};
+use crate::audience::times::Clock;
+use crate::content::touches::{common_customer_type, touch_rows_with_columns};
+use crate::error::MeasureError;
+
+/// All rows of touches, each with the reason for which it does not count, if there is one.
+const TOUCHED: &str = "_ts_touched";
+/// Those that count: exposures.
+pub(super) const SHOWN: &str = "_ts_shown";
+/// The rows of the fact that is the outcome.
+pub(super) const OUTCOMES: &str = "_ts_outcomes";
+
+/// Sums of values are sums of whole ten-thousandths, the same in any order.
+pub(super) const VALUE_UNITS: f64 = 1e4;
+
+/// How outcomes of a customer are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Whether there is any row.
+    Share,
+    /// How many rows there are.
+    Count,
+    /// The sum of their values.
+    Sum,
+}
+
+impl Kind {
+    /// A customer's outcome from the rows that count, as SQL.
+    pub(super) fn aggregate(self) -> &'static str {
+        match self {
+            Self::Share => "CAST(count(f.value) > 0 AS BIGINT)",
+            Self::Count => "count(f.value)",
+            Self::Sum => "coalesce(sum(f.value), 0)",
+        }
+    }
+
+    /// How many whole numbers make one of the outcome.
+    pub(super) fn units(self) -> f64 {
+        match self {
+            Self::Share | Self::Count => 1.0,
+            Self::Sum => VALUE_UNITS,
+        }
+    }
+}
+
+/// What the queries need to know.
+pub(super) struct Prepared {
+    pub(super) kind: Kind,
+    /// The name of the fact or metric.
+    pub(super) outcome: String,
+    pub(super) unit: Unit,
+    /// What the table is divided by.
+    pub(super) keys: Vec<String>,
+    /// What one more outcome is worth.
+    pub(super) value: Option<f64>,
+    /// Whether touches have versions, and probabilities with candidates.
+    pub(super) has_versions: bool,
+    pub(super) has_choices: bool,
+    clock: Clock,
+    within: Span,
+    delay: Option<Span>,
+}
+
+/// The units of one cell, summed up.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Units {
+    /// The values of the keys that were asked for.
+    pub(super) keys: Vec<String>,
+    pub(super) exposures: u64,
+    /// Customers whose outcome is known, and those whose is not yet.
+    pub(super) customers: u64,
+    pub(super) immature: u64,
+    /// What showing it cost.
+    pub(super) cost: f64,
+    /// Outcomes and their squares, added up over the customers whose outcome is known.
+    pub(super) total: f64,
+    pub(super) squares: f64,
+}
+
+impl Units {
+    pub(super) fn sample(&self) -> Sample {
+        let n = self.customers as f64;
+        let mean = self.total / n;
+        Sample {
+            n: self.customers,
+            mean,
+            variance: ((self.squares - self.total * mean) / (n - 1.0)).max(0.0),
+        }
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        Counts {
+            successes: self.total as u64,
+            n: self.customers,
+        }
+    }
+
+    pub(super) fn raw(&self) -> Option<f64> {
+        (self.customers > 0).then(|| self.total / self.customers as f64)
+    }
+}
+
+/// Reads touches and outcomes.
+pub(super) fn prepare(
+    catalog: &Catalog,
+    lake: &mut Lake,
+    document: &Performance,
+) -> Result<Prepared, MeasureError> {
+    let place = format!("performance `{}`", document.name);
+    let Some(touch) = catalog.touch(&document.touches) else {
+        let message = format!("there is no touch `{}`", document.touches);
+        return Err(unusable(&place, message));
+    };
+    let (fact, metric) = outcome(catalog, document, &place)?;
+    let by: Vec<(String, Option<TouchKey>)> = document
+        .by
+        .iter()
+        .map(|name| (name.clone(), dimension(name)))
+        .collect();
+    let mut keys = vec![
+        TouchKey::Content,
+        TouchKey::Engagement,
+        TouchKey::Cost,
+        TouchKey::Version,
+        TouchKey::Channel,
+        TouchKey::Propensity,
+        TouchKey::Candidates,
+    ];
+    for key in by.iter().filter_map(|(_, key)| *key) {
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    let own: Vec<&str> = by
+        .iter()
+        .filter(|(_, key)| key.is_none())
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let touches = touch_rows_with_columns(catalog, lake, touch, &keys, &own)?;
+    let rows = outcome_rows(catalog, lake, fact, metric, &place)?;
+    let customer_type = common_customer_type(&[
+        (format!("touch `{}`", touch.name), touches.customer_type),
+        (format!("fact `{}`", fact.name), rows.customer_type),
+    ])?;
+    let as_customer = |column: &str| match customer_type {
+        Some(name) => format!("CAST({column} AS {name})"),
+        None => column.to_owned(),
+    };
+    let columns: Vec<String> = by
+        .iter()
+        .enumerate()
+        .map(|(place, (name, key))| {
+            let column = match key {
+                Some(key) => sql::identifier(key.name()),
+                None => format!("own{}", own.iter().position(|own| own == name).unwrap_or(0)),
+            };
+            format!(", coalesce({column}, '(none)') AS k{place}")
+        })
+        .collect();
+    let context = format!("cannot read the touches of {place}");
+    lake.engine().execute(
+        &format!(
+            "CREATE OR REPLACE TEMP TABLE {TOUCHED} AS SELECT {} AS customer, moment, content, version, channel, \
+             propensity, candidates, cost{}, \
+             CASE WHEN customer IS NULL THEN 'without a customer' WHEN moment IS NULL THEN 'without a usable time' \
+             WHEN engagement IS NULL THEN 'neither a view nor a click' WHEN engagement THEN 'a click, not a view' \
+             WHEN content IS NULL THEN 'without content' END AS left_out FROM ({}); \
+             CREATE OR REPLACE TEMP TABLE {SHOWN} AS SELECT * EXCLUDE (left_out), row_number() OVER () AS id \
+             FROM {TOUCHED} WHERE left_out IS NULL",
+            as_customer("customer"),
+            columns.join(""),
+            touches.sql,
+        ),
+        &context,
+    )?;
+    let context = format!("cannot read the outcome of {place}");
+    lake.engine().execute(
+        &format!(
+            "CREATE OR REPLACE TEMP TABLE {OUTCOMES} AS SELECT {} AS customer, moment, value FROM ({}) \
+             WHERE customer IS NOT NULL AND moment IS NOT NULL AND value IS NOT NULL",
+            as_customer("customer"),
+            rows.sql,
+        ),
+        &context,
+    )?;
+    let kind = match metric.map(|metric| metric.aggregate) {
+        None | Some(Aggregate::Any) => Kind::Share,
+        Some(Aggregate::Sum) => Kind::Sum,
+        Some(_) => Kind::Count,
+    };
+    let unit = match (metric, kind) {
+        (_, Kind::Share) => Unit::Share,
+        (Some(metric), _) => metric.unit,
+        (None, _) => Unit::Number,
+    };
+    let margin = metric
+        .filter(|metric| metric.unit == Unit::Money && kind == Kind::Sum)
+        .and_then(|metric| catalog.margin_of(metric));
+    let has = |key| touch.field(key).is_some();
+    Ok(Prepared {
+        kind,
+        outcome: metric.map_or_else(|| fact.name.clone(), |metric| metric.name.clone()),
+        unit,
+        keys: document.by.clone(),
+        value: document.value.or(margin),
+        has_versions: has(TouchKey::Version),
+        has_choices: has(TouchKey::Propensity) && has(TouchKey::Candidates),
+        clock: rows.clock,
+        within: document.outcome.within,
+        delay: fact.delay,
+    })
+}
+
+/// The key of touches that a name is.
+fn dimension(name: &str) -> Option<TouchKey> {
+    [
+        TouchKey::Channel,
+        TouchKey::Version,
+        TouchKey::Slot,
+        TouchKey::Campaign,
+        TouchKey::Initiative,
+        TouchKey::Team,
+        TouchKey::Stage,
+    ]
+    .into_iter()
+    .find(|key| key.name() == name)
+}
+
+fn outcome<'c>(
+    catalog: &'c Catalog,
+    document: &Performance,
+    place: &str,
+) -> Result<(&'c Fact, Option<&'c Metric>), MeasureError> {
+    let metric = document.outcome.metric.as_deref();
+    let metric = metric.and_then(|name| catalog.metric(name));
+    let fact = metric
+        .and_then(|metric| metric.fact.as_deref())
+        .or(document.outcome.fact.as_deref())
+        .and_then(|name| catalog.fact(name));
+    match fact {
+        Some(fact) => Ok((fact, metric)),
+        None => Err(unusable(place, "its outcome names no fact".to_owned())),
+    }
+}
+
+/// The rows of the outcome's fact.
+struct OutcomeRows {
+    sql: String,
+    customer_type: String,
+    clock: Clock,
+}
+
+fn outcome_rows(
+    catalog: &Catalog,
+    lake: &mut Lake,
+    fact: &Fact,
+    metric: Option<&Metric>,
+    place: &str,
+) -> Result<OutcomeRows, MeasureError> {
+    match (&fact.source, &fact.sql) {
+        (Some(name), _) => {
+            if let Some(source) = catalog.source(name) {
+                lake.define(catalog, source)?;
+            }
+        }
+        (None, query) => lake.define_mentioned(catalog, query.as_deref().unwrap_or_default())?,
+    }
+    let rows = fact_rows(fact);
+    let columns = lake.columns(&rows)?;
+    let of_fact = format!("fact `{}`", fact.name);
+    let Some(time) = fact.time.as_deref() else {
+        return Err(unusable(&of_fact, "it has no time".to_owned()));
+    };
+    for column in [fact.customer.as_str(), time] {
+        require_column(&columns, of_fact.clone(), &fact.name, column)?;
+    }
+    check_time(lake, &columns, &rows, time, &of_fact)?;
+    let clock = Clock::of(&columns, time);
+    let value = match metric.filter(|metric| metric.aggregate == Aggregate::Sum) {
+        Some(metric) => {
+            let value = sql::condition(metric.value.as_deref().unwrap_or_default());
+            let of_metric = format!("{place}, metric `{}`", metric.name);
+            check_number(lake, &rows, &value, of_metric)?;
+            let value = format!("CAST({value} AS DOUBLE)");
+            format!(
+                "CASE WHEN isfinite({value}) THEN CAST(round({value} * {VALUE_UNITS}) AS HUGEINT) END"
+            )
+        }
+        None => "CAST(1 AS HUGEINT)".to_owned(),
+    };
+    let filtered = format!(
+        "(SELECT * FROM {rows}{})",
+        where_clause(fact.filter.as_ref())
+    );
+    Ok(OutcomeRows {
+        sql: format!(
+            "SELECT {} AS customer, {} AS moment, {value} AS value FROM {filtered}{}",
+            sql::identifier(&fact.customer),
+            clock.time(time),
+            where_clause(metric.and_then(|metric| metric.filter.as_ref())),
+        ),
+        customer_type: type_of(&columns, &fact.customer)
+            .unwrap_or_default()
+            .to_owned(),
+        clock,
+    })
+}
+
+impl Prepared {
+    /// Whether an outcome `f` belongs to what was shown at a time, as SQL.
+    pub(super) fn follows(&self, shown: &str) -> String {
+        let start = self.clock.exposure(shown);
+        format!(
+            "f.moment >= {start} AND f.moment < {}",
+            sql::after(&start, self.within)
+        )
+    }
+
+    /// Until when what was shown at a time has its outcomes, as SQL.
+    pub(super) fn horizon(&self, shown: &str) -> String {
+        sql::after(&self.clock.exposure(shown), self.within)
+    }
+
+    /// Whether that time had passed at the end of the data, as SQL.
+    pub(super) fn is_mature(&self, shown: &str) -> String {
+        let horizon = self.horizon(shown);
+        let known = match self.delay {
+            Some(delay) => sql::after(&horizon, delay),
+            None => horizon,
+        };
+        format!("coalesce({known} <= {}, false)", self.end())
+    }
+
+    /// The end of the data: that of the latest outcome's day, or its time where hours count.
+    pub(super) fn end(&self) -> String {
+        let by_day = !matches!(
+            self.within.unit,
+            SpanUnit::Second | SpanUnit::Minute | SpanUnit::Hour
+        );
+        match by_day || self.clock == Clock::Day {
+            true => {
+                format!("(SELECT date_trunc('day', max(moment)) + INTERVAL 1 DAY FROM {OUTCOMES})")
+            }
+            false => format!("(SELECT max(moment) FROM {OUTCOMES})"),
+        }
+    }
+
+    /// Customers by the keys, each from the first time that they were shown what the keys say; ascending by the keys.
+    pub(super) fn units(&self, lake: &Lake, keys: &[String]) -> Result<Vec<Units>, MeasureError> {
+        self.units_of(lake, keys, SHOWN)
+    }
+
+    /// The same over rows of another table or query in parentheses.
+    pub(super) fn units_of(
+        &self,
+        lake: &Lake,
+        keys: &[String],
+        rows: &str,
+    ) -> Result<Vec<Units>, MeasureError> {
+        let list = keys.join(", ");
+        let of_unit: Vec<String> = keys.iter().map(|key| format!("u.{key}")).collect();
+        let of_unit = of_unit.join(", ");
+        let query = format!(
+            "SELECT {list}, CAST(sum(exposures) AS BIGINT), count(*) FILTER (mature), count(*) FILTER (NOT mature), \
+             CAST(sum(cost) AS HUGEINT), coalesce(sum(y) FILTER (mature), 0), \
+             coalesce(sum(y * y) FILTER (mature), 0) \
+             FROM (SELECT {of_unit}, u.exposures, u.cost, {} AS mature, CAST({} AS HUGEINT) AS y \
+             FROM (SELECT {list}, customer, min(moment) AS moment, count(*) AS exposures, sum(cost) AS cost \
+             FROM {rows} GROUP BY {list}, customer) u \
+             LEFT JOIN {OUTCOMES} f ON f.customer = u.customer AND {} \
+             GROUP BY {of_unit}, u.customer, u.moment, u.exposures, u.cost) \
+             GROUP BY {list} ORDER BY {list}",
+            self.is_mature("u.moment"),
+            self.kind.aggregate(),
+            self.follows("u.moment"),
+        );
+        let width = keys.len();
+        let units = self.kind.units();
+        let rows = lake
+            .engine()
+            .rows(&query, "cannot count customers by content", |row| {
+                let mut keys = Vec::with_capacity(width);
+                for place in 0..width {
+                    keys.push(row.get::<_, Option<String>>(place)?.unwrap_or_default());
+                }
+                let cost: f64 = row.get(width + 3)?;
+                let total: f64 = row.get(width + 4)?;
+                let squares: f64 = row.get(width + 5)?;
+                Ok(Units {
+                    keys,
+                    exposures: row.get(width)?,
+                    customers: row.get(width + 1)?,
+                    immature: row.get(width + 2)?,
+                    cost: cost / crate::content::touches::COST_UNITS,
+                    total: total / units,
+                    squares: squares / (units * units),
+                })
+            })?;
+        Ok(rows)
+    }
+
+    /// How much there is.
+    pub(super) fn extent(&self, lake: &Lake) -> Result<Extent, MeasureError> {
+        let context = "cannot count touches";
+        let left_out = lake.engine().rows(
+            &format!(
+                "SELECT left_out, count(*) FROM {TOUCHED} WHERE left_out IS NOT NULL GROUP BY 1 ORDER BY 1"
+            ),
+            context,
+            |row| {
+                Ok(NotCounted {
+                    reason: row.get(0)?,
+                    number: row.get(1)?,
+                })
+            },
+        )?;
+        let all = lake.engine().rows(
+            &format!(
+                "SELECT count(*), count(DISTINCT customer), count(DISTINCT content), \
+                 epoch_us(CAST(min(moment) AS TIMESTAMP)), epoch_us(CAST(max(moment) AS TIMESTAMP)) FROM {SHOWN}"
+            ),
+            context,
+            |row| {
+                Ok(Extent {
+                    rows: 0,
+                    exposures: row.get(0)?,
+                    customers: row.get(1)?,
+                    items: row.get(2)?,
+                    left_out: Vec::new(),
+                    from: row.get(3)?,
+                    until: row.get(4)?,
+                })
+            },
+        )?;
+        let none = Extent {
+            rows: 0,
+            exposures: 0,
+            customers: 0,
+            items: 0,
+            left_out: Vec::new(),
+            from: None,
+            until: None,
+        };
+        let mut extent = all.into_iter().next().unwrap_or(none);
+        let not_counted: u64 = left_out.iter().map(|left| left.number).sum();
+        extent.rows = extent.exposures + not_counted;
+        extent.left_out = left_out;
+        Ok(extent)
+    }
+
+    /// Lets go of the tables.
+    pub(super) fn finish(&self, lake: &Lake) -> Result<(), MeasureError> {
+        let statement = format!(
+            "DROP TABLE IF EXISTS {TOUCHED}; DROP TABLE IF EXISTS {SHOWN}; DROP TABLE IF EXISTS {OUTCOMES}"
+        );
+        Ok(lake
+            .engine()
+            .execute(&statement, "cannot drop the tables of touches")?)
+    }
+}

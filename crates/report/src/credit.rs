@@ -1,0 +1,58 @@
+//! Words for credit that the terminal and the page share.
+
+use measure::content::{AttributionCheckKind, AttributionFinding, CreditModel, ModelFinding};
+
+/// The model that is shown with its intervals: none is the right one, this is the one that looks at whole journeys.
+pub(crate) fn detailed(finding: &AttributionFinding) -> Option<&ModelFinding> {
+    [CreditModel::Markov, CreditModel::Shapley]
+        .into_iter()
+        .filter_map(|model| finding.model(model))
+        .find(|model| model.refusal.is_none())
+}
+
+/// What is credited: `channel / content`.
+pub(crate) fn by(finding: &AttributionFinding) -> String {
+    let names: Vec<&str> = finding
+        .by
+        .iter()
+        .map(|dimension| dimension.key().name())
+        .collect();
+    names.join(" / ")
+}
+
+/// The name of a model in words.
+pub(crate) fn name(model: CreditModel) -> &'static str {
+    match model {
+        CreditModel::First => "First touch",
+        CreditModel::Last => "Last touch",
+        CreditModel::LastNonDirect => "Last touch that is not direct",
+        CreditModel::Linear => "Linear",
+        CreditModel::PositionU => "Position, U-shaped",
+        CreditModel::PositionW => "Position, W-shaped",
+        CreditModel::TimeDecay => "Time decay",
+        CreditModel::SteppedTimeDecay => "Time decay by steps",
+        CreditModel::Markov => "Markov chain",
+        CreditModel::Shapley => "Shapley value",
+        CreditModel::ShapleyOfSets => "Shapley value of conversion rates",
+        CreditModel::ShapleyOfSequences => "Shapley value of conversion rates in order",
+        CreditModel::LeaveOneOut => "Leave one out",
+    }
+}
+
+/// What was looked at.
+pub(crate) fn check_name(kind: AttributionCheckKind) -> &'static str {
+    match kind {
+        AttributionCheckKind::Touches => "touches",
+        AttributionCheckKind::Conversions => "conversions",
+        AttributionCheckKind::Duplicates => "duplicates",
+        AttributionCheckKind::Untouched => "untouched",
+        AttributionCheckKind::Windows => "windows",
+        AttributionCheckKind::Clocks => "clocks",
+        AttributionCheckKind::Channels => "channels",
+        AttributionCheckKind::Keys => "keys",
+        AttributionCheckKind::OpenJourneys => "open journeys",
+        AttributionCheckKind::Nulls => "not converted",
+        AttributionCheckKind::Models => "models",
+        AttributionCheckKind::Experiments => "experiments",
+    }
+}

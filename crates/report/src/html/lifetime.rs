@@ -1,0 +1,745 @@
+//! The section of a lifetime: what customers are worth, by whom, and how far the forecast can be trusted.
+
+use catalog::Unit;
+use measure::audience::lifetime::{
+    AcquisitionFinding, BackTest, CohortFinding, GroupValue, LifetimeFinding, LifetimeUnit,
+};
+
+use super::ReportError;
+use super::block::{Block, Cell, Checked, Column, Section, Table, in_line, level, number};
+use super::curve::{self, Curve, Threshold};
+use super::incremental::incremental;
+use super::page::{FORMAT, quoted};
+use super::palette::{GOOD, QUIET};
+use super::rows::{self, Axis, Group, Row, alone};
+use crate::format::Interval;
+
+/// Most groups of a column, and most cohorts, that are shown; the others are in the JSON.
+const MOST_GROUPS: usize = 12;
+const MOST_COHORTS: usize = 36;
+/// Most months of age that are shown.
+const MOST_MONTHS: usize = 12;
+
+/// The section of a lifetime.
+pub(super) fn section(index: usize, finding: &LifetimeFinding) -> Result<Section, ReportError> {
+    let mut blocks = vec![Block::Says(quoted(&says(finding)))];
+    if let Some(description) = &finding.description {
+        blocks.push(Block::Prose(description.clone()));
+    }
+    blocks.push(Block::Note(quoted(&scope(finding))));
+    if let Some(refusal) = &finding.refusal {
+        blocks.push(Block::refusal("No value is given", refusal));
+    }
+    blocks.extend(worth(finding));
+    blocks.extend(audiences(finding)?);
+    blocks.extend(cohorts(finding)?);
+    if let Some(test) = &finding.back_test {
+        blocks.extend(back_test(test)?);
+    }
+    blocks.extend(acquisition(finding)?);
+    if let Some(found) = &finding.incremental {
+        blocks.extend(incremental(found, finding)?);
+    }
+    blocks.extend(trust(finding));
+    Ok(Section {
+        id: format!("lifetime-{}", index + 1),
+        title: format!("Lifetime value: {}", finding.lifetime),
+        blocks,
+    })
+}
+
+/// What values are counted in, for numbers.
+pub(super) fn unit(finding: &LifetimeFinding) -> Unit {
+    match finding.unit {
+        LifetimeUnit::Margin | LifetimeUnit::Spend => Unit::Money,
+        LifetimeUnit::Purchases => Unit::Number,
+    }
+}
+
+/// The same in words.
+pub(super) fn counted_in(finding: &LifetimeFinding) -> String {
+    let space = '\u{a0}';
+    match finding.unit {
+        LifetimeUnit::Margin => format!("{}{space}of margin", finding.currency),
+        LifetimeUnit::Spend => format!("{}{space}of spend", finding.currency),
+        LifetimeUnit::Purchases => "purchases".to_owned(),
+    }
+}
+
+/// What the section says in ten seconds.
+pub(super) fn says(finding: &LifetimeFinding) -> String {
+    let Some(value) = &finding.value else {
+        let why = finding
+            .refusal
+            .as_ref()
+            .map_or("", |refusal| &refusal.message);
+        return format!("What a customer is worth cannot be said: {why}.");
+    };
+    let unit = unit(finding);
+    let future = level(unit, (&value.future).into());
+    let mut text = format!(
+        "A customer is worth {} {} in the next {} ({} interval from {}), after {} so far; {} have not left.",
+        future.estimate,
+        counted_in(finding),
+        finding.horizon,
+        FORMAT.level(1.0 - finding.alpha),
+        future.interval(),
+        number(unit, value.past),
+        FORMAT.percent(value.alive, 0),
+    );
+    let chosen = finding.back_test.as_ref().and_then(|test| {
+        let forecast = test
+            .forecasts
+            .iter()
+            .find(|forecast| Some(&forecast.by) == finding.model.as_ref())?;
+        forecast.relative_error
+    });
+    if let Some(error) = chosen {
+        let side = if error < 0.0 { "below" } else { "above" };
+        text.push_str(&format!(
+            " A forecast of what is known by now was {} {side} what happened.",
+            FORMAT.percent(error.abs(), 1)
+        ));
+    }
+    text
+}
+
+fn scope(finding: &LifetimeFinding) -> String {
+    let extent = &finding.extent;
+    let mut text = format!(
+        "{} from {} to {}, {} of them without a second purchase; {}. Discounted by {} a year.",
+        FORMAT.counted(extent.customers, "customer", "customers"),
+        extent.first_day,
+        extent.last_day,
+        FORMAT.count(extent.without_repeat),
+        FORMAT.counted(
+            extent.repeat_purchases,
+            "repeat purchase",
+            "repeat purchases"
+        ),
+        FORMAT.percent(finding.discount_rate, 1),
+    );
+    if extent.returns_netted > 0 {
+        let returned = FORMAT.counted(extent.returns_netted, "returned row", "returned rows");
+        text.push_str(&format!(" {returned} netted against their order."));
+    }
+    for left in &extent.left_out {
+        text.push_str(&format!(
+            " Left out: {} {}.",
+            FORMAT.count(left.number),
+            left.reason
+        ));
+    }
+    text
+}
+
+/// All customers: past, future, other models, simple rules.
+fn worth(finding: &LifetimeFinding) -> Vec<Block> {
+    let Some(value) = &finding.value else {
+        return Vec::new();
+    };
+    let unit = unit(finding);
+    let caption = format!(
+        "Per customer, in {}. Under a value: its {} interval.",
+        counted_in(finding),
+        FORMAT.level(1.0 - finding.alpha)
+    );
+    let mut table = Table::new("Value per customer", caption, ["Value", "Per customer"]);
+    let plain = |value: f64| vec![Cell::Number(number(unit, value))];
+    let shown = |value: Interval| vec![Cell::Interval(level(unit, value))];
+    table.row("So far, not discounted", plain(value.past));
+    table.row(
+        format!("In the next {}, discounted", finding.horizon),
+        shown((&value.future).into()),
+    );
+    if let Some(tail) = finding.tail {
+        let row = table.row("Beyond, not counted", plain(tail));
+        row.class = "aside";
+    }
+    if let Some(band) = finding.band {
+        let range = format!("{} to {}", number(unit, band.low), number(unit, band.high));
+        table.row("By other models", vec![Cell::Number(range)]);
+    }
+    if let Some(new) = &finding.new_customer {
+        let name = format!("A new customer, in {}", finding.horizon);
+        table.row(name, shown((&new.value).into()));
+    }
+    for baseline in &finding.baselines {
+        let cell = match (baseline.value, &baseline.refusal) {
+            (Some(value), _) => Cell::Number(number(unit, value)),
+            (None, Some(refusal)) => Cell::reason(&refusal.message),
+            (None, None) => Cell::number(None),
+        };
+        let row = table.row(format!("Rule: {}", baseline.rule), vec![cell]);
+        row.about = baseline.what.clone();
+        row.class = "aside";
+    }
+    let mut blocks = vec![Block::Table(table)];
+    if let Some(spread) = &finding.distribution {
+        let median = spread
+            .quantiles
+            .iter()
+            .find(|quantile| quantile.share == 0.5)
+            .map(|median| {
+                format!(
+                    "Half of the customers are worth less than {}. ",
+                    number(unit, median.value)
+                )
+            });
+        blocks.push(Block::Note(format!(
+            "{}The best tenth has {} of all future value.",
+            median.unwrap_or_default(),
+            FORMAT.percent(spread.top_tenth, 0)
+        )));
+    }
+    if let Some(refusal) = &finding.unbounded {
+        let what = "No value of a whole life without discount";
+        blocks.push(Block::refusal(what, refusal));
+    }
+    blocks
+}
+
+/// Future value by audience and channel.
+fn audiences(finding: &LifetimeFinding) -> Result<Vec<Block>, ReportError> {
+    let channels = (!finding.channels.is_empty()).then_some(("channel", &finding.channels));
+    let by = finding
+        .by
+        .iter()
+        .map(|audiences| (audiences.column.as_str(), &audiences.values));
+    let columns: Vec<(&str, &Vec<GroupValue>)> = by.chain(channels).collect();
+    if columns.is_empty() {
+        return Ok(Vec::new());
+    }
+    let unit = unit(finding);
+    let counted_in = counted_in(finding);
+    let groups: Vec<Group> = columns
+        .iter()
+        .map(|(column, values)| Group {
+            label: format!("By {column}"),
+            rows: values.iter().take(MOST_GROUPS).map(|value| {
+                let future: Interval = (&value.future).into();
+                Row::dot(&value.group, future, in_line(&level(unit, future)))
+            })
+            .collect(),
+        })
+        .collect();
+    let axis = Axis {
+        tick: &|tick| FORMAT.quantity(tick),
+        from_zero: true,
+        line: finding.value.as_ref().map(|all| all.future.estimate),
+    };
+    let level_of = FORMAT.level(1.0 - finding.alpha);
+    let mut blocks = vec![Block::Title("By audience".to_owned())];
+    blocks.extend(Block::picture(
+        rows::draw(&groups, &axis)?,
+        "Future value per customer by audience; the table below has the same numbers".to_owned(),
+        format!(
+            "Value per customer in the next {}, in {counted_in}, with {level_of} intervals. The line: all customers.",
+            finding.horizon
+        ),
+    ));
+    for (column, values) in columns {
+        let caption = format!("Per customer by {column}, in {counted_in}.");
+        let label = format!("Value by {column}");
+        let mut table = Table::new(
+            &label,
+            caption,
+            [
+                column,
+                "Customers",
+                "Value so far",
+                "Have not left",
+                "Purchases expected",
+                "Future value",
+            ],
+        );
+        for value in values.iter().take(MOST_GROUPS) {
+            table.row(&value.group, group_cells(unit, value));
+        }
+        let more = values.len().saturating_sub(MOST_GROUPS);
+        let summary = match more {
+            0 => format!("The numbers by {column}"),
+            more => format!("The numbers by {column}, {more} more in the JSON"),
+        };
+        blocks.push(Block::Folded { summary, table });
+    }
+    Ok(blocks)
+}
+
+fn group_cells(unit: Unit, value: &GroupValue) -> Vec<Cell> {
+    vec![
+        Cell::count(value.customers),
+        Cell::Number(number(unit, value.past)),
+        Cell::Number(FORMAT.percent(value.alive, 0)),
+        Cell::Number(number(Unit::Number, value.expected_purchases)),
+        Cell::Interval(level(unit, (&value.future).into())),
+    ]
+}
+
+fn cohorts(finding: &LifetimeFinding) -> Result<Vec<Block>, ReportError> {
+    if finding.cohorts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut blocks = vec![Block::Title("By month of the first purchase".to_owned())];
+    blocks.extend(alive(finding)?);
+    blocks.push(Block::Table(cohort_table(finding)));
+    Ok(blocks)
+}
+
+/// Who has not left, and what is expected of them, over the months of the first purchase.
+fn alive(finding: &LifetimeFinding) -> Result<Vec<Block>, ReportError> {
+    let values: Vec<(&str, &GroupValue)> = finding
+        .cohorts
+        .iter()
+        .filter_map(|cohort| Some((cohort.month.as_str(), cohort.value.as_ref()?)))
+        .collect();
+    let month = |place: f64| {
+        // Ticks between two months have no name.
+        let named = (place.fract().abs() < 1e-9).then(|| values.get(place as usize));
+        named
+            .flatten()
+            .map_or_else(String::new, |(month, _)| (*month).to_owned())
+    };
+    let draw = |of: &dyn Fn(&GroupValue) -> Interval, y_tick: &dyn Fn(f64) -> String| {
+        let points = values.iter().enumerate();
+        curve::draw(&Curve {
+            points: points
+                .map(|(place, (_, value))| (place as f64, of(value)))
+                .collect(),
+            x_tick: &month,
+            y_tick,
+            line: None,
+        })
+    };
+    let still = draw(&|value| alone(value.alive), &|y| FORMAT.percent(y, 0))?;
+    let expected = draw(&|value| alone(value.expected_purchases), &|y| {
+        FORMAT.quantity(y)
+    })?;
+    let future = draw(&|value| (&value.future).into(), &|y| FORMAT.quantity(y))?;
+    let level = FORMAT.level(1.0 - finding.alpha);
+    let pictures = [
+        (
+            still,
+            "Share of customers who have not left".to_owned(),
+            "Expected share of customers who have not left".to_owned(),
+        ),
+        (
+            expected,
+            "Purchases expected of a customer".to_owned(),
+            format!("Purchases expected of a customer in the next {}", finding.horizon),
+        ),
+        (
+            future,
+            "Future value per customer".to_owned(),
+            format!(
+                "Future value per customer in {}, with {level} intervals",
+                counted_in(finding)
+            ),
+        ),
+    ];
+    let pictures = pictures.into_iter().filter_map(|(drawn, label, caption)| {
+        Block::picture(
+            drawn,
+            format!("{label}, by month of the first purchase"),
+            format!("{caption}, by month of the first purchase."),
+        )
+    });
+    Ok(pictures.collect())
+}
+
+/// What each cohort brought by months of age. A month that was not observed has no number, and not a zero.
+fn cohort_table(finding: &LifetimeFinding) -> Table {
+    let observed = |cohort: &CohortFinding| {
+        let last = cohort.by_age.iter().rposition(Option::is_some);
+        last.map_or(0, |last| last + 1)
+    };
+    let months = finding
+        .cohorts
+        .iter()
+        .map(observed)
+        .max()
+        .unwrap_or(0)
+        .min(MOST_MONTHS);
+    let unit = unit(finding);
+    let more = finding.cohorts.len().saturating_sub(MOST_COHORTS);
+    let more = match more {
+        0 => String::new(),
+        more => format!(" {more} later cohorts are in the JSON."),
+    };
+    let caption = format!(
+        "What customers brought on average in each month since their first purchase, that purchase included, in {}. \
+         Grey and empty: not all of them have been observed to the end of that month.{more}",
+        counted_in(finding)
+    );
+    let mut table = Table::new(
+        "Cohorts by age",
+        caption,
+        ["First bought", "Customers", "Future value"],
+    );
+    table.columns.extend((1..=months).map(|age| Column {
+        name: format!("Month {age}"),
+        class: "number",
+    }));
+    for cohort in finding.cohorts.iter().take(MOST_COHORTS) {
+        let future = cohort
+            .value
+            .as_ref()
+            .map(|value| level(unit, (&value.future).into()));
+        let by_age = (0..months).map(|age| match cohort.by_age.get(age) {
+            Some(Some(value)) => Cell::Number(number(unit, *value)),
+            _ => Cell::Unobserved,
+        });
+        let cells = [Cell::count(cohort.customers), Cell::interval(future)];
+        table.row(&cohort.month, cells.into_iter().chain(by_age).collect());
+    }
+    table
+}
+
+/// The forecast against what happened.
+fn back_test(test: &BackTest) -> Result<Vec<Block>, ReportError> {
+    let actual = test.actual as f64;
+    let happened = Row::bar("happened", 0.0, alone(actual), FORMAT.count(test.actual), GOOD);
+    let forecasts = test.forecasts.iter().map(|forecast| {
+        let error = forecast
+            .relative_error
+            .map_or_else(String::new, |error| {
+                format!(" ({}\u{a0}%)", FORMAT.signed(100.0 * error, 1))
+            });
+        let shown = format!("{}{error}", FORMAT.fixed(forecast.forecast, 0));
+        Row::bar(&forecast.by, 0.0, alone(forecast.forecast), shown, QUIET)
+    });
+    let group = Group {
+        label: String::new(),
+        rows: [happened].into_iter().chain(forecasts).collect(),
+    };
+    let axis = Axis {
+        tick: &|tick| FORMAT.quantity(tick),
+        from_zero: true,
+        line: Some(actual),
+    };
+    let what = format!(
+        "Purchases of {} in the {} days until {}, forecast from what was known on {}",
+        FORMAT.counted(test.customers, "customer", "customers"),
+        test.days,
+        test.forecast_until,
+        test.seen_until
+    );
+    let mut table = Table::new(
+        "Back-test",
+        format!("{what}, and how far off it was."),
+        [
+            "Forecast by",
+            "Purchases",
+            "Error of the sum",
+            "Mean absolute error",
+            "Ranking (Gini)",
+        ],
+    );
+    table.row(
+        "happened",
+        vec![
+            Cell::count(test.actual),
+            Cell::number(None),
+            Cell::number(None),
+            Cell::number(None),
+        ],
+    );
+    for forecast in &test.forecasts {
+        table.row(
+            &forecast.by,
+            vec![
+                Cell::Number(FORMAT.fixed(forecast.forecast, 0)),
+                Cell::number(forecast.relative_error.map(|error| {
+                    format!("{}\u{a0}%", FORMAT.signed(100.0 * error, 1))
+                })),
+                Cell::Number(FORMAT.fixed(forecast.mean_absolute_error, 3)),
+                Cell::number(
+                    forecast
+                        .normalized_gini
+                        .map(|gini| FORMAT.fixed(gini, 3)),
+                ),
+            ],
+        );
+    }
+    let mut blocks = vec![Block::Title("Forecast against what happened".to_owned())];
+    blocks.extend(Block::picture(
+        rows::draw(&[group], &axis)?,
+        format!("{what}; the table below has the same numbers"),
+        format!("{what}. The line: what happened."),
+    ));
+    blocks.push(Block::Table(table));
+    Ok(blocks)
+}
+
+fn acquisition(finding: &LifetimeFinding) -> Result<Vec<Block>, ReportError> {
+    if finding.acquisition.is_empty() {
+        return Ok(Vec::new());
+    }
+    let unit = unit(finding);
+    let level_of = FORMAT.level(1.0 - finding.alpha);
+    let mut blocks = vec![Block::Title("Acquisition and payback".to_owned())];
+    blocks.extend(payback_curve(finding)?);
+    let caption = format!(
+        "Amounts per customer, in {}. Under an estimate: its {level_of} interval. Paid back when the mean customer has \
+         brought what he cost, by the observed curve; an open end was not reached in the months observed.",
+        counted_in(finding)
+    );
+    let mut table = Table::new(
+        "Acquisition",
+        caption,
+        [
+            "Customers",
+            "Number",
+            "Cost",
+            "Past and future value",
+            "Value / cost",
+            "Paid back after months",
+        ],
+    );
+    for found in finding.acquisition.iter().take(MOST_COHORTS) {
+        let name = match found.group.as_str() {
+            "" => found.of.clone(),
+            group => format!("{} {group}", found.of),
+        };
+        let ratio = found
+            .value_over_cost
+            .as_ref()
+            .map(|ratio| level_ratio(ratio.into()));
+        let value = found.value.as_ref();
+        let row = table.row(
+            name,
+            vec![
+                Cell::count(found.customers),
+                Cell::number(found.cost.map(|cost| number(unit, cost))),
+                Cell::interval(value.map(|value| level(unit, value.into()))),
+                Cell::interval(ratio),
+                payback(found),
+            ],
+        );
+        if found.without_cost > 0 {
+            row.about = format!("{} without a cost left out", FORMAT.count(found.without_cost));
+        }
+    }
+    blocks.push(Block::Table(table));
+    let refused = finding.acquisition.iter().filter_map(|found| {
+        let refusal = found.refusal.as_ref()?;
+        let what = format!("{} {}", found.of, found.group);
+        Some(format!("{}: {}.", what.trim_end(), quoted(&refusal.message)))
+    });
+    let refused: Vec<String> = refused.collect();
+    if !refused.is_empty() {
+        blocks.push(Block::Sentences(refused));
+    }
+    Ok(blocks)
+}
+
+fn level_ratio(ratio: Interval) -> crate::format::Shown {
+    level(Unit::Number, ratio)
+}
+
+fn payback(found: &AcquisitionFinding) -> Cell {
+    let Some(payback) = &found.payback else {
+        return Cell::number(None);
+    };
+    let months =
+        |value: Option<f64>| value.map_or_else(|| "…".to_owned(), |value| FORMAT.fixed(value, 1));
+    match payback.months {
+        None => Cell::Number(format!(">\u{a0}{}", FORMAT.fixed(payback.observed, 0))),
+        Some(_) => Cell::Interval(crate::format::Shown {
+            estimate: months(payback.months),
+            low: months(payback.low),
+            high: months(payback.high),
+        }),
+    }
+}
+
+/// What the mean customer has brought by age, against what all customers cost on average.
+fn payback_curve(finding: &LifetimeFinding) -> Result<Option<Block>, ReportError> {
+    let all = finding.acquisition.iter().find(|found| found.of == "all");
+    let Some((found, cost)) = all.and_then(|found| Some((found, found.cost?))) else {
+        return Ok(None);
+    };
+    let unit = unit(finding);
+    let payback = found.payback.as_ref();
+    let crossing = payback.and_then(|payback| {
+        let estimate = payback.months?;
+        Some(Interval {
+            estimate,
+            low: payback.low.unwrap_or(0.0),
+            high: payback.high.unwrap_or(payback.observed),
+        })
+    });
+    let drawn = curve::draw(&Curve {
+        points: cumulative(&finding.cohorts)
+            .into_iter()
+            .enumerate()
+            .map(|(month, value)| (month as f64 + 1.0, alone(value)))
+            .collect(),
+        x_tick: &|month| match month.fract().abs() < 1e-9 {
+            true => FORMAT.fixed(month, 0),
+            false => String::new(),
+        },
+        y_tick: &|y| FORMAT.quantity(y),
+        line: Some(Threshold {
+            height: cost,
+            label: format!("cost {}", number(unit, cost)),
+            crossing,
+        }),
+    })?;
+    let says = match payback.map(|payback| (payback.months, payback.observed)) {
+        Some((Some(months), _)) => format!(
+            "paid back after {} months; the thick part of the line: its interval",
+            FORMAT.fixed(months, 1)
+        ),
+        Some((None, observed)) => format!(
+            "not paid back in the {} months observed",
+            FORMAT.fixed(observed, 0)
+        ),
+        None => "no payback can be said".to_owned(),
+    };
+    Ok(Block::picture(
+        drawn,
+        format!("What the mean customer has brought by month since the first purchase: {says}"),
+        format!(
+            "What the mean customer has brought by month since the first purchase, in {}, over the cohorts observed at \
+             each age: {says}.",
+            counted_in(finding)
+        ),
+    ))
+}
+
+/// The sum over ages of the mean that the cohorts observed at that age brought.
+fn cumulative(cohorts: &[CohortFinding]) -> Vec<f64> {
+    let longest = cohorts.iter().map(|cohort| cohort.by_age.len()).max();
+    let mut sum = 0.0;
+    let mut curve = Vec::new();
+    for age in 0..longest.unwrap_or(0) {
+        let seen = cohorts.iter().filter_map(|cohort| {
+            let value = cohort.by_age.get(age).copied().flatten()?;
+            Some((cohort.customers as f64, value))
+        });
+        let (customers, total) = seen.fold((0.0, 0.0), |(customers, total), (n, value)| {
+            (customers + n, total + n * value)
+        });
+        if customers == 0.0 {
+            break;
+        }
+        sum += total / customers;
+        curve.push(sum);
+    }
+    curve
+}
+
+/// The models behind the values, and what was checked.
+fn trust(finding: &LifetimeFinding) -> Vec<Block> {
+    let mut blocks = vec![Block::Title("Can it be trusted?".to_owned())];
+    let checks = finding
+        .checks
+        .iter()
+        .map(|check| Checked::new(check.severity, "", &check.message));
+    let refused = finding.models.iter().filter_map(|model| {
+        let refusal = model.refusal.as_ref()?;
+        Some(format!("{}: {}.", model.model, quoted(&refusal.message)))
+    });
+    let ends = finding.models.iter().flat_map(|model| {
+        let boundaries = model.boundaries.iter();
+        boundaries.map(move |boundary| format!("{}: {boundary}.", model.model))
+    });
+    let sentences: Vec<String> = refused.chain(ends).chain(spend(finding)).collect();
+    blocks.push(Block::Checks(checks.collect()));
+    if !sentences.is_empty() {
+        blocks.push(Block::Sentences(sentences));
+    }
+    if !finding.models.is_empty() {
+        blocks.push(Block::Folded {
+            summary: "The models of purchase timing".to_owned(),
+            table: models(finding),
+        });
+    }
+    blocks
+}
+
+fn spend(finding: &LifetimeFinding) -> Option<String> {
+    let spend = finding.spend.as_ref()?;
+    let mut text = format!(
+        "Spend per purchase is learned from {} with repeat purchases",
+        FORMAT.counted(spend.customers, "customer", "customers")
+    );
+    if let Some(mean) = &spend.mean {
+        let mean = level(Unit::Money, mean.into());
+        text.push_str(&format!(": {}", in_line(&mean)));
+    }
+    if let Some(correlation) = spend.correlation {
+        text.push_str(&format!(
+            "; its correlation with the number of purchases is {}, and the model takes it to be none",
+            FORMAT.signed(correlation, 2)
+        ));
+    }
+    if let Some(refusal) = &spend.refusal {
+        text.push_str(&format!("; refused: {}", quoted(&refusal.message)));
+    }
+    Some(text + ".")
+}
+
+fn models(finding: &LifetimeFinding) -> Table {
+    let mut table = Table::new(
+        "Models of purchase timing",
+        "The likeliest first; time in weeks. The first one that converged gives the values.".to_owned(),
+        [
+            "Model",
+            "Log-likelihood",
+            "Parameters",
+            "Future value",
+            "p without attrition",
+        ],
+    );
+    let unit = unit(finding);
+    let fitted = finding.models.iter().filter(|model| model.refusal.is_none());
+    for model in fitted {
+        let parameters: Vec<String> = model
+            .parameters
+            .iter()
+            .map(|parameter| format!("{} {}", parameter.name, short(parameter.value)))
+            .collect();
+        table.row(
+            &model.model,
+            vec![
+                Cell::number(model.log_likelihood.map(|value| FORMAT.fixed(value, 1))),
+                Cell::Words(parameters.join(", ")),
+                Cell::interval(model.future.as_ref().map(|future| level(unit, future.into()))),
+                Cell::number(model.attrition_p.map(|p| FORMAT.p_value(p, None))),
+            ],
+        );
+    }
+    table.words([2])
+}
+
+/// A parameter of any size.
+fn short(value: f64) -> String {
+    if (1e-3..1e5).contains(&value.abs()) {
+        FORMAT.fixed(value, 3)
+    } else {
+        format!("{value:.1e}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_observed_does_not_bend_the_curve() {
+        let cohort = |customers, by_age: &[Option<f64>]| CohortFinding {
+            value: None,
+            month: "2024-01".to_owned(),
+            customers,
+            by_age: by_age.to_vec(),
+        };
+        let cohorts = [
+            cohort(100, &[Some(10.0), Some(4.0), Some(2.0)]),
+            cohort(300, &[Some(14.0), None, None]),
+        ];
+        assert_eq!(cumulative(&cohorts), [13.0, 17.0, 19.0]);
+        assert!(cumulative(&[]).is_empty());
+    }
+}

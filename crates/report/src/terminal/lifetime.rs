@@ -1,0 +1,555 @@
+//! What customers are worth over their lifetime.
+
+use measure::audience::lifetime::{
+    AcquisitionFinding, GroupValue, IncrementalArm, IncrementalFinding, LifetimeFinding,
+    LifetimeUnit,
+};
+use measure::audience::{Estimate, Severity};
+
+use super::Side::{Left, Right};
+use super::{Screen, Tone, finish};
+use crate::format::{Format, places};
+
+const FORMAT: Format = Format::PLAIN;
+/// Most groups that are listed one by one; the others are in the JSON.
+const MOST_LISTED: usize = 12;
+/// Most months of age that fit beside each other.
+const MOST_MONTHS: usize = 8;
+
+/// How much there is, the models, what customers are worth, by whom and when, and how far off the forecast was.
+pub fn lifetime(finding: &LifetimeFinding, screen: Screen) -> String {
+    let mut parts = vec![heading(finding, screen)];
+    parts.extend(refusal(finding, screen));
+    parts.extend(worth(finding, screen));
+    parts.extend(models(finding, screen));
+    parts.extend(back_test(finding, screen));
+    for audiences in &finding.by {
+        parts.push(groups(
+            &audiences.column,
+            &audiences.values,
+            finding,
+            screen,
+        ));
+    }
+    parts.extend(cohorts(finding, screen));
+    parts.extend(acquisition(finding, screen));
+    if let Some(incremental) = &finding.incremental {
+        parts.push(self::incremental(incremental, finding, screen));
+    }
+    parts.extend(checks(finding, screen));
+    parts.join("\n")
+}
+
+/// What values are counted in, in words.
+fn unit(finding: &LifetimeFinding) -> String {
+    match finding.unit {
+        LifetimeUnit::Margin => format!("{} of margin", finding.currency),
+        LifetimeUnit::Spend => format!("{} of spend, as no margin is declared", finding.currency),
+        LifetimeUnit::Purchases => "purchases".to_owned(),
+    }
+}
+
+/// An estimate with its interval.
+fn interval(value: &Estimate) -> String {
+    let half = (value.high - value.low) / 2.0;
+    let places = places(half).min(4);
+    format!(
+        "{} ({} to {})",
+        FORMAT.fixed(value.estimate, places),
+        FORMAT.fixed(value.low, places),
+        FORMAT.fixed(value.high, places),
+    )
+}
+
+/// The same with signs.
+fn signed(value: &Estimate) -> String {
+    let half = (value.high - value.low) / 2.0;
+    let places = places(half).min(4);
+    format!(
+        "{} ({} to {})",
+        FORMAT.signed(value.estimate, places),
+        FORMAT.signed(value.low, places),
+        FORMAT.signed(value.high, places),
+    )
+}
+
+/// A number to three significant digits or so.
+fn number(value: f64) -> String {
+    FORMAT.fixed(value, places(value.abs() / 10.0).min(4))
+}
+
+fn heading(finding: &LifetimeFinding, screen: Screen) -> String {
+    let extent = &finding.extent;
+    let mut text = screen.prose(&finding.lifetime, Tone::Strong);
+    if let Some(description) = &finding.description {
+        text.push_str(&screen.prose(description, Tone::Plain));
+    }
+    let mut scope = format!(
+        "{} from {} to {}, {} of them without a second purchase; {}.",
+        FORMAT.counted(extent.customers, "customer", "customers"),
+        extent.first_day,
+        extent.last_day,
+        FORMAT.count(extent.without_repeat),
+        FORMAT.counted(
+            extent.repeat_purchases,
+            "repeat purchase",
+            "repeat purchases"
+        ),
+    );
+    if extent.returns_netted > 0 {
+        let rows = FORMAT.counted(extent.returns_netted, "returned row", "returned rows");
+        scope.push_str(&format!(" {rows} netted against their order."));
+    }
+    for left in &extent.left_out {
+        scope.push_str(&format!(
+            " Left out: {} {}.",
+            FORMAT.count(left.number),
+            left.reason
+        ));
+    }
+    text + &screen.prose(&scope, Tone::Plain)
+}
+
+fn refusal(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
+    let refusal = finding.refusal.as_ref()?;
+    let text = format!("No value is given: {}.", refusal.message);
+    Some(screen.prose(&text, Tone::Bad))
+}
+
+fn worth(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
+    let value = finding.value.as_ref()?;
+    let level = FORMAT.level(1.0 - finding.alpha);
+    let header = format!("per customer\n{level} interval");
+    let mut table = screen.table([("value", Left), (&header, Right)], false);
+    let mut row = |what: String, number: String| _ = table.add_row([what, number]);
+    row("so far, not discounted".to_owned(), number(value.past));
+    row(
+        format!("in the next {}, discounted", finding.horizon),
+        interval(&value.future),
+    );
+    if let Some(tail) = finding.tail {
+        row("  beyond, not counted".to_owned(), number(tail));
+    }
+    if let Some(band) = finding.band {
+        row(
+            "  by other models".to_owned(),
+            format!("{} to {}", number(band.low), number(band.high)),
+        );
+    }
+    if let Some(new) = &finding.new_customer {
+        row(
+            format!("a new customer, in {}", finding.horizon),
+            interval(&new.value),
+        );
+    }
+    for baseline in &finding.baselines {
+        if let Some(value) = baseline.value {
+            row(format!("rule: {}", baseline.rule), number(value));
+        }
+    }
+    let mut note = format!(
+        "In {}, discounted by {} a year. {} of customers have not left; {} purchases are expected of each.",
+        unit(finding),
+        FORMAT.percent(finding.discount_rate, 1),
+        FORMAT.percent(value.alive, 0),
+        number(value.expected_purchases),
+    );
+    if let Some(spread) = &finding.distribution {
+        let median = spread
+            .quantiles
+            .iter()
+            .find(|quantile| quantile.share == 0.5);
+        if let Some(median) = median {
+            note.push_str(&format!(
+                " Half of them are worth less than {}; the best tenth has {} of all future value.",
+                number(median.value),
+                FORMAT.percent(spread.top_tenth, 0),
+            ));
+        }
+    }
+    let mut text = finish(&table) + &screen.prose(&note, Tone::Plain);
+    if let Some(refusal) = &finding.unbounded {
+        let note = format!(
+            "No value of a whole life without discount: {}.",
+            refusal.message
+        );
+        text.push_str(&screen.prose(&note, Tone::Caution));
+    }
+    Some(text)
+}
+
+fn models(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
+    if finding.models.is_empty() {
+        return None;
+    }
+    let mut table = screen.table(
+        [
+            ("model\ntime in weeks", Left),
+            ("log-likelihood", Right),
+            ("parameters", Right),
+            ("future value\nper customer", Right),
+            ("p without\nattrition", Right),
+        ],
+        false,
+    );
+    let mut notes = String::new();
+    for model in &finding.models {
+        if let Some(refusal) = &model.refusal {
+            let text = format!("{}: {}.", model.model, refusal.message);
+            notes.push_str(&screen.prose(&text, Tone::Caution));
+            continue;
+        }
+        let parameters: Vec<String> = model
+            .parameters
+            .iter()
+            .map(|parameter| format!("{} {}", parameter.name, short(parameter.value)))
+            .collect();
+        table.add_row([
+            model.model.clone(),
+            model
+                .log_likelihood
+                .map_or("–".to_owned(), |value| FORMAT.fixed(value, 1)),
+            parameters.join(", "),
+            model.future.map_or("–".to_owned(), number),
+            model
+                .attrition_p
+                .map_or("–".to_owned(), |p| FORMAT.p_value(p, None)),
+        ]);
+        for boundary in &model.boundaries {
+            let text = format!("{}: {boundary}.", model.model);
+            notes.push_str(&screen.prose(&text, Tone::Caution));
+        }
+    }
+    if let Some(spend) = &finding.spend {
+        let mut text = format!(
+            "Spend per purchase from {} with repeat purchases",
+            FORMAT.counted(spend.customers, "customer", "customers")
+        );
+        if let Some(mean) = &spend.mean {
+            text.push_str(&format!(": mean {}", interval(mean)));
+        }
+        if let Some(correlation) = spend.correlation {
+            text.push_str(&format!(
+                "; correlation with the number of purchases {}",
+                FORMAT.signed(correlation, 2)
+            ));
+        }
+        if let Some(refusal) = &spend.refusal {
+            text.push_str(&format!("; refused: {}", refusal.message));
+        }
+        notes.push_str(&screen.prose(&(text + "."), Tone::Plain));
+    }
+    Some(finish(&table) + &notes)
+}
+
+/// A parameter of any size.
+fn short(value: f64) -> String {
+    if (1e-3..1e5).contains(&value.abs()) {
+        FORMAT.fixed(value, 3)
+    } else {
+        format!("{value:.1e}")
+    }
+}
+
+fn back_test(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
+    let test = finding.back_test.as_ref()?;
+    let mut table = screen.table(
+        [
+            ("back-test", Left),
+            ("purchases\nforecast", Right),
+            ("error of\nthe sum", Right),
+            ("mean absolute\nerror", Right),
+            ("ranking\n(Gini)", Right),
+        ],
+        false,
+    );
+    for forecast in &test.forecasts {
+        table.add_row([
+            forecast.by.clone(),
+            FORMAT.fixed(forecast.forecast, 0),
+            forecast.relative_error.map_or("–".to_owned(), |error| {
+                format!("{} %", FORMAT.signed(100.0 * error, 1))
+            }),
+            FORMAT.fixed(forecast.mean_absolute_error, 3),
+            forecast
+                .normalized_gini
+                .map_or("–".to_owned(), |gini| FORMAT.fixed(gini, 3)),
+        ]);
+    }
+    let note = format!(
+        "{} seen until {} made {} in the {} days until {}.",
+        FORMAT.counted(test.customers, "customer", "customers"),
+        test.seen_until,
+        FORMAT.counted(test.actual, "purchase", "purchases"),
+        test.days,
+        test.forecast_until,
+    );
+    Some(finish(&table) + &screen.prose(&note, Tone::Plain))
+}
+
+fn groups(
+    column: &str,
+    values: &[GroupValue],
+    finding: &LifetimeFinding,
+    screen: Screen,
+) -> String {
+    let level = FORMAT.level(1.0 - finding.alpha);
+    let future = format!("future value\n{level} interval");
+    let mut table = screen.table(
+        [
+            (column, Left),
+            ("customers", Right),
+            ("value\nso far", Right),
+            ("still\nthere", Right),
+            (&future, Right),
+        ],
+        false,
+    );
+    for value in values.iter().take(MOST_LISTED) {
+        table.add_row([
+            value.group.clone(),
+            FORMAT.count(value.customers),
+            number(value.past),
+            FORMAT.percent(value.alive, 0),
+            interval(&value.future),
+        ]);
+    }
+    let more = values.len().saturating_sub(MOST_LISTED) as u64;
+    let note = match more {
+        0 => String::new(),
+        more => screen.prose(&format!("{more} more in the JSON."), Tone::Quiet),
+    };
+    finish(&table) + &note
+}
+
+fn cohorts(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
+    let months = finding
+        .cohorts
+        .iter()
+        .map(|cohort| cohort.by_age.iter().flatten().count())
+        .max()?
+        .min(MOST_MONTHS);
+    let ages: Vec<String> = (1..=MOST_MONTHS)
+        .map(|age| format!("month {age}"))
+        .collect();
+    let mut headers = [("", Right); MOST_MONTHS + 3];
+    headers[0] = ("first bought", Left);
+    headers[1] = ("customers", Right);
+    headers[2] = ("future\nvalue", Right);
+    for (header, age) in headers[3..].iter_mut().zip(&ages).take(months) {
+        *header = (age, Right);
+    }
+    let mut table = screen.table(headers, false);
+    for cohort in finding.cohorts.iter().take(MOST_LISTED) {
+        let future = cohort
+            .value
+            .as_ref()
+            .map(|value| number(value.future.estimate));
+        let by_age = (0..MOST_MONTHS).map(|age| match cohort.by_age.get(age) {
+            Some(Some(value)) if age < months => number(*value),
+            _ => String::new(),
+        });
+        let row = [cohort.month.clone(), FORMAT.count(cohort.customers)]
+            .into_iter()
+            .chain([future.unwrap_or_else(|| "–".to_owned())])
+            .chain(by_age);
+        table.add_row(row);
+    }
+    let note = "What customers brought on average in each month since their first purchase, that purchase included; \
+                empty where not all of them have been observed to its end.";
+    Some(finish(&table) + &screen.prose(note, Tone::Plain))
+}
+
+fn acquisition(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
+    if finding.acquisition.is_empty() {
+        return None;
+    }
+    let level = FORMAT.level(1.0 - finding.alpha);
+    let ratio = format!("value / cost\n{level} interval");
+    let mut table = screen.table(
+        [
+            ("acquisition", Left),
+            ("customers", Right),
+            ("cost", Right),
+            ("past and\nfuture value", Right),
+            (&ratio, Right),
+            ("paid back\nafter months", Right),
+        ],
+        false,
+    );
+    for found in finding.acquisition.iter().take(2 * MOST_LISTED) {
+        let name = match found.group.as_str() {
+            "" => found.of.clone(),
+            group => format!("{} {group}", found.of),
+        };
+        table.add_row([
+            name,
+            FORMAT.count(found.customers),
+            found.cost.map_or("–".to_owned(), number),
+            found
+                .value
+                .as_ref()
+                .map_or("–".to_owned(), |value| number(value.estimate)),
+            found
+                .value_over_cost
+                .as_ref()
+                .map_or("–".to_owned(), interval),
+            payback(found),
+        ]);
+    }
+    let note = "Paid back when the mean customer has brought what he cost, by the observed curve; an open end was not \
+                reached in the months observed.";
+    Some(finish(&table) + &screen.prose(note, Tone::Plain))
+}
+
+fn payback(found: &AcquisitionFinding) -> String {
+    let Some(payback) = &found.payback else {
+        return "–".to_owned();
+    };
+    let months =
+        |value: Option<f64>| value.map_or("…".to_owned(), |months| FORMAT.fixed(months, 1));
+    match payback.months {
+        None => format!("> {}", FORMAT.fixed(payback.observed, 0)),
+        Some(_) => format!(
+            "{} ({} to {})",
+            months(payback.months),
+            months(payback.low),
+            months(payback.high)
+        ),
+    }
+}
+
+fn incremental(found: &IncrementalFinding, finding: &LifetimeFinding, screen: Screen) -> String {
+    let level = FORMAT.level(1.0 - finding.alpha);
+    let mut text = screen.prose(
+        &format!(
+            "Incremental lifetime value of {} against {}",
+            found.experiment, found.against
+        ),
+        Tone::Strong,
+    );
+    for arm in &found.arms {
+        let header = format!("per customer\n{level} interval");
+        let mut table = screen.table(
+            [
+                (&arm.arm, Left),
+                (&header, Right),
+                ("more often", Right),
+                ("longer", Right),
+                ("more each", Right),
+            ],
+            false,
+        );
+        let blank = || String::new();
+        if let Some(measured) = &arm.measured {
+            table.add_row([
+                format!("measured in {} days", FORMAT.fixed(measured.days, 0)),
+                signed(&measured.difference),
+                blank(),
+                blank(),
+                blank(),
+            ]);
+        }
+        if let Some(value) = &arm.stays_on {
+            let parts = [
+                ("stays on: in the window, modelled", &value.window),
+                ("stays on: to 12 months", &value.to_twelve_months),
+                ("stays on: beyond", &value.beyond),
+                ("stays on: total", &value.total),
+            ];
+            for (name, part) in parts {
+                let split = |value: &Estimate| {
+                    let half = (part.amount.high - part.amount.low) / 2.0;
+                    FORMAT.signed(value.estimate, places(half).min(4))
+                };
+                table.add_row([
+                    name.to_owned(),
+                    signed(&part.amount),
+                    split(&part.often),
+                    split(&part.longer),
+                    split(&part.more),
+                ]);
+            }
+        }
+        if let Some(value) = &arm.stops {
+            let parts = [
+                ("stops: after it, to 12 months", &value.to_twelve_months),
+                ("stops: beyond", &value.beyond),
+                ("stops: total with measured", &value.total),
+            ];
+            for (name, part) in parts {
+                table.add_row([name.to_owned(), signed(part), blank(), blank(), blank()]);
+            }
+        }
+        text.push_str(&finish(&table));
+        text.push_str(&screen.prose(&of_arm(arm), Tone::Plain));
+        for refusal in &arm.refusals {
+            text.push_str(&screen.prose(&format!("Refused: {}.", refusal.message), Tone::Caution));
+        }
+    }
+    text
+}
+
+fn of_arm(arm: &IncrementalArm) -> String {
+    let mut note = format!(
+        "{} and {} customers; {} and {} of them had bought before, whose purchases count from the assignment on.",
+        FORMAT.count(arm.customers.arm),
+        FORMAT.count(arm.customers.against),
+        FORMAT.count(arm.existing.arm),
+        FORMAT.count(arm.existing.against),
+    );
+    if arm.never_bought.arm + arm.never_bought.against > 0 {
+        note.push_str(&format!(
+            " {} and {} have not bought at all and do not count.",
+            FORMAT.count(arm.never_bought.arm),
+            FORMAT.count(arm.never_bought.against),
+        ));
+    }
+    if let Some(model) = &arm.model {
+        note.push_str(&format!(" Model: {model}."));
+    }
+    let extrapolated = arm.stays_on.and_then(|value| value.extrapolated);
+    if let Some(share) = extrapolated {
+        note.push_str(&format!(
+            " {} of what stays on lies after the window and is extrapolated.",
+            FORMAT.percent(share, 0)
+        ));
+    }
+    if let Some(band) = arm.band {
+        note.push_str(&format!(
+            " By all models {} to {}.",
+            FORMAT.signed(band.low, 2),
+            FORMAT.signed(band.high, 2)
+        ));
+    }
+    if !arm.placebo.is_empty() {
+        let zero = |value: &Estimate| value.low <= 0.0 && value.high >= 0.0;
+        let with_zero = arm
+            .placebo
+            .iter()
+            .filter(|placebo| zero(&placebo.total))
+            .count();
+        note.push_str(&format!(
+            " Of {} placebos (arms drawn at random) {} contain zero.",
+            arm.placebo.len(),
+            with_zero
+        ));
+    }
+    note
+}
+
+fn checks(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
+    let lines: Vec<String> = finding
+        .checks
+        .iter()
+        .map(|check| {
+            let tone = match check.severity {
+                Severity::Fine | Severity::Notice => Tone::Plain,
+                Severity::Warning => Tone::Caution,
+                Severity::Stop => Tone::Bad,
+            };
+            screen.prose(&format!("{}.", check.message), tone)
+        })
+        .collect();
+    (!lines.is_empty()).then(|| lines.concat())
+}

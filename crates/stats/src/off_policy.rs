@@ -1,0 +1,258 @@
+//! What another way of choosing content would have brought, from the log of a way that
+//! chose at random with known probabilities; and with it, what one item is worth.
+//!
+//! The value of an item is not its rate: where it is dropped, others are shown in its
+//! place. [`PolicySums::drop_value`] is what is lost when an item is dropped and its
+//! chances go to the others in proportion; an item that only takes from the others is
+//! worth nothing, whatever its rate.
+
+use crate::error::{Unestimable, check_alpha};
+use crate::lift::Estimate;
+use crate::tail;
+
+/// Fewest decisions, after weighting, on which an estimate rests.
+pub const FEWEST_EFFECTIVE: f64 = 100.0;
+
+/// The least share of the decisions that must be left after weighting.
+pub const LEAST_EFFECTIVE_SHARE: f64 = 0.05;
+
+/// Probability below which weights do not fit the log: their mean must be 1.
+pub const WEIGHT_ALARM: f64 = 1e-4;
+
+/// Why a policy has no value.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OffPolicyError {
+    /// Too few customers for a variance.
+    #[error("the log has {customers} customer(s); at least 2 are needed")]
+    TooFew {
+        /// How many there are.
+        customers: u64,
+    },
+    /// A few decisions with large weights would decide everything.
+    #[error(
+        "the log speaks for the other policy with {effective:.0} effective decisions of {decisions:.0}; at least \
+         {FEWEST_EFFECTIVE:.0} and {:.0} % of them are needed",
+        100.0 * LEAST_EFFECTIVE_SHARE
+    )]
+    TooLittleOverlap {
+        /// Kish's effective sample size, `(sum w)^2 / sum w^2`.
+        effective: f64,
+        /// Decisions in the log.
+        decisions: f64,
+    },
+    /// Weights do not average to 1: the logged probabilities are not those by which was
+    /// chosen.
+    #[error(
+        "the weights average {mean:.4} and not 1 (p = {p:.1e}): the logged probabilities are not those of the choices"
+    )]
+    WrongPropensities {
+        /// The mean of the weights.
+        mean: f64,
+        /// The probability of a mean as far from 1 by chance.
+        p: f64,
+    },
+    /// A weight, reward or sum is not a valid number.
+    #[error(transparent)]
+    Input(#[from] Unestimable),
+}
+
+/// One logged decision, as another policy sees it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Decision {
+    /// What it brought.
+    pub reward: f64,
+    /// The probability of its choice under the other policy over that under which it was
+    /// logged: not negative.
+    pub weight: f64,
+    /// What a model expects of what was chosen, 0 without a model.
+    pub expected: f64,
+    /// What the model expects of the other policy's choice, 0 without a model.
+    pub expected_of_other: f64,
+}
+
+/// What is summed over a customer's decisions: their number, rewards, weights, weighted
+/// rewards beyond the expected ones, and expectations of the other policy.
+const SUMS: usize = 5;
+
+/// The log of decisions in sums over customers, whose decisions may depend on each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct PolicySums {
+    /// Customers.
+    pub customers: u64,
+    /// Sums over customers of their decisions, rewards, weights, weighted rewards less
+    /// weighted expectations, and expectations of the other policy.
+    pub first: [f64; SUMS],
+    /// Sums over customers of the products of those.
+    pub second: [[f64; SUMS]; SUMS],
+    /// The sum of the squared weights of all decisions.
+    pub squared_weights: f64,
+}
+
+/// The value of another policy beside that of the one that was logged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PolicyValue {
+    /// The mean reward of a decision of the logged policy.
+    pub logged: Estimate,
+    /// The mean reward of a decision of the other policy.
+    pub other: Estimate,
+    /// The logged policy's value less the other's.
+    pub difference: Estimate,
+    /// Kish's effective number of decisions, `(sum w)^2 / sum w^2`.
+    pub effective: f64,
+    /// The mean of the weights, 1 but for chance.
+    pub mean_weight: f64,
+}
+
+impl PolicySums {
+    /// Adds the decisions of one customer.
+    pub fn add(&mut self, decisions: impl IntoIterator<Item = Decision>) {
+        let mut sums = [0.0; SUMS];
+        for decision in decisions {
+            let row = [
+                1.0,
+                decision.reward,
+                decision.weight,
+                decision.weight * (decision.reward - decision.expected),
+                decision.expected_of_other,
+            ];
+            for (sum, value) in sums.iter_mut().zip(row) {
+                *sum += value;
+            }
+            self.squared_weights += decision.weight * decision.weight;
+        }
+        self.customers += 1;
+        for i in 0..SUMS {
+            self.first[i] += sums[i];
+            for j in 0..SUMS {
+                self.second[i][j] += sums[i] * sums[j];
+            }
+        }
+    }
+
+    /// The value of the other policy by self-normalised importance weights, doubly robust
+    /// where a model's expectations are given:
+    /// `V = mean(expected of other) + sum w (r - expected) / sum w` (A. Swaminathan and T.
+    /// Joachims, "The self-normalized estimator for counterfactual learning", NIPS 2015;
+    /// M. Dudik, J. Langford and L. Li, "Doubly robust policy evaluation and learning",
+    /// ICML 2011). Intervals are normal, from the influence function summed by customer.
+    ///
+    /// # Errors
+    ///
+    /// [`OffPolicyError`], where the log does not support the other policy.
+    pub fn value(&self, alpha: f64) -> Result<PolicyValue, OffPolicyError> {
+        check_alpha(alpha)?;
+        self.check()?;
+        let [decisions, rewards, weights, weighted, expected] = self.first;
+        let effective = weights * weights / self.squared_weights;
+        let supported = effective >= FEWEST_EFFECTIVE.max(LEAST_EFFECTIVE_SHARE * decisions);
+        if !supported {
+            return Err(OffPolicyError::TooLittleOverlap {
+                effective,
+                decisions,
+            });
+        }
+        let mean_weight = weights / decisions;
+        // Influence functions, as coefficients of a customer's sums.
+        let of_weight = [-mean_weight, 0.0, 1.0, 0.0, 0.0].map(|x| x / decisions);
+        let p = tail::normal_two_sided((mean_weight - 1.0) / self.variance(&of_weight).sqrt());
+        if (mean_weight - 1.0).abs() > 1e-9 && p.p < WEIGHT_ALARM {
+            return Err(OffPolicyError::WrongPropensities {
+                mean: mean_weight,
+                p: p.p,
+            });
+        }
+        let logged = rewards / decisions;
+        let model = expected / decisions;
+        let residual = weighted / weights;
+        let of_logged = [-logged, 1.0, 0.0, 0.0, 0.0].map(|x| x / decisions);
+        let of_other = [
+            -model / decisions,
+            0.0,
+            -residual / weights,
+            weights.recip(),
+            decisions.recip(),
+        ];
+        let mut of_difference = of_logged;
+        for (difference, other) in of_difference.iter_mut().zip(of_other) {
+            *difference -= other;
+        }
+        let other = model + residual;
+        let estimate = |estimate: f64, influence: &[f64; SUMS]| {
+            let se = self.variance(influence).sqrt();
+            let half = tail::normal_quantile(1.0 - 0.5 * alpha) * se;
+            Estimate {
+                estimate,
+                se,
+                df: f64::INFINITY,
+                low: estimate - half,
+                high: estimate + half,
+            }
+        };
+        Ok(PolicyValue {
+            logged: estimate(logged, &of_logged),
+            other: estimate(other, &of_other),
+            difference: estimate(logged - other, &of_difference),
+            effective,
+            mean_weight,
+        })
+    }
+
+    /// What dropping an item loses, a decision: the value of the logged policy less that
+    /// of the policy without the item. The decisions' weights must be those of
+    /// [`drop_weight`].
+    ///
+    /// # Errors
+    ///
+    /// As [`value`](Self::value).
+    pub fn drop_value(&self, alpha: f64) -> Result<Estimate, OffPolicyError> {
+        Ok(self.value(alpha)?.difference)
+    }
+
+    /// The variance of a sum over customers of a linear function of their sums, whose mean
+    /// is 0.
+    fn variance(&self, coefficients: &[f64; SUMS]) -> f64 {
+        let mut sum = 0.0;
+        for (x, row) in coefficients.iter().zip(&self.second) {
+            for (z, product) in coefficients.iter().zip(row) {
+                sum += x * z * product;
+            }
+        }
+        sum.max(0.0)
+    }
+
+    fn check(&self) -> Result<(), OffPolicyError> {
+        if self.customers < 2 {
+            return Err(OffPolicyError::TooFew {
+                customers: self.customers,
+            });
+        }
+        let sums = self.first.iter().chain(self.second.iter().flatten());
+        let invalid = |what, value| Err(Unestimable::InvalidInput { what, value }.into());
+        if let Some(value) = sums.chain([&self.squared_weights]).find(|x| !x.is_finite()) {
+            return invalid("sum over customers", *value);
+        }
+        if self.first[0] <= 0.0 {
+            return invalid("number of decisions", self.first[0]);
+        }
+        if self.first[2] <= 0.0 || self.squared_weights <= 0.0 {
+            // Nothing was logged that the other policy would choose.
+            return Err(OffPolicyError::TooLittleOverlap {
+                effective: 0.0,
+                decisions: self.first[0],
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The weight of a decision in the policy that lacks an item and gives its chances to the
+/// others in proportion: 0 where the item was chosen, else `1 / (1 - probability)` of the
+/// item in this decision, which is 0 where it was no candidate.
+pub fn drop_weight(chosen: bool, probability: f64) -> f64 {
+    if chosen {
+        0.0
+    } else {
+        (1.0 - probability).recip()
+    }
+}
