@@ -73,11 +73,8 @@ fn check_days(lifetime: &Lifetime, report: &mut Report<'_>) {
 fn check_name(lifetime: &Lifetime, all: &Documents<'_>, report: &mut Report<'_>) {
     let same = |name: &&str| name.eq_ignore_ascii_case(&lifetime.name);
     let taken = [
-        (
-            "an experiment",
-            all.experiments.iter().any(|name| same(name)),
-        ),
-        ("summaries", all.summaries.iter().any(|name| same(name))),
+        ("an experiment", all.experiments.iter().any(same)),
+        ("summaries", all.summaries.iter().any(same)),
     ];
     for (what, is_taken) in taken {
         if is_taken {

@@ -277,13 +277,11 @@ fn add_values(
                 squared_weights: row.get::<_, f64>(2)? / (WEIGHT_UNITS * WEIGHT_UNITS),
                 ..PolicySums::default()
             };
-            for i in 0..NAMES.len() {
-                sums.first[i] = row.get::<_, f64>(3 + i)? / scales[i];
-            }
             let mut column = 3 + NAMES.len();
-            for i in 0..NAMES.len() {
-                for j in i..NAMES.len() {
-                    let product = row.get::<_, f64>(column)? / (scales[i] * scales[j]);
+            for (i, scale) in scales.iter().enumerate() {
+                sums.first[i] = row.get::<_, f64>(3 + i)? / scale;
+                for (j, other) in scales.iter().enumerate().skip(i) {
+                    let product = row.get::<_, f64>(column)? / (scale * other);
                     sums.second[i][j] = product;
                     sums.second[j][i] = product;
                     column += 1;
