@@ -32,11 +32,7 @@ pub(crate) fn transactions<const MODIFIED: bool>(
     if model.k > 1 {
         return state.regular_transactions(horizon);
     }
-    let growth = horizon / state.scale;
-    let probabilities = Probabilities::new(state.a, state.b);
-    probabilities.mean(state.shape * growth, |p| {
-        -(-state.shape * (p * growth).ln_1p()).exp_m1() / p
-    })
+    state.transactions(&Probabilities::new(state.a, state.b), horizon)
 }
 
 /// Expected purchases within a horizon, discounted.
@@ -54,7 +50,13 @@ pub(crate) fn discounted_transactions<const MODIFIED: bool>(
     }
     // By parts: d e^(-d u) E(u) integrated, and what is left at the end. In v = ln(1 +
     // u/scale), in which expectations are smooth.
-    let scale = model.alpha + customer.age;
+    let state = Active::new(model, customer);
+    let probabilities = Probabilities::new(state.a, state.b);
+    let expected = |horizon: f64| match model.k {
+        1 => state.transactions(&probabilities, horizon),
+        _ => state.regular_transactions(horizon),
+    };
+    let scale = state.scale;
     let end = (horizon / scale)
         .ln_1p()
         .min((CUT / (discount * scale)).ln_1p());
@@ -66,11 +68,11 @@ pub(crate) fn discounted_transactions<const MODIFIED: bool>(
             let low = step * panel as f64;
             rule(2).integrate(low, low + step, |v| {
                 let u = scale * v.exp_m1();
-                discount * (-discount * u).exp() * (u + scale) * transactions(model, customer, u)
+                discount * (-discount * u).exp() * (u + scale) * expected(u)
             })
         })
         .sum();
-    whole + (-discount * horizon).exp() * transactions(model, customer, horizon)
+    whole + (-discount * horizon).exp() * expected(horizon)
 }
 
 /// Probability of no purchase within a horizon.
@@ -134,6 +136,14 @@ impl Active {
     /// The sum of these terms over the events that do not yet make a purchase.
     fn not_yet(&self) -> f64 {
         (0..self.k).map(|i| self.term(i)).sum()
+    }
+
+    /// Expected purchases within a horizon where times are exponential.
+    fn transactions(&self, probabilities: &Probabilities, horizon: f64) -> f64 {
+        let growth = horizon / self.scale;
+        probabilities.mean(self.shape * growth, |p| {
+            -(-self.shape * (p * growth).ln_1p()).exp_m1() / p
+        })
     }
 
     /// Expected purchases within a horizon where times are regular: the j-th purchase

@@ -31,16 +31,22 @@ struct Test {
 
 impl Test {
     /// Customers of a world, treated for as long as they are watched: `customer` gives
-    /// one of an age, treated or not.
+    /// one of an age, treated or not. With twins, each customer lives once in each arm by
+    /// the same random numbers: means over tests are then those of independent customers,
+    /// with less noise, while intervals would be too wide.
     fn of_world(
         seed: u64,
         per_arm: usize,
+        twins: bool,
         customer: impl Fn(&mut Simulation, bool, f64) -> Customer,
     ) -> Self {
         let mut simulation = Simulation::new(seed);
         let mut histories: Vec<ArmHistory> = (0..2 * per_arm)
             .map(|i| {
                 let treated = i % 2 == 1;
+                if twins {
+                    simulation = Simulation::new(seed << 32 | (i / 2) as u64);
+                }
                 // Acquired on the first day of a week.
                 let age = simulation.uniform(26.0, 52.0).floor();
                 ArmHistory {
@@ -86,9 +92,9 @@ impl Test {
     }
 
     /// The Pareto/NBD world.
-    fn new(seed: u64, per_arm: usize) -> Self {
+    fn new(seed: u64, per_arm: usize, twins: bool) -> Self {
         let worlds = [TRUTH, treated_truth()].map(|world| world.parameters());
-        Test::of_world(seed, per_arm, |simulation, treated, age| {
+        Test::of_world(seed, per_arm, twins, |simulation, treated, age| {
             simulation.pareto(worlds[usize::from(treated)], age)
         })
     }
@@ -209,7 +215,7 @@ fn recovers_both_estimands() {
     const TESTS: u64 = 4;
     let (mut on, mut off, mut common) = (0.0, 0.0, 0.0);
     for seed in 0..TESTS {
-        let test = Test::new(1000 + seed, 3 * CUSTOMERS_PER_ARM);
+        let test = Test::new(1000 + seed, CUSTOMERS_PER_ARM, true);
         let arms = test.arms();
         let windows = &test.windows();
         let spend = SpendArms::fixed(1.0);
@@ -246,8 +252,8 @@ fn recovers_both_estimands() {
 /// one shape of the probability to leave.
 #[test]
 fn recovers_the_value_in_a_beta_geometric_world() {
-    const TESTS: u64 = 8;
-    const PER_ARM: usize = 40_000;
+    const TESTS: u64 = 4;
+    const PER_ARM: usize = 30_000;
     let worlds = [
         [0.5, 8.0, 0.35, 9.0],
         [0.5, 8.0 * (-0.06f64).exp(), 0.35 * (-0.2f64).exp(), 9.0],
@@ -260,7 +266,7 @@ fn recovers_the_value_in_a_beta_geometric_world() {
     assert!((truth - 2.772_585).abs() < 1e-5, "{truth}");
     let mean = (0..TESTS)
         .map(|seed| {
-            let test = Test::of_world(300 + seed, PER_ARM, |simulation, treated, age| {
+            let test = Test::of_world(300 + seed, PER_ARM, true, |simulation, treated, age| {
                 simulation.beta_geometric(worlds[usize::from(treated)], age)
             });
             let table = test.table();
@@ -282,7 +288,7 @@ fn coverage_of_intervals() {
     let mut covered = [0; 3];
     let (mut sums, mut squares, mut errors) = ([0.0; 3], [0.0; 3], [0.0; 3]);
     for seed in 0..TESTS {
-        let test = Test::new(5000 + seed, CUSTOMERS_PER_ARM);
+        let test = Test::new(5000 + seed, CUSTOMERS_PER_ARM, false);
         let arms = test.arms();
         let windows = &test.windows();
         let spend = SpendArms::fixed(1.0);
@@ -319,7 +325,7 @@ fn coverage_of_intervals() {
             (squares[i] / n).sqrt(),
             errors[i] / n,
         );
-        assert!((0.90..=0.985).contains(&rate), "{name}: {rate}");
+        assert!((0.90..=0.98).contains(&rate), "{name}: {rate}");
     }
 }
 
@@ -542,7 +548,7 @@ fn refusals_name_what_is_wrong() {
         ..settings()
     };
     invalid(on(&YEAR, &endless), "horizon cannot be NaN");
-    let test = Test::new(1, 50);
+    let test = Test::new(1, 50, false);
     let one_arm: Vec<ArmHistory> = test
         .histories
         .iter()
@@ -556,7 +562,7 @@ fn refusals_name_what_is_wrong() {
 
 #[test]
 fn blocks_stand_beside_what_was_measured() {
-    let test = Test::new(77, CUSTOMERS_PER_ARM);
+    let test = Test::new(77, CUSTOMERS_PER_ARM, false);
     let found = measure_stays_on(&test, &settings());
     let measured = found.measured.expect("given");
     let gap = measured.difference - found.window.amount.value;

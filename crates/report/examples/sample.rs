@@ -2,17 +2,26 @@
 
 #[path = "../tests/report/fixture.rs"]
 mod fixture;
+#[path = "../tests/report/others.rs"]
+mod others;
 
 use std::error::Error;
 use std::io::Write;
 
+use report::html::Report;
 use report::terminal::{self, Screen};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut findings = fixture::Findings::new();
     findings.ledger.programmes = fixture::programmes();
     if let Some(path) = std::env::args().nth(1) {
-        std::fs::write(path, report::html::render(&findings.report())?)?;
+        let report = Report {
+            lifetimes: &[others::lifetime()],
+            attributions: &[others::attribution()],
+            performances: &[others::performance()],
+            ..findings.report()
+        };
+        std::fs::write(path, report::html::render(&report)?)?;
     }
     let screen = Screen {
         width: 110,

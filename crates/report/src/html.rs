@@ -3,24 +3,44 @@
 //! The page needs nothing else: no network, no script, no font. Pictures are inline SVG beside tables of the same
 //! numbers. It follows the reader's colour scheme, fits a phone, and prints.
 
+mod acquisition;
+mod attribution;
+mod block;
+mod calibration;
+mod cohorts;
+mod components;
+mod curve;
+mod design;
 mod experiment;
+mod flow;
 mod forest;
 mod history;
+mod incremental;
+mod interaction;
+mod lifetime;
 mod money;
 mod page;
 mod palette;
+mod performance;
+mod programme;
 mod provenance;
+mod replay;
+mod rows;
 
 use catalog::Unit;
-use measure::audience::LiftFinding;
+use measure::audience::{
+    DesignFinding, InteractionFinding, LifetimeFinding, LiftFinding, ProgrammeFinding,
+    ReplayFinding,
+};
+use measure::content::{AttributionFinding, PerformanceFinding};
 use schemars::JsonSchema;
 use serde::Serialize;
 use value::LedgerFinding;
 
 use crate::format::{Format, Interval, Shown};
 
-/// What goes into a page.
-#[derive(Debug, Clone, Copy)]
+/// What goes into a page; what is empty has no section.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Report<'a> {
     /// The project's name.
     pub project: &'a str,
@@ -29,6 +49,20 @@ pub struct Report<'a> {
     pub ledger: Option<&'a LedgerFinding>,
     /// One section an experiment, in this order.
     pub lifts: &'a [LiftFinding],
+    /// Experiments of which only summaries are known.
+    pub programmes: &'a [ProgrammeFinding],
+    /// What customers are worth over their lifetime.
+    pub lifetimes: &'a [LifetimeFinding],
+    /// What channels, content and campaigns are credited with.
+    pub attributions: &'a [AttributionFinding],
+    /// How pieces of content do.
+    pub performances: &'a [PerformanceFinding],
+    /// Whether experiments disturb each other.
+    pub interactions: &'a [InteractionFinding],
+    /// Whether analyses are valid on their data.
+    pub replays: &'a [ReplayFinding],
+    /// How large experiments have to be.
+    pub designs: &'a [DesignFinding],
     /// Estimates beside the truth, where it is known; empty otherwise.
     pub truth: &'a [TruthRow],
     /// The version of the program that writes the page.

@@ -1,7 +1,8 @@
 //! Findings as JSON, and the schemas that describe it.
 
 use measure::audience::{
-    DesignFinding, InteractionFinding, LifetimeFinding, LiftFinding, ProgrammeFinding, ReplayFinding,
+    DesignFinding, InteractionFinding, LifetimeFinding, LiftFinding, ProgrammeFinding,
+    ReplayFinding,
 };
 use measure::content::{AttributionFinding, PerformanceFinding};
 use serde::Serialize;

@@ -13,7 +13,7 @@ mod seal;
 use catalog::Catalog;
 use lake::{Lake, Snapshot};
 use measure::audience::{self, Depth, LifetimeFinding, LiftFinding, ProgrammeFinding};
-use report::html::TruthRow;
+use report::html::Report;
 use report::terminal;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -251,12 +251,38 @@ fn roi(global: &Global, at: Option<u64>) -> Result<(), Failure> {
     show(global.format, &ledger, terminal::ledger)
 }
 
+/// Writes the report on everything that the catalog declares.
 fn html(global: &Global, output: &std::path::Path, at: Option<u64>) -> Result<(), Failure> {
     let catalog = project::load(global)?;
     let mut lake = Lake::open(&catalog, at)?;
-    let lifts = measured(&catalog, &mut lake, Depth::Usual)?;
-    let ledger = project::ledger(&catalog, &lake, &lifts)?;
-    write_html(&catalog, &ledger, &lifts, &[], output)?;
+    let programmes = programme::all(&catalog, &mut lake)?;
+    let lifetimes = lifetime::all(&catalog, &mut lake)?;
+    let attributions = content::attributions(&catalog, &mut lake)?;
+    let performances = content::performances(&catalog, &mut lake)?;
+    let only_experiments = programmes.is_empty()
+        && lifetimes.is_empty()
+        && attributions.is_empty()
+        && performances.is_empty();
+    let lifts = if only_experiments {
+        measured(&catalog, &mut lake, Depth::Usual)?
+    } else {
+        project::lifts(&catalog, &mut lake, Depth::Usual)?
+    };
+    let ledger = if lifts.is_empty() {
+        None
+    } else {
+        Some(project::ledger(&catalog, &lake, &lifts)?)
+    };
+    let report = Report {
+        ledger: ledger.as_ref(),
+        lifts: &lifts,
+        programmes: &programmes,
+        lifetimes: &lifetimes,
+        attributions: &attributions,
+        performances: &performances,
+        ..Report::default()
+    };
+    write_html(&catalog, report, output)?;
     print(&format!("wrote {}\n", output.display()))
 }
 
@@ -275,18 +301,14 @@ fn measured(catalog: &Catalog, lake: &mut Lake, depth: Depth) -> Result<Vec<Lift
 /// Writes the report beside its place and moves it there, so that no half of it is ever found.
 fn write_html(
     catalog: &Catalog,
-    ledger: &value::LedgerFinding,
-    lifts: &[LiftFinding],
-    truth: &[TruthRow],
+    report: Report<'_>,
     output: &std::path::Path,
 ) -> Result<(), Failure> {
-    let page = report::html::render(&report::html::Report {
+    let page = report::html::render(&Report {
         project: &catalog.project().name,
         currency: &catalog.project().currency,
-        ledger: Some(ledger),
-        lifts,
-        truth,
         version: env!("CARGO_PKG_VERSION"),
+        ..report
     })?;
     let partial = output.with_extension("html.partial");
     std::fs::write(&partial, page).map_err(Failure::io(&partial))?;

@@ -2,14 +2,15 @@
 
 use catalog::Unit;
 use measure::content::{
-    AttributionFinding, Calibrated, CalibrationFinding, CreditEstimate, CreditFinding, CreditModel,
-    EvidenceGrade, FlowNode, FlowStep, KeyFinding, ModelCalibration, ModelFinding, RankedBy,
+    AttributionFinding, CreditEstimate, CreditFinding, CreditModel, FlowNode, FlowStep, KeyFinding,
+    ModelFinding, RankedBy,
 };
 
 use super::ReportError;
-use super::block::{Block, Cell, Checked, Column, Section, Table, in_line};
+use super::block::{Block, Cell, Checked, Column, Section, Table};
+use super::calibration::{calibrated, ladder};
 use super::flow::{self, Step};
-use super::page::{FORMAT, quoted};
+use super::page::{FORMAT, quoted, sentence};
 use super::palette::{QUIET, TEXT};
 use super::rows::{self, Axis, Group, Row};
 use crate::credit::{by, check_name, detailed, name};
@@ -33,7 +34,7 @@ const MOST_TOUCHES: usize = 8;
 
 /// The section of an attribution.
 pub(super) fn section(index: usize, finding: &AttributionFinding) -> Result<Section, ReportError> {
-    let mut blocks = vec![Block::Says(quoted(&says(finding)))];
+    let mut blocks = vec![Block::Says(sentence(&says(finding)))];
     if let Some(description) = &finding.description {
         blocks.push(Block::Prose(description.clone()));
     }
@@ -79,7 +80,10 @@ pub(super) fn says(finding: &AttributionFinding) -> String {
         .map(|key| key.ranks);
     let agree = match ranks {
         Some(ranks) if ranks.best == ranks.worst => "whatever the model".to_owned(),
-        Some(ranks) => format!("by other models between rank {} and {}", ranks.best, ranks.worst),
+        Some(ranks) => format!(
+            "by other models between rank {} and {}",
+            ranks.best, ranks.worst
+        ),
         None => "by this model".to_owned(),
     };
     let caused = match finding.calibrations.is_empty() {
@@ -109,7 +113,7 @@ fn refuted(finding: &AttributionFinding) -> String {
         .collect();
     let wrong = factors.iter().filter(|refuted| **refuted == Some(true));
     format!(
-        " Of {} credits that were held against experiments, {} are refuted.",
+        " Credits held against experiments: {}, refuted: {}.",
         factors.len(),
         wrong.count()
     )
@@ -125,7 +129,11 @@ fn credited(finding: &AttributionFinding) -> &'static str {
 fn scope(finding: &AttributionFinding) -> String {
     let (journeys, totals) = (&finding.journeys, &finding.totals);
     let worth = totals.value.map_or_else(String::new, |value| {
-        format!(" worth {}\u{a0}{}", amount(finding, value), finding.currency)
+        format!(
+            " worth {}\u{a0}{}",
+            amount(finding, value),
+            finding.currency
+        )
     });
     format!(
         "Credit by {}: {}{worth}; {} with touches, {} without, {} that did not convert; {} of {}. Credit describes: it \
@@ -142,7 +150,7 @@ fn scope(finding: &AttributionFinding) -> String {
 }
 
 /// A number of what is ranked by.
-fn amount(finding: &AttributionFinding, number: f64) -> String {
+pub(super) fn amount(finding: &AttributionFinding, number: f64) -> String {
     let exact = finding.unit == Some(Unit::Money) && number.abs() < 100.0;
     match finding.ranked_by {
         RankedBy::Value if exact => FORMAT.fixed(number, 2),
@@ -152,7 +160,7 @@ fn amount(finding: &AttributionFinding, number: f64) -> String {
 }
 
 /// An estimate of credit as an interval, which is none where nothing is known of its uncertainty.
-fn interval(estimate: CreditEstimate) -> Interval {
+pub(super) fn interval(estimate: CreditEstimate) -> Interval {
     Interval {
         estimate: estimate.estimate,
         low: estimate.low.unwrap_or(estimate.estimate),
@@ -161,7 +169,7 @@ fn interval(estimate: CreditEstimate) -> Interval {
 }
 
 /// An estimate of credit with its interval, where it has one.
-fn cell(finding: &AttributionFinding, estimate: CreditEstimate) -> Cell {
+pub(super) fn cell(finding: &AttributionFinding, estimate: CreditEstimate) -> Cell {
     match (estimate.low, estimate.high) {
         (Some(low), Some(high)) => Cell::Interval(Shown {
             estimate: amount(finding, estimate.estimate),
@@ -172,7 +180,8 @@ fn cell(finding: &AttributionFinding, estimate: CreditEstimate) -> Cell {
     }
 }
 
-fn ranked(finding: &AttributionFinding, credit: &CreditFinding) -> CreditEstimate {
+/// The credit that is ranked by.
+pub(super) fn ranked(finding: &AttributionFinding, credit: &CreditFinding) -> CreditEstimate {
     match (finding.ranked_by, credit.value) {
         (RankedBy::Value, Some(value)) => value,
         _ => credit.conversions,
@@ -180,7 +189,7 @@ fn ranked(finding: &AttributionFinding, credit: &CreditFinding) -> CreditEstimat
 }
 
 /// What is credited, the greatest first.
-fn keys(finding: &AttributionFinding) -> Vec<&KeyFinding> {
+pub(super) fn keys(finding: &AttributionFinding) -> Vec<&KeyFinding> {
     let greatest = |key: &KeyFinding| match (finding.ranked_by, key.value) {
         (RankedBy::Value, Some(value)) => value.greatest,
         _ => key.conversions.greatest,
@@ -218,7 +227,11 @@ fn credits(finding: &AttributionFinding) -> Result<Vec<Block>, ReportError> {
                     });
                     let shown = shown + &ends.unwrap_or_default();
                     let dot = Row::dot(name(model.model), interval(share), shown);
-                    let ink = if Some(model.model) == chosen { TEXT } else { QUIET };
+                    let ink = if Some(model.model) == chosen {
+                        TEXT
+                    } else {
+                        QUIET
+                    };
                     Some(Row { ink, ..dot })
                 })
                 .collect(),
@@ -260,21 +273,22 @@ fn credits(finding: &AttributionFinding) -> Result<Vec<Block>, ReportError> {
     Ok(blocks)
 }
 
-fn shares(
-    finding: &AttributionFinding,
-    keys: &[&KeyFinding],
-    models: &[&ModelFinding],
-) -> Table {
+fn shares(finding: &AttributionFinding, keys: &[&KeyFinding], models: &[&ModelFinding]) -> Table {
     let mut table = Table::new(
         "Shares by model",
-        format!("Share of {} by model, and the ranks over all models.", credited(finding)),
+        format!(
+            "Share of {} by model, and the ranks over all models.",
+            credited(finding)
+        ),
         [&by(finding), "Touches"],
     );
     let names = models.iter().map(|model| name(model.model));
-    table.columns.extend(names.chain(["Rank"]).map(|name| Column {
-        name: name.to_owned(),
-        class: "number",
-    }));
+    table
+        .columns
+        .extend(names.chain(["Rank"]).map(|name| Column {
+            name: name.to_owned(),
+            class: "number",
+        }));
     for key in keys {
         let shares = models.iter().map(|model| {
             let credit = model.credit(&key.key);
@@ -332,290 +346,6 @@ fn in_detail(finding: &AttributionFinding, model: &ModelFinding) -> Table {
         );
     }
     table
-}
-
-/// What is known of each that is credited, from what was merely seen to what was measured.
-fn ladder(finding: &AttributionFinding) -> Vec<Block> {
-    let Some(model) = detailed(finding) else {
-        return Vec::new();
-    };
-    let caption = format!(
-        "From the weakest evidence to the strongest, in {}. Credited over models: the least and the greatest (grade D). \
-         Credited: by {} (grade D). Caused, in all: what experiments say, extrapolated to all journeys (grade B). \
-         Measured: among the customers of the experiment (grade A).",
-        match finding.ranked_by {
-            RankedBy::Value => finding.currency.as_str(),
-            RankedBy::Conversions => "conversions",
-        },
-        name(model.model)
-    );
-    let mut table = Table::new(
-        "Ladder of evidence",
-        caption,
-        [
-            &by(finding),
-            "Touches",
-            "Credited over models (D)",
-            "Credited (D)",
-            "Caused, in all (B)",
-            "Measured (A)",
-            "Credit is",
-        ],
-    )
-    .words([6]);
-    let wanted = match finding.ranked_by {
-        RankedBy::Value => Calibrated::Value,
-        RankedBy::Conversions => Calibrated::Conversions,
-    };
-    let calibration = finding
-        .calibrations
-        .iter()
-        .find(|calibration| calibration.measures == wanted);
-    for key in keys(finding) {
-        let spread = match (finding.ranked_by, key.value) {
-            (RankedBy::Value, Some(value)) => value,
-            _ => key.conversions,
-        };
-        let factor = calibration.and_then(|calibration| {
-            let models = calibration.models.iter();
-            let same = models.filter(|one| one.model == model.model);
-            let mut factors = same.flat_map(|one| &one.factors);
-            factors.find(|factor| factor.channel == key.key)
-        });
-        let tested = calibration.and_then(|calibration| {
-            let tested = calibration.experiments.iter();
-            tested
-                .filter(|tested| tested.channel == key.key && tested.grade == EvidenceGrade::A)
-                .find_map(|tested| tested.increment)
-        });
-        let verdict = match factor.map(|factor| factor.refuted) {
-            Some(Some(true)) => Cell::Verdict("worse", "refuted"),
-            Some(Some(false)) => Cell::Verdict("better", "not refuted"),
-            Some(None) => Cell::Verdict("unclear", "not estimable"),
-            None => Cell::Verdict("notice", "never tested"),
-        };
-        let credit = model.credit(&key.key);
-        table.row(
-            &key.key,
-            vec![
-                Cell::count(key.touches),
-                Cell::Number(format!(
-                    "{} to {}",
-                    amount(finding, spread.least),
-                    amount(finding, spread.greatest)
-                )),
-                credit.map_or_else(
-                    || Cell::number(None),
-                    |credit| cell(finding, ranked(finding, credit)),
-                ),
-                factor
-                    .and_then(|factor| factor.caused)
-                    .map_or(Cell::Unobserved, |caused| cell(finding, caused)),
-                tested.map_or(Cell::Unobserved, |increment| cell(finding, increment)),
-                verdict,
-            ],
-        );
-    }
-    vec![
-        Block::Title("The ladder of evidence".to_owned()),
-        Block::Table(table),
-    ]
-}
-
-/// Credit held against experiments, and what would have happened anyway.
-fn calibrated(
-    finding: &AttributionFinding,
-    calibration: &CalibrationFinding,
-) -> Result<Vec<Block>, ReportError> {
-    let what = match calibration.measures {
-        Calibrated::Value => "value",
-        Calibrated::Conversions => "conversions",
-    };
-    let mut blocks = vec![Block::Title(format!("Held against experiments, in {what}"))];
-    let tested = calibration.experiments.iter().map(|tested| {
-        match (&tested.increment, &tested.refusal) {
-            (Some(increment), _) => format!(
-                "{}: experiment {} measured {} among the {} customers of {} (grade A).",
-                tested.channel,
-                tested.experiment,
-                ends(finding, *increment),
-                FORMAT.count(tested.customers),
-                tested.arm,
-            ),
-            (None, refusal) => format!(
-                "{}: no answer from {}: {}.",
-                tested.channel,
-                tested.experiment,
-                refusal
-                    .as_ref()
-                    .map_or_else(String::new, |refusal| quoted(&refusal.message))
-            ),
-        }
-    });
-    blocks.push(Block::Sentences(tested.collect()));
-    blocks.extend(factors(finding, calibration)?);
-    let shown = detailed(finding).map(|model| model.model);
-    let of_shown = calibration
-        .models
-        .iter()
-        .find(|model| Some(model.model) == shown);
-    if let Some(model) = of_shown {
-        blocks.extend(baseline(finding, calibration, model)?);
-    }
-    if !calibration.untested.is_empty() {
-        blocks.push(Block::Note(format!(
-            "Never tested: {}. Their credit says nothing of what they caused.",
-            calibration.untested.join(", ")
-        )));
-    }
-    Ok(blocks)
-}
-
-fn ends(finding: &AttributionFinding, estimate: CreditEstimate) -> String {
-    let shown = |number| amount(finding, number);
-    match (estimate.low, estimate.high) {
-        (Some(low), Some(high)) => in_line(&Shown {
-            estimate: shown(estimate.estimate),
-            low: shown(low),
-            high: shown(high),
-        }),
-        _ => shown(estimate.estimate),
-    }
-}
-
-/// What was caused over what is credited, by model and channel.
-fn factors(
-    finding: &AttributionFinding,
-    calibration: &CalibrationFinding,
-) -> Result<Vec<Block>, ReportError> {
-    let ratio = |factor: CreditEstimate| {
-        let low = factor.low.unwrap_or(factor.estimate);
-        let high = factor.high.unwrap_or(factor.estimate);
-        Shown {
-            estimate: FORMAT.fixed(factor.estimate, 2),
-            low: FORMAT.fixed(low, 2),
-            high: FORMAT.fixed(high, 2),
-        }
-    };
-    let mut groups: Vec<Group> = Vec::new();
-    let mut table = Table::new(
-        "Credit against experiments",
-        format!(
-            "What was caused over what is credited, by model, with {} intervals: 1 if the credit is right, 0 if the \
-             channel caused nothing.",
-            FORMAT.level(1.0 - finding.alpha)
-        ),
-        [
-            "Model, channel",
-            "Credited there",
-            "Caused / credited",
-            "Caused, in all",
-            "Verdict",
-        ],
-    )
-    .words([4]);
-    for model in &calibration.models {
-        for factor in &model.factors {
-            if let Some(found) = factor.factor {
-                let dot = Row::dot(name(model.model), interval(found), in_line(&ratio(found)));
-                let group = groups
-                    .iter_mut()
-                    .find(|group| group.label == factor.channel);
-                match group {
-                    Some(group) => group.rows.push(dot),
-                    None => groups.push(Group {
-                        label: factor.channel.clone(),
-                        rows: vec![dot],
-                    }),
-                }
-            }
-            let verdict = match (&factor.not_estimable, factor.refuted) {
-                (Some(reason), _) => Cell::reason(reason),
-                (None, Some(true)) => Cell::Verdict("worse", "refuted"),
-                (None, Some(false)) => Cell::Verdict("better", "not refuted"),
-                (None, None) => Cell::number(None),
-            };
-            let row = table.row(
-                name(model.model),
-                vec![
-                    cell(finding, factor.credited),
-                    Cell::interval(factor.factor.map(ratio)),
-                    factor
-                        .caused
-                        .map_or_else(|| Cell::number(None), |caused| cell(finding, caused)),
-                    verdict,
-                ],
-            );
-            row.about = factor.channel.clone();
-        }
-    }
-    let axis = Axis {
-        tick: &|tick| FORMAT.quantity(tick),
-        from_zero: true,
-        line: Some(1.0),
-    };
-    let picture = Block::picture(
-        rows::draw(&groups, &axis)?,
-        "What was caused over what is credited; the table below has the same numbers".to_owned(),
-        "What was caused over what is credited. At the line at 1, the credit is right; at 0, the channel caused nothing."
-            .to_owned(),
-    );
-    let folded = Block::Folded {
-        summary: "The numbers by model".to_owned(),
-        table,
-    };
-    Ok(picture.into_iter().chain([folded]).collect())
-}
-
-/// What would have happened anyway, beside what the tested channels caused.
-fn baseline(
-    finding: &AttributionFinding,
-    calibration: &CalibrationFinding,
-    model: &ModelCalibration,
-) -> Result<Vec<Block>, ReportError> {
-    let Some(baseline) = model.baseline else {
-        return Ok(Vec::new());
-    };
-    let bar = |label: &str, estimate: CreditEstimate, ink| {
-        let shown = ends(finding, estimate);
-        Row::bar(label, 0.0, interval(estimate), shown, ink)
-    };
-    let caused = model.factors.iter().filter_map(|factor| {
-        let caused = factor.caused?;
-        Some(bar(&factor.channel, caused, TEXT))
-    });
-    let group = Group {
-        label: String::new(),
-        rows: [bar("anyway (baseline)", baseline, QUIET)]
-            .into_iter()
-            .chain(caused)
-            .collect(),
-    };
-    let axis = Axis {
-        tick: &|tick| amount(finding, tick),
-        from_zero: true,
-        line: None,
-    };
-    let untested = if calibration.untested.is_empty() {
-        String::new()
-    } else {
-        format!(
-            " It holds what channels that were never tested caused, whose credit is {} (grade D).",
-            amount(finding, model.untested_credit)
-        )
-    };
-    let picture = Block::picture(
-        rows::draw(&[group], &axis)?,
-        "What would have happened anyway, and what tested channels caused".to_owned(),
-        "What would have happened anyway, and what tested channels caused, extrapolated to all journeys.".to_owned(),
-    );
-    let says = Block::Prose(format!(
-        "Baseline by {}: {} would have happened without the tested channels, if they worked everywhere as in their \
-         experiments (grade B).{untested}",
-        name(model.model),
-        ends(finding, baseline),
-    ));
-    Ok([says].into_iter().chain(picture).collect())
 }
 
 /// How journeys go, and the paths that most conversions came by.

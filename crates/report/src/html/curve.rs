@@ -7,7 +7,7 @@ use super::ReportError;
 use super::block::Drawn;
 use super::forest::{Failure, text};
 use super::palette::{CAUTION, GRID, QUIET, TEXT};
-use crate::format::Interval;
+use crate::format::{Format, Interval};
 
 /// A line through dots.
 pub(super) struct Curve<'a> {
@@ -42,13 +42,23 @@ pub(super) fn draw(curve: &Curve<'_>) -> Result<Option<Drawn>, ReportError> {
     if points.len() < 2 {
         return Ok(None);
     }
-    let plot = |size| {
-        picture(curve, &points, size).map_err(|error| ReportError::Plot(error.to_string()))
-    };
+    let plot =
+        |size| picture(curve, &points, size).map_err(|error| ReportError::Plot(error.to_string()));
     Ok(Some(Drawn {
         wide: plot(WIDE)?,
         narrow: plot(NARROW)?,
     }))
+}
+
+/// The whole number that a tick stands at, up to rounding.
+pub(super) fn whole(tick: f64) -> Option<u64> {
+    let rounded = tick.round();
+    ((tick - rounded).abs() < 1e-6 && rounded >= 0.0).then_some(rounded as u64)
+}
+
+/// A tick at a whole number; between them is nothing.
+pub(super) fn whole_number(tick: f64) -> String {
+    whole(tick).map_or_else(String::new, |number| Format::TYPESET.count(number))
 }
 
 fn picture<'a>(
@@ -157,12 +167,19 @@ mod tests {
     }
 
     #[test]
+    fn only_whole_numbers_are_named() {
+        assert_eq!(whole_number(1.999_999_999_6), "2");
+        assert_eq!(whole_number(1.5), "");
+        assert_eq!(whole(-1.0), None);
+    }
+
+    #[test]
     fn a_band_is_drawn_where_there_are_intervals() {
         let exact = curve(vec![point(1.0, 1.0, 0.0), point(2.0, 2.0, 0.0)]);
         assert!(!draw(&exact).unwrap().unwrap().wide.contains("<polygon"));
         let unsure = curve(vec![point(1.0, 1.0, 1e9), point(2.0, 2.0, 0.5)]);
         let drawn = draw(&unsure).unwrap().unwrap();
-        assert!(drawn.wide.contains("<polygon") && !drawn.wide.contains("000000"));
+        assert!(drawn.wide.contains("<polygon") && !drawn.wide.contains("1000000001"));
         assert!(drawn.narrow.contains("&lt;cost&gt;"));
     }
 }

@@ -43,8 +43,7 @@ pub(super) fn draw(steps: &[Step]) -> Result<Option<Drawn>, ReportError> {
     if steps.iter().all(|step| step.number <= 0.0) {
         return Ok(None);
     }
-    let plot =
-        |size| picture(steps, size).map_err(|error| ReportError::Plot(error.to_string()));
+    let plot = |size| picture(steps, size).map_err(|error| ReportError::Plot(error.to_string()));
     Ok(Some(Drawn {
         wide: plot(WIDE)?,
         narrow: plot(NARROW)?,
@@ -140,7 +139,10 @@ fn band(from: (f64, f64), to: (f64, f64), (left, right): (f64, f64)) -> Vec<(i32
             let share = bend as f64 / BENDS as f64;
             let smooth = share * share * (3.0 - 2.0 * share);
             let x = left + share * (right - left);
-            (x.round() as i32, (from + smooth * (to - from)).round() as i32)
+            (
+                x.round() as i32,
+                (from + smooth * (to - from)).round() as i32,
+            )
         })
     };
     let upper = edge(from.0, to.0);
@@ -163,7 +165,11 @@ mod tests {
 
     #[test]
     fn each_step_is_a_band_and_each_place_a_name() {
-        let steps = [step("a", "b", 3.0), step("a", "c", 1.0), step("b", "c", 2.0)];
+        let steps = [
+            step("a", "b", 3.0),
+            step("a", "c", 1.0),
+            step("b", "c", 2.0),
+        ];
         let drawn = draw(&steps).unwrap().unwrap();
         assert_eq!(drawn.wide.matches("<polygon").count(), 3);
         assert_eq!(drawn.wide.matches("<text").count(), 4);

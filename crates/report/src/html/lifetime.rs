@@ -1,24 +1,22 @@
 //! The section of a lifetime: what customers are worth, by whom, and how far the forecast can be trusted.
 
 use catalog::Unit;
-use measure::audience::lifetime::{
-    AcquisitionFinding, BackTest, CohortFinding, GroupValue, LifetimeFinding, LifetimeUnit,
-};
+use measure::audience::lifetime::{BackTest, GroupValue, LifetimeFinding, LifetimeUnit};
 
 use super::ReportError;
-use super::block::{Block, Cell, Checked, Column, Section, Table, in_line, level, number};
-use super::curve::{self, Curve, Threshold};
+use super::acquisition::acquisition;
+use super::block::{Block, Cell, Checked, Section, Table, in_line, level, number};
+use super::cohorts::cohorts;
 use super::incremental::incremental;
 use super::page::{FORMAT, quoted};
 use super::palette::{GOOD, QUIET};
 use super::rows::{self, Axis, Group, Row, alone};
 use crate::format::Interval;
 
-/// Most groups of a column, and most cohorts, that are shown; the others are in the JSON.
+/// Most groups of a column that are shown; the others are in the JSON.
 const MOST_GROUPS: usize = 12;
-const MOST_COHORTS: usize = 36;
-/// Most months of age that are shown.
-const MOST_MONTHS: usize = 12;
+/// Most cohorts that are shown; the others are in the JSON.
+pub(super) const MOST_COHORTS: usize = 36;
 
 /// The section of a lifetime.
 pub(super) fn section(index: usize, finding: &LifetimeFinding) -> Result<Section, ReportError> {
@@ -216,11 +214,14 @@ fn audiences(finding: &LifetimeFinding) -> Result<Vec<Block>, ReportError> {
         .iter()
         .map(|(column, values)| Group {
             label: format!("By {column}"),
-            rows: values.iter().take(MOST_GROUPS).map(|value| {
-                let future: Interval = (&value.future).into();
-                Row::dot(&value.group, future, in_line(&level(unit, future)))
-            })
-            .collect(),
+            rows: values
+                .iter()
+                .take(MOST_GROUPS)
+                .map(|value| {
+                    let future: Interval = (&value.future).into();
+                    Row::dot(&value.group, future, in_line(&level(unit, future)))
+                })
+                .collect(),
         })
         .collect();
     let axis = Axis {
@@ -276,135 +277,20 @@ fn group_cells(unit: Unit, value: &GroupValue) -> Vec<Cell> {
     ]
 }
 
-fn cohorts(finding: &LifetimeFinding) -> Result<Vec<Block>, ReportError> {
-    if finding.cohorts.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut blocks = vec![Block::Title("By month of the first purchase".to_owned())];
-    blocks.extend(alive(finding)?);
-    blocks.push(Block::Table(cohort_table(finding)));
-    Ok(blocks)
-}
-
-/// Who has not left, and what is expected of them, over the months of the first purchase.
-fn alive(finding: &LifetimeFinding) -> Result<Vec<Block>, ReportError> {
-    let values: Vec<(&str, &GroupValue)> = finding
-        .cohorts
-        .iter()
-        .filter_map(|cohort| Some((cohort.month.as_str(), cohort.value.as_ref()?)))
-        .collect();
-    let month = |place: f64| {
-        // Ticks between two months have no name.
-        let named = (place.fract().abs() < 1e-9).then(|| values.get(place as usize));
-        named
-            .flatten()
-            .map_or_else(String::new, |(month, _)| (*month).to_owned())
-    };
-    let draw = |of: &dyn Fn(&GroupValue) -> Interval, y_tick: &dyn Fn(f64) -> String| {
-        let points = values.iter().enumerate();
-        curve::draw(&Curve {
-            points: points
-                .map(|(place, (_, value))| (place as f64, of(value)))
-                .collect(),
-            x_tick: &month,
-            y_tick,
-            line: None,
-        })
-    };
-    let still = draw(&|value| alone(value.alive), &|y| FORMAT.percent(y, 0))?;
-    let expected = draw(&|value| alone(value.expected_purchases), &|y| {
-        FORMAT.quantity(y)
-    })?;
-    let future = draw(&|value| (&value.future).into(), &|y| FORMAT.quantity(y))?;
-    let level = FORMAT.level(1.0 - finding.alpha);
-    let pictures = [
-        (
-            still,
-            "Share of customers who have not left".to_owned(),
-            "Expected share of customers who have not left".to_owned(),
-        ),
-        (
-            expected,
-            "Purchases expected of a customer".to_owned(),
-            format!("Purchases expected of a customer in the next {}", finding.horizon),
-        ),
-        (
-            future,
-            "Future value per customer".to_owned(),
-            format!(
-                "Future value per customer in {}, with {level} intervals",
-                counted_in(finding)
-            ),
-        ),
-    ];
-    let pictures = pictures.into_iter().filter_map(|(drawn, label, caption)| {
-        Block::picture(
-            drawn,
-            format!("{label}, by month of the first purchase"),
-            format!("{caption}, by month of the first purchase."),
-        )
-    });
-    Ok(pictures.collect())
-}
-
-/// What each cohort brought by months of age. A month that was not observed has no number, and not a zero.
-fn cohort_table(finding: &LifetimeFinding) -> Table {
-    let observed = |cohort: &CohortFinding| {
-        let last = cohort.by_age.iter().rposition(Option::is_some);
-        last.map_or(0, |last| last + 1)
-    };
-    let months = finding
-        .cohorts
-        .iter()
-        .map(observed)
-        .max()
-        .unwrap_or(0)
-        .min(MOST_MONTHS);
-    let unit = unit(finding);
-    let more = finding.cohorts.len().saturating_sub(MOST_COHORTS);
-    let more = match more {
-        0 => String::new(),
-        more => format!(" {more} later cohorts are in the JSON."),
-    };
-    let caption = format!(
-        "What customers brought on average in each month since their first purchase, that purchase included, in {}. \
-         Grey and empty: not all of them have been observed to the end of that month.{more}",
-        counted_in(finding)
-    );
-    let mut table = Table::new(
-        "Cohorts by age",
-        caption,
-        ["First bought", "Customers", "Future value"],
-    );
-    table.columns.extend((1..=months).map(|age| Column {
-        name: format!("Month {age}"),
-        class: "number",
-    }));
-    for cohort in finding.cohorts.iter().take(MOST_COHORTS) {
-        let future = cohort
-            .value
-            .as_ref()
-            .map(|value| level(unit, (&value.future).into()));
-        let by_age = (0..months).map(|age| match cohort.by_age.get(age) {
-            Some(Some(value)) => Cell::Number(number(unit, *value)),
-            _ => Cell::Unobserved,
-        });
-        let cells = [Cell::count(cohort.customers), Cell::interval(future)];
-        table.row(&cohort.month, cells.into_iter().chain(by_age).collect());
-    }
-    table
-}
-
 /// The forecast against what happened.
 fn back_test(test: &BackTest) -> Result<Vec<Block>, ReportError> {
     let actual = test.actual as f64;
-    let happened = Row::bar("happened", 0.0, alone(actual), FORMAT.count(test.actual), GOOD);
+    let happened = Row::bar(
+        "happened",
+        0.0,
+        alone(actual),
+        FORMAT.count(test.actual),
+        GOOD,
+    );
     let forecasts = test.forecasts.iter().map(|forecast| {
-        let error = forecast
-            .relative_error
-            .map_or_else(String::new, |error| {
-                format!(" ({}\u{a0}%)", FORMAT.signed(100.0 * error, 1))
-            });
+        let error = forecast.relative_error.map_or_else(String::new, |error| {
+            format!(" ({}\u{a0}%)", FORMAT.signed(100.0 * error, 1))
+        });
         let shown = format!("{}{error}", FORMAT.fixed(forecast.forecast, 0));
         Row::bar(&forecast.by, 0.0, alone(forecast.forecast), shown, QUIET)
     });
@@ -449,15 +335,13 @@ fn back_test(test: &BackTest) -> Result<Vec<Block>, ReportError> {
             &forecast.by,
             vec![
                 Cell::Number(FORMAT.fixed(forecast.forecast, 0)),
-                Cell::number(forecast.relative_error.map(|error| {
-                    format!("{}\u{a0}%", FORMAT.signed(100.0 * error, 1))
-                })),
-                Cell::Number(FORMAT.fixed(forecast.mean_absolute_error, 3)),
                 Cell::number(
                     forecast
-                        .normalized_gini
-                        .map(|gini| FORMAT.fixed(gini, 3)),
+                        .relative_error
+                        .map(|error| format!("{}\u{a0}%", FORMAT.signed(100.0 * error, 1))),
                 ),
+                Cell::Number(FORMAT.fixed(forecast.mean_absolute_error, 3)),
+                Cell::number(forecast.normalized_gini.map(|gini| FORMAT.fixed(gini, 3))),
             ],
         );
     }
@@ -469,165 +353,6 @@ fn back_test(test: &BackTest) -> Result<Vec<Block>, ReportError> {
     ));
     blocks.push(Block::Table(table));
     Ok(blocks)
-}
-
-fn acquisition(finding: &LifetimeFinding) -> Result<Vec<Block>, ReportError> {
-    if finding.acquisition.is_empty() {
-        return Ok(Vec::new());
-    }
-    let unit = unit(finding);
-    let level_of = FORMAT.level(1.0 - finding.alpha);
-    let mut blocks = vec![Block::Title("Acquisition and payback".to_owned())];
-    blocks.extend(payback_curve(finding)?);
-    let caption = format!(
-        "Amounts per customer, in {}. Under an estimate: its {level_of} interval. Paid back when the mean customer has \
-         brought what he cost, by the observed curve; an open end was not reached in the months observed.",
-        counted_in(finding)
-    );
-    let mut table = Table::new(
-        "Acquisition",
-        caption,
-        [
-            "Customers",
-            "Number",
-            "Cost",
-            "Past and future value",
-            "Value / cost",
-            "Paid back after months",
-        ],
-    );
-    for found in finding.acquisition.iter().take(MOST_COHORTS) {
-        let name = match found.group.as_str() {
-            "" => found.of.clone(),
-            group => format!("{} {group}", found.of),
-        };
-        let ratio = found
-            .value_over_cost
-            .as_ref()
-            .map(|ratio| level_ratio(ratio.into()));
-        let value = found.value.as_ref();
-        let row = table.row(
-            name,
-            vec![
-                Cell::count(found.customers),
-                Cell::number(found.cost.map(|cost| number(unit, cost))),
-                Cell::interval(value.map(|value| level(unit, value.into()))),
-                Cell::interval(ratio),
-                payback(found),
-            ],
-        );
-        if found.without_cost > 0 {
-            row.about = format!("{} without a cost left out", FORMAT.count(found.without_cost));
-        }
-    }
-    blocks.push(Block::Table(table));
-    let refused = finding.acquisition.iter().filter_map(|found| {
-        let refusal = found.refusal.as_ref()?;
-        let what = format!("{} {}", found.of, found.group);
-        Some(format!("{}: {}.", what.trim_end(), quoted(&refusal.message)))
-    });
-    let refused: Vec<String> = refused.collect();
-    if !refused.is_empty() {
-        blocks.push(Block::Sentences(refused));
-    }
-    Ok(blocks)
-}
-
-fn level_ratio(ratio: Interval) -> crate::format::Shown {
-    level(Unit::Number, ratio)
-}
-
-fn payback(found: &AcquisitionFinding) -> Cell {
-    let Some(payback) = &found.payback else {
-        return Cell::number(None);
-    };
-    let months =
-        |value: Option<f64>| value.map_or_else(|| "…".to_owned(), |value| FORMAT.fixed(value, 1));
-    match payback.months {
-        None => Cell::Number(format!(">\u{a0}{}", FORMAT.fixed(payback.observed, 0))),
-        Some(_) => Cell::Interval(crate::format::Shown {
-            estimate: months(payback.months),
-            low: months(payback.low),
-            high: months(payback.high),
-        }),
-    }
-}
-
-/// What the mean customer has brought by age, against what all customers cost on average.
-fn payback_curve(finding: &LifetimeFinding) -> Result<Option<Block>, ReportError> {
-    let all = finding.acquisition.iter().find(|found| found.of == "all");
-    let Some((found, cost)) = all.and_then(|found| Some((found, found.cost?))) else {
-        return Ok(None);
-    };
-    let unit = unit(finding);
-    let payback = found.payback.as_ref();
-    let crossing = payback.and_then(|payback| {
-        let estimate = payback.months?;
-        Some(Interval {
-            estimate,
-            low: payback.low.unwrap_or(0.0),
-            high: payback.high.unwrap_or(payback.observed),
-        })
-    });
-    let drawn = curve::draw(&Curve {
-        points: cumulative(&finding.cohorts)
-            .into_iter()
-            .enumerate()
-            .map(|(month, value)| (month as f64 + 1.0, alone(value)))
-            .collect(),
-        x_tick: &|month| match month.fract().abs() < 1e-9 {
-            true => FORMAT.fixed(month, 0),
-            false => String::new(),
-        },
-        y_tick: &|y| FORMAT.quantity(y),
-        line: Some(Threshold {
-            height: cost,
-            label: format!("cost {}", number(unit, cost)),
-            crossing,
-        }),
-    })?;
-    let says = match payback.map(|payback| (payback.months, payback.observed)) {
-        Some((Some(months), _)) => format!(
-            "paid back after {} months; the thick part of the line: its interval",
-            FORMAT.fixed(months, 1)
-        ),
-        Some((None, observed)) => format!(
-            "not paid back in the {} months observed",
-            FORMAT.fixed(observed, 0)
-        ),
-        None => "no payback can be said".to_owned(),
-    };
-    Ok(Block::picture(
-        drawn,
-        format!("What the mean customer has brought by month since the first purchase: {says}"),
-        format!(
-            "What the mean customer has brought by month since the first purchase, in {}, over the cohorts observed at \
-             each age: {says}.",
-            counted_in(finding)
-        ),
-    ))
-}
-
-/// The sum over ages of the mean that the cohorts observed at that age brought.
-fn cumulative(cohorts: &[CohortFinding]) -> Vec<f64> {
-    let longest = cohorts.iter().map(|cohort| cohort.by_age.len()).max();
-    let mut sum = 0.0;
-    let mut curve = Vec::new();
-    for age in 0..longest.unwrap_or(0) {
-        let seen = cohorts.iter().filter_map(|cohort| {
-            let value = cohort.by_age.get(age).copied().flatten()?;
-            Some((cohort.customers as f64, value))
-        });
-        let (customers, total) = seen.fold((0.0, 0.0), |(customers, total), (n, value)| {
-            (customers + n, total + n * value)
-        });
-        if customers == 0.0 {
-            break;
-        }
-        sum += total / customers;
-        curve.push(sum);
-    }
-    curve
 }
 
 /// The models behind the values, and what was checked.
@@ -684,7 +409,8 @@ fn spend(finding: &LifetimeFinding) -> Option<String> {
 fn models(finding: &LifetimeFinding) -> Table {
     let mut table = Table::new(
         "Models of purchase timing",
-        "The likeliest first; time in weeks. The first one that converged gives the values.".to_owned(),
+        "The likeliest first; time in weeks. The first one that converged gives the values."
+            .to_owned(),
         [
             "Model",
             "Log-likelihood",
@@ -694,7 +420,10 @@ fn models(finding: &LifetimeFinding) -> Table {
         ],
     );
     let unit = unit(finding);
-    let fitted = finding.models.iter().filter(|model| model.refusal.is_none());
+    let fitted = finding
+        .models
+        .iter()
+        .filter(|model| model.refusal.is_none());
     for model in fitted {
         let parameters: Vec<String> = model
             .parameters
@@ -706,7 +435,7 @@ fn models(finding: &LifetimeFinding) -> Table {
             vec![
                 Cell::number(model.log_likelihood.map(|value| FORMAT.fixed(value, 1))),
                 Cell::Words(parameters.join(", ")),
-                Cell::interval(model.future.as_ref().map(|future| level(unit, future.into()))),
+                Cell::number(model.future.map(|future| number(unit, future))),
                 Cell::number(model.attrition_p.map(|p| FORMAT.p_value(p, None))),
             ],
         );
@@ -720,26 +449,5 @@ fn short(value: f64) -> String {
         FORMAT.fixed(value, 3)
     } else {
         format!("{value:.1e}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_not_observed_does_not_bend_the_curve() {
-        let cohort = |customers, by_age: &[Option<f64>]| CohortFinding {
-            value: None,
-            month: "2024-01".to_owned(),
-            customers,
-            by_age: by_age.to_vec(),
-        };
-        let cohorts = [
-            cohort(100, &[Some(10.0), Some(4.0), Some(2.0)]),
-            cohort(300, &[Some(14.0), None, None]),
-        ];
-        assert_eq!(cumulative(&cohorts), [13.0, 17.0, 19.0]);
-        assert!(cumulative(&[]).is_empty());
     }
 }

@@ -1,15 +1,20 @@
 //! The page as a whole: what comes first, and what the templates are given.
 
 use askama::Template;
+use measure::Refusal;
 use measure::audience::{Severity, Verdict};
 use value::LedgerFinding;
 
+use super::block::{Block, Cell, Section};
 use super::experiment::Experiment;
 use super::forest::{self, Forest, Mark, Row};
 use super::money::Money;
 use super::palette::{INKS, Ink};
 use super::provenance::{Provenance, provenance};
-use super::{Report, ReportError, TruthRow};
+use super::{
+    Report, ReportError, TruthRow, attribution, design, interaction, lifetime, performance,
+    programme, replay,
+};
 use crate::format::{Format, Interval};
 use crate::words;
 
@@ -27,6 +32,7 @@ struct Page<'a> {
     attention: Vec<Attention>,
     money: Option<Money>,
     experiments: Vec<Experiment>,
+    sections: Vec<Section>,
     truth: Option<Truth>,
     grades: Vec<(&'static str, &'static str)>,
     provenance: Option<Provenance>,
@@ -102,6 +108,7 @@ pub(super) fn render(report: &Report<'_>) -> Result<String, ReportError> {
             .enumerate()
             .map(|(number, lift)| Experiment::new(number, lift))
             .collect::<Result<_, _>>()?,
+        sections: sections(report)?,
         truth: (!report.truth.is_empty()).then(|| truth(report)),
         grades: words::GRADES
             .into_iter()
@@ -112,11 +119,52 @@ pub(super) fn render(report: &Report<'_>) -> Result<String, ReportError> {
     Ok(page.render()?)
 }
 
-fn verdict(report: &Report<'_>) -> String {
-    match report.ledger {
-        Some(ledger) => words::ledger_verdict(FORMAT, ledger),
-        None => experiments_verdict(report),
+/// The sections of all findings but experiments, in the order of audience and content.
+fn sections(report: &Report<'_>) -> Result<Vec<Section>, ReportError> {
+    let mut sections = Vec::new();
+    for (number, finding) in report.programmes.iter().enumerate() {
+        sections.push(programme::section(number, finding)?);
     }
+    for (number, finding) in report.interactions.iter().enumerate() {
+        sections.push(interaction::section(number, finding));
+    }
+    for (number, finding) in report.replays.iter().enumerate() {
+        sections.push(replay::section(number, finding));
+    }
+    for (number, finding) in report.designs.iter().enumerate() {
+        sections.push(design::section(number, finding)?);
+    }
+    for (number, finding) in report.lifetimes.iter().enumerate() {
+        sections.push(lifetime::section(number, finding)?);
+    }
+    for (number, finding) in report.attributions.iter().enumerate() {
+        sections.push(attribution::section(number, finding)?);
+    }
+    for (number, finding) in report.performances.iter().enumerate() {
+        sections.push(performance::section(number, finding)?);
+    }
+    Ok(sections)
+}
+
+/// What the ledger says, else what the experiments say, else what the first finding of another kind says.
+fn verdict(report: &Report<'_>) -> String {
+    if let Some(ledger) = report.ledger {
+        return words::ledger_verdict(FORMAT, ledger);
+    }
+    if !report.lifts.is_empty() {
+        return experiments_verdict(report);
+    }
+    let others = [
+        report.programmes.first().map(programme::says),
+        report.lifetimes.first().map(lifetime::says),
+        report.attributions.first().map(attribution::says),
+        report.performances.first().map(performance::says),
+    ];
+    others
+        .into_iter()
+        .flatten()
+        .next()
+        .map_or_else(|| "Nothing is measured.".to_owned(), |says| quoted(&says))
 }
 
 /// How many experiments say what.
@@ -256,6 +304,7 @@ fn attention(report: &Report<'_>) -> Vec<Attention> {
             )
         }));
     }
+    found.extend(others_attention(report));
     for initiative in report.ledger.iter().flat_map(|ledger| &ledger.initiatives) {
         if initiative.net.is_none() {
             let message = format!(
@@ -274,6 +323,38 @@ fn attention(report: &Report<'_>) -> Vec<Attention> {
         message: sentence(&message),
     };
     found.into_iter().map(shown).collect()
+}
+
+/// Refusals of lifetimes, attributions and performances as a whole, and checks of them that found something bad.
+fn others_attention(report: &Report<'_>) -> Vec<(Severity, String)> {
+    let refused = |kind: &str, name: &str, refusal: &Option<Refusal>| {
+        let refusal = refusal.as_ref()?;
+        let message = format!("{kind} {name}: no answer: {}.", refusal.message);
+        Some((Severity::Warning, message))
+    };
+    let checked = |kind: &str, name: &str, severity: Severity, message: &str| {
+        let bad = severity >= Severity::Warning;
+        bad.then(|| (severity, format!("{kind} {name}: {message}.")))
+    };
+    let mut found = Vec::new();
+    for finding in report.lifetimes {
+        let (kind, name) = ("Lifetime", &finding.lifetime);
+        found.extend(refused(kind, name, &finding.refusal));
+        let checks = finding.checks.iter();
+        found
+            .extend(checks.filter_map(|check| checked(kind, name, check.severity, &check.message)));
+    }
+    for finding in report.attributions {
+        let (kind, name) = ("Attribution", &finding.attribution);
+        found.extend(refused(kind, name, &finding.refusal));
+        let checks = finding.checks.iter();
+        found
+            .extend(checks.filter_map(|check| checked(kind, name, check.severity, &check.message)));
+    }
+    for finding in report.performances {
+        found.extend(refused("Content", &finding.performance, &finding.refusal));
+    }
+    found
 }
 
 fn capitalized(text: &str) -> String {

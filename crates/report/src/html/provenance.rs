@@ -25,7 +25,28 @@ pub(super) struct Source {
 pub(super) fn provenance(report: &Report<'_>) -> Option<Provenance> {
     let ledger = report.ledger.iter().map(|ledger| &ledger.provenance);
     let all: Vec<&measure::Provenance> = ledger
-        .chain(report.lifts.iter().map(|lift| &lift.provenance))
+        .chain(report.lifts.iter().map(|finding| &finding.provenance))
+        .chain(report.programmes.iter().map(|finding| &finding.provenance))
+        .chain(
+            report
+                .interactions
+                .iter()
+                .map(|finding| &finding.provenance),
+        )
+        .chain(report.replays.iter().map(|finding| &finding.provenance))
+        .chain(report.lifetimes.iter().map(|finding| &finding.provenance))
+        .chain(
+            report
+                .attributions
+                .iter()
+                .map(|finding| &finding.provenance),
+        )
+        .chain(
+            report
+                .performances
+                .iter()
+                .map(|finding| &finding.provenance),
+        )
         .collect();
     if all.is_empty() {
         return None;

@@ -3,8 +3,8 @@
 use catalog::Unit;
 use measure::audience::Severity;
 use measure::content::{
-    AttributionCheckKind, AttributionFinding, Calibrated, CalibrationFinding, CreditEstimate,
-    CreditFinding, CreditModel, ModelCalibration, ModelFinding, RankedBy,
+    AttributionFinding, Calibrated, CalibrationFinding, CreditEstimate, CreditFinding, CreditModel,
+    ModelCalibration, ModelFinding, RankedBy,
 };
 
 use super::Side::{Left, Right};

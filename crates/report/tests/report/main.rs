@@ -2,5 +2,7 @@
 
 mod fixture;
 mod json;
+mod others;
 mod page;
+mod sections;
 mod terminal;

@@ -13,7 +13,7 @@ fn page() -> String {
 }
 
 /// The page's text as a reader has it, with the entities that templates write undone.
-fn text(page: &str) -> String {
+pub(crate) fn text(page: &str) -> String {
     let mut text = String::new();
     let mut in_tag = false;
     for character in page.chars() {
@@ -35,7 +35,7 @@ fn text(page: &str) -> String {
 }
 
 /// Checks that tags close in the order in which they opened.
-fn assert_well_formed(page: &str) {
+pub(crate) fn assert_well_formed(page: &str) {
     const VOID: [&str; 3] = ["meta", "!doctype", "link"];
     let mut open: Vec<&str> = Vec::new();
     let mut rest = page;

@@ -78,7 +78,11 @@ pub(crate) fn all(global: &Global, at: Option<u64>) -> Result<(), Failure> {
     })
 }
 
-fn attributions(catalog: &Catalog, lake: &mut Lake) -> Result<Vec<AttributionFinding>, Failure> {
+/// Measures all attributions of a project.
+pub(crate) fn attributions(
+    catalog: &Catalog,
+    lake: &mut Lake,
+) -> Result<Vec<AttributionFinding>, Failure> {
     let measured = |attribution| {
         let _spinner = Spinner::new("measuring attributions");
         Ok(content::attribution(catalog, &mut *lake, attribution)?)
@@ -86,7 +90,11 @@ fn attributions(catalog: &Catalog, lake: &mut Lake) -> Result<Vec<AttributionFin
     catalog.attributions().map(measured).collect()
 }
 
-fn performances(catalog: &Catalog, lake: &mut Lake) -> Result<Vec<PerformanceFinding>, Failure> {
+/// Measures how all content of a project performs.
+pub(crate) fn performances(
+    catalog: &Catalog,
+    lake: &mut Lake,
+) -> Result<Vec<PerformanceFinding>, Failure> {
     let measured = |performance| {
         let _spinner = Spinner::new("measuring the performance of content");
         Ok(content::performance(catalog, &mut *lake, performance)?)

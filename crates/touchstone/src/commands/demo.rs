@@ -3,7 +3,7 @@ use std::path::Path;
 use catalog::Catalog;
 use lake::Lake;
 use measure::audience::{Depth, Estimate, LiftFinding};
-use report::html::{Scale, TruthRow};
+use report::html::{Report, Scale, TruthRow};
 use report::terminal;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -74,7 +74,13 @@ pub(crate) fn demo(global: &Global, demo: &Demo) -> Result<(), Failure> {
         rows: beside_truth(&written.truth, &lifts, &ledger),
     };
     let page = demo.folder.join("report.html");
-    super::write_html(&catalog, &ledger, &lifts, &beside.rows, &page)?;
+    let report = Report {
+        ledger: Some(&ledger),
+        lifts: &lifts,
+        truth: &beside.rows,
+        ..Report::default()
+    };
+    super::write_html(&catalog, report, &page)?;
     show(global.format, &beside, |beside, screen| {
         format!(
             "{}\n{}\nThe project is in {}, the report in {}.\n",

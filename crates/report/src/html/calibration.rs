@@ -1,0 +1,301 @@
+//! What experiments say of credit: the ladder of evidence, factors, and what would have happened anyway.
+
+use measure::content::{
+    AttributionFinding, Calibrated, CalibrationFinding, CreditEstimate, EvidenceGrade,
+    ModelCalibration, RankedBy,
+};
+
+use super::ReportError;
+use super::attribution::{amount, cell, interval, keys, ranked};
+use super::block::{Block, Cell, Table, in_line};
+use super::page::{FORMAT, quoted};
+use super::palette::{QUIET, TEXT};
+use super::rows::{self, Axis, Group, Row};
+use crate::credit::{by, detailed, name};
+use crate::format::Shown;
+
+/// What is known of each that is credited, from what was merely seen to what was measured.
+pub(super) fn ladder(finding: &AttributionFinding) -> Vec<Block> {
+    let Some(model) = detailed(finding) else {
+        return Vec::new();
+    };
+    let caption = format!(
+        "From the weakest evidence to the strongest, in {}. Credited over models: the least and the greatest (grade D). \
+         Credited: by {} (grade D). Caused, in all: what experiments say, extrapolated to all journeys (grade B). \
+         Measured: among the customers of the experiment (grade A).",
+        match finding.ranked_by {
+            RankedBy::Value => finding.currency.as_str(),
+            RankedBy::Conversions => "conversions",
+        },
+        name(model.model)
+    );
+    let mut table = Table::new(
+        "Ladder of evidence",
+        caption,
+        [
+            &by(finding),
+            "Touches",
+            "Credited over models (D)",
+            "Credited (D)",
+            "Caused, in all (B)",
+            "Measured (A)",
+            "Credit is",
+        ],
+    )
+    .words([6]);
+    let wanted = match finding.ranked_by {
+        RankedBy::Value => Calibrated::Value,
+        RankedBy::Conversions => Calibrated::Conversions,
+    };
+    let calibration = finding
+        .calibrations
+        .iter()
+        .find(|calibration| calibration.measures == wanted);
+    for key in keys(finding) {
+        let spread = match (finding.ranked_by, key.value) {
+            (RankedBy::Value, Some(value)) => value,
+            _ => key.conversions,
+        };
+        let factor = calibration.and_then(|calibration| {
+            let models = calibration.models.iter();
+            let same = models.filter(|one| one.model == model.model);
+            let mut factors = same.flat_map(|one| &one.factors);
+            factors.find(|factor| factor.channel == key.key)
+        });
+        let tested = calibration.and_then(|calibration| {
+            let tested = calibration.experiments.iter();
+            tested
+                .filter(|tested| tested.channel == key.key && tested.grade == EvidenceGrade::A)
+                .find_map(|tested| tested.increment)
+        });
+        let verdict = match factor.map(|factor| factor.refuted) {
+            Some(Some(true)) => Cell::Verdict("worse", "refuted"),
+            Some(Some(false)) => Cell::Verdict("better", "not refuted"),
+            Some(None) => Cell::Verdict("unclear", "not estimable"),
+            None => Cell::Verdict("notice", "never tested"),
+        };
+        let credit = model.credit(&key.key);
+        table.row(
+            &key.key,
+            vec![
+                Cell::count(key.touches),
+                Cell::Number(format!(
+                    "{} to {}",
+                    amount(finding, spread.least),
+                    amount(finding, spread.greatest)
+                )),
+                credit.map_or_else(
+                    || Cell::number(None),
+                    |credit| cell(finding, ranked(finding, credit)),
+                ),
+                factor
+                    .and_then(|factor| factor.caused)
+                    .map_or(Cell::Unobserved, |caused| cell(finding, caused)),
+                tested.map_or(Cell::Unobserved, |increment| cell(finding, increment)),
+                verdict,
+            ],
+        );
+    }
+    vec![
+        Block::Title("The ladder of evidence".to_owned()),
+        Block::Table(table),
+    ]
+}
+
+/// Credit held against experiments, and what would have happened anyway.
+pub(super) fn calibrated(
+    finding: &AttributionFinding,
+    calibration: &CalibrationFinding,
+) -> Result<Vec<Block>, ReportError> {
+    let what = match calibration.measures {
+        Calibrated::Value => "value",
+        Calibrated::Conversions => "conversions",
+    };
+    let mut blocks = vec![Block::Title(format!("Held against experiments, in {what}"))];
+    let tested =
+        calibration
+            .experiments
+            .iter()
+            .map(|tested| match (&tested.increment, &tested.refusal) {
+                (Some(increment), _) => format!(
+                    "{}: experiment {} measured {} among the {} customers of {} (grade A).",
+                    tested.channel,
+                    tested.experiment,
+                    ends(finding, *increment),
+                    FORMAT.count(tested.customers),
+                    tested.arm,
+                ),
+                (None, refusal) => format!(
+                    "{}: no answer from {}: {}.",
+                    tested.channel,
+                    tested.experiment,
+                    refusal
+                        .as_ref()
+                        .map_or_else(String::new, |refusal| quoted(&refusal.message))
+                ),
+            });
+    blocks.push(Block::Sentences(tested.collect()));
+    blocks.extend(factors(finding, calibration)?);
+    let shown = detailed(finding).map(|model| model.model);
+    let of_shown = calibration
+        .models
+        .iter()
+        .find(|model| Some(model.model) == shown);
+    if let Some(model) = of_shown {
+        blocks.extend(baseline(finding, calibration, model)?);
+    }
+    if !calibration.untested.is_empty() {
+        blocks.push(Block::Note(format!(
+            "Never tested: {}. Their credit says nothing of what they caused.",
+            calibration.untested.join(", ")
+        )));
+    }
+    Ok(blocks)
+}
+
+fn ends(finding: &AttributionFinding, estimate: CreditEstimate) -> String {
+    let shown = |number| amount(finding, number);
+    match (estimate.low, estimate.high) {
+        (Some(low), Some(high)) => in_line(&Shown {
+            estimate: shown(estimate.estimate),
+            low: shown(low),
+            high: shown(high),
+        }),
+        _ => shown(estimate.estimate),
+    }
+}
+
+/// What was caused over what is credited, by model and channel.
+fn factors(
+    finding: &AttributionFinding,
+    calibration: &CalibrationFinding,
+) -> Result<Vec<Block>, ReportError> {
+    let ratio = |factor: CreditEstimate| {
+        let low = factor.low.unwrap_or(factor.estimate);
+        let high = factor.high.unwrap_or(factor.estimate);
+        Shown {
+            estimate: FORMAT.fixed(factor.estimate, 2),
+            low: FORMAT.fixed(low, 2),
+            high: FORMAT.fixed(high, 2),
+        }
+    };
+    let mut groups: Vec<Group> = Vec::new();
+    let mut table = Table::new(
+        "Credit against experiments",
+        format!(
+            "What was caused over what is credited, by model, with {} intervals: 1 if the credit is right, 0 if the \
+             channel caused nothing.",
+            FORMAT.level(1.0 - finding.alpha)
+        ),
+        [
+            "Model, channel",
+            "Credited there",
+            "Caused / credited",
+            "Caused, in all",
+            "Verdict",
+        ],
+    )
+    .words([4]);
+    for model in &calibration.models {
+        for factor in &model.factors {
+            if let Some(found) = factor.factor {
+                let dot = Row::dot(name(model.model), interval(found), in_line(&ratio(found)));
+                let group = groups
+                    .iter_mut()
+                    .find(|group| group.label == factor.channel);
+                match group {
+                    Some(group) => group.rows.push(dot),
+                    None => groups.push(Group {
+                        label: factor.channel.clone(),
+                        rows: vec![dot],
+                    }),
+                }
+            }
+            let verdict = match (&factor.not_estimable, factor.refuted) {
+                (Some(reason), _) => Cell::reason(reason),
+                (None, Some(true)) => Cell::Verdict("worse", "refuted"),
+                (None, Some(false)) => Cell::Verdict("better", "not refuted"),
+                (None, None) => Cell::number(None),
+            };
+            let row = table.row(
+                name(model.model),
+                vec![
+                    cell(finding, factor.credited),
+                    Cell::interval(factor.factor.map(ratio)),
+                    factor
+                        .caused
+                        .map_or_else(|| Cell::number(None), |caused| cell(finding, caused)),
+                    verdict,
+                ],
+            );
+            row.about = factor.channel.clone();
+        }
+    }
+    let axis = Axis {
+        tick: &|tick| FORMAT.quantity(tick),
+        from_zero: true,
+        line: Some(1.0),
+    };
+    let picture = Block::picture(
+        rows::draw(&groups, &axis)?,
+        "What was caused over what is credited; the table below has the same numbers".to_owned(),
+        "What was caused over what is credited. At the line at 1, the credit is right; at 0, the channel caused nothing."
+            .to_owned(),
+    );
+    let folded = Block::Folded {
+        summary: "The numbers by model".to_owned(),
+        table,
+    };
+    Ok(picture.into_iter().chain([folded]).collect())
+}
+
+/// What would have happened anyway, beside what the tested channels caused.
+fn baseline(
+    finding: &AttributionFinding,
+    calibration: &CalibrationFinding,
+    model: &ModelCalibration,
+) -> Result<Vec<Block>, ReportError> {
+    let Some(baseline) = model.baseline else {
+        return Ok(Vec::new());
+    };
+    let bar = |label: &str, estimate: CreditEstimate, ink| {
+        let shown = ends(finding, estimate);
+        Row::bar(label, 0.0, interval(estimate), shown, ink)
+    };
+    let caused = model.factors.iter().filter_map(|factor| {
+        let caused = factor.caused?;
+        Some(bar(&factor.channel, caused, TEXT))
+    });
+    let group = Group {
+        label: String::new(),
+        rows: [bar("baseline", baseline, QUIET)]
+            .into_iter()
+            .chain(caused)
+            .collect(),
+    };
+    let axis = Axis {
+        tick: &|tick| FORMAT.quantity(tick),
+        from_zero: true,
+        line: None,
+    };
+    let untested = if calibration.untested.is_empty() {
+        String::new()
+    } else {
+        format!(
+            " It holds what channels that were never tested caused, whose credit is {} (grade D).",
+            amount(finding, model.untested_credit)
+        )
+    };
+    let picture = Block::picture(
+        rows::draw(&[group], &axis)?,
+        "What would have happened anyway, and what tested channels caused".to_owned(),
+        "What would have happened anyway, and what tested channels caused, extrapolated to all journeys.".to_owned(),
+    );
+    let says = Block::Prose(format!(
+        "Baseline by {}: {} would have happened without the tested channels, if they worked everywhere as in their \
+         experiments (grade B).{untested}",
+        name(model.model),
+        ends(finding, baseline),
+    ));
+    Ok([says].into_iter().chain(picture).collect())
+}
