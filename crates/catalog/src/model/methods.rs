@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::{
     Absent, Aggregate, Arm, Attribution, Audience, Cap, Channel, Content, Cost, Document,
-    Experiment, Fact, Format, Initiative, Lifetime, Metric, Performance, Role, Scalar, Source, Summaries, Team,
-    Touch,
+    Experiment, Fact, Format, Initiative, Lifetime, Metric, Performance, Role, Scalar, Source,
+    Summaries, Team, Touch,
 };
 
 impl Document {

@@ -288,7 +288,13 @@ fn a_huge_value_arriving_last_cuts_what_came_before() {
 fn negative_zeros_are_zeros() {
     for count in [1, 9, 300] {
         let moments = accumulated(&vec![[-0.0; 3]; count]).finish();
-        assert_eq!(Kernel::detect().extent(&vec![-0.0; count]).magnitude().to_bits(), 0);
+        assert_eq!(
+            Kernel::detect()
+                .extent(&vec![-0.0; count])
+                .magnitude()
+                .to_bits(),
+            0
+        );
         assert_eq!(moments.mean(0).to_bits(), 0);
         assert_eq!(moments.comoment(0, 1).map(f64::to_bits), Some(0));
     }

@@ -81,17 +81,18 @@ pub(super) fn fatigue(
     })
 }
 
+// Comparisons alone: with an `OR` in it the join would try every pair of rows.
 fn read(lake: &Lake, prepared: &Prepared) -> Result<Vec<Row>, MeasureError> {
     let query = format!(
         "SELECT content, least(length, {MOST_EXPOSURES}), exposure, count(*), CAST(sum(responded) AS BIGINT), \
          count(*) FILTER (recent) FROM ( \
          SELECT v.content, v.length, v.exposure, v.recent, CAST(count(f.moment) > 0 AS BIGINT) AS responded FROM ( \
-         SELECT id, customer, content, moment, lead(moment) OVER sequence AS next, \
+         SELECT id, customer, content, moment, coalesce(lead(moment) OVER sequence, 'infinity') AS next, \
          row_number() OVER sequence AS exposure, \
          count(*) OVER (PARTITION BY customer, content) AS length, \
          moment >= (SELECT max(moment) FROM {SHOWN}) - INTERVAL {RECENT_DAYS} DAY AS recent \
          FROM {SHOWN} WHERE {} WINDOW sequence AS (PARTITION BY customer, content ORDER BY moment)) v \
-         LEFT JOIN {OUTCOMES} f ON f.customer = v.customer AND {} AND (v.next IS NULL OR f.moment < v.next) \
+         LEFT JOIN {OUTCOMES} f ON f.customer = v.customer AND {} AND f.moment < v.next \
          WHERE v.exposure <= {MOST_EXPOSURES} \
          GROUP BY v.id, v.content, v.length, v.exposure, v.recent) \
          GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
