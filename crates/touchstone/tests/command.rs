@@ -195,7 +195,7 @@ fn threads_do_not_change_a_byte() {
         "simulate",
         shown(&project),
         "--customers",
-        "3000",
+        "1000",
         "--seed",
         "5",
     ]);
@@ -275,7 +275,8 @@ fn schemas_describe_what_is_written_and_printed() {
     let findings: Value = serde_json::from_str(&printed(&["schema", "findings"])).unwrap();
     let formats = findings.as_object().unwrap().keys();
     let known =
-        "check demo design imports interaction ledger lift lifts programme replay seal snapshots"
+        "attribution check contents demo design imports interaction ledger lifetime lift lifts performance programme \
+         replay seal snapshots"
             .split(' ');
     let mut known: Vec<_> = known.map(|name| format!("touchstone.{name}/1")).collect();
     known.sort();

@@ -146,7 +146,9 @@ fn check_initiatives(experiment: &Experiment, report: &mut Report<'_>) {
     for (i, arm) in arms.iter().enumerate() {
         let path = format!("arms/{i}/initiative");
         let Some(initiative) = &arm.initiative else {
-            if arm.role == Role::Personalized && arm.covers.is_none() {
+            // Of arms that combine factors none stands for an initiative.
+            let stands_alone = arm.covers.is_none() && arm.factors.is_empty();
+            if arm.role == Role::Personalized && stands_alone {
                 let message = format!(
                     "the arm `{}` shows no initiative, so it does not enter the ledger",
                     arm.name

@@ -1,13 +1,13 @@
 use std::path::Path;
 
-use catalog::Catalog;
+use catalog::{Catalog, Unit};
 use lake::Lake;
-use measure::audience::{Depth, Estimate, LiftFinding};
+use measure::audience::{Depth, Estimate, LifetimeFinding, LiftFinding};
 use report::html::{Report, Scale, TruthRow};
 use report::terminal;
 use schemars::JsonSchema;
 use serde::Serialize;
-use simulate::{Settings, Truth, Written};
+use simulate::{Estimand, Settings, Truth, Written};
 use value::LedgerFinding;
 
 use crate::cli::{Company, Demo, Global};
@@ -69,14 +69,18 @@ pub(crate) fn demo(global: &Global, demo: &Demo) -> Result<(), Failure> {
     let mut lake = Lake::open(&catalog, None)?;
     let lifts = project::lifts(&catalog, &mut lake, Depth::Usual)?;
     let ledger = project::ledger(&catalog, &lake, &lifts)?;
+    let lifetimes = super::lifetime::all(&catalog, &mut lake)?;
+    let mut rows = beside_truth(&written.truth, &lifts, &ledger);
+    rows.extend(lifetimes_beside_truth(&written.truth, &lifetimes));
     let beside = Demonstration {
         format: Demonstration::FORMAT,
-        rows: beside_truth(&written.truth, &lifts, &ledger),
+        rows,
     };
     let page = demo.folder.join("report.html");
     let report = Report {
         ledger: Some(&ledger),
         lifts: &lifts,
+        lifetimes: &lifetimes,
         truth: &beside.rows,
         ..Report::default()
     };
@@ -135,6 +139,52 @@ fn beside_truth(truth: &Truth, lifts: &[LiftFinding], ledger: &LedgerFinding) ->
                 high: roi.high,
                 truth,
             });
+        }
+    }
+    rows
+}
+
+/// What an arm adds to a customer's lifetime value, staying on and stopping with the data, beside what is true of it.
+fn lifetimes_beside_truth(truth: &Truth, lifetimes: &[LifetimeFinding]) -> Vec<TruthRow> {
+    let mut rows = Vec::new();
+    for lifetime in lifetimes {
+        let years = (lifetime.horizon_days / 365.25).round() as u32;
+        let Some(incremental) = &lifetime.incremental else {
+            continue;
+        };
+        let Some(known) = truth.lifetime(&incremental.experiment) else {
+            continue;
+        };
+        for arm in &incremental.arms {
+            let found = [
+                (
+                    "staying on",
+                    Estimand::StaysOn,
+                    arm.stays_on.as_ref().map(|value| value.total.amount),
+                ),
+                (
+                    "stopping",
+                    Estimand::Stops,
+                    arm.stops.as_ref().map(|value| value.total),
+                ),
+            ];
+            for (how, estimand, estimate) in found {
+                let known = known.difference(&arm.arm, estimand, years);
+                let (Some(estimate), Some(known)) = (estimate, known) else {
+                    continue;
+                };
+                rows.push(TruthRow {
+                    what: format!(
+                        "{}: margin of {} in {years} years, {how}",
+                        incremental.experiment, arm.arm
+                    ),
+                    scale: Scale::Absolute(Unit::Money),
+                    estimate: estimate.estimate,
+                    low: estimate.low,
+                    high: estimate.high,
+                    truth: known.discounted_margin,
+                });
+            }
         }
     }
     rows
