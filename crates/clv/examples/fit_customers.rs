@@ -1,4 +1,4 @@
-//! Fits a customer-base model to the customers of a CSV file and says how long each step took.
+//! Fits a customer-base model to the customers of a CSV file and says how long that took.
 //!
 //! `fit_customers MODEL FILE`: MODEL is `bg-nbd` or `pareto-nbd`; lines of `frequency,recency,age` under a header.
 #![allow(clippy::print_stdout, reason = "a program, not the library")]
@@ -50,14 +50,5 @@ fn report<M: TimingModel>(
     for (name, value) in M::PARAMETERS.iter().zip(fitted.model.parameters()) {
         println!("{name} {value:.6}");
     }
-    let begin = Instant::now();
-    let discount = 1.15_f64.ln() / 52.0;
-    let worth = fitted.discounted_expected_transactions(&table, discount, f64::INFINITY);
-    println!(
-        "discounted residual transactions {:.1} (standard error {:.1}), {:.3} s",
-        worth.total.value,
-        worth.total.standard_error,
-        begin.elapsed().as_secs_f64()
-    );
     Ok(())
 }
