@@ -9,13 +9,14 @@
 use std::num::NonZeroUsize;
 use std::thread;
 
+use stats::random::SplitMix64;
 use stats::{Estimate, tail};
 
 use crate::credit::Credits;
 use crate::error::CreditError;
 use crate::model::{Model, Reweighable, credit};
 use crate::path::{JourneyTable, Outcome, PathTotals};
-use crate::random::{Poisson, Random};
+use crate::random::{Poisson, of_replicate};
 
 /// How to draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +102,7 @@ pub fn bootstrap(
         let mut totals = vec![PathTotals::default(); table.len()];
         let mut drawn = Vec::new();
         for replicate in (first..replicates).step_by(threads) {
-            sampler.draw(&mut Random::new(draws.seed, replicate as u64), &mut totals);
+            sampler.draw(&mut of_replicate(draws.seed, replicate as u64), &mut totals);
             let credits = prepared.iter().map(|model| match model.credit(&totals) {
                 Err(CreditError::NoConversions) => Ok(Credits::zero(table.channels().len())),
                 other => other,
@@ -174,7 +175,7 @@ impl<'a> Sampler<'a> {
     }
 
     /// Draws the totals of all paths.
-    fn draw(&self, random: &mut Random, totals: &mut [PathTotals]) {
+    fn draw(&self, random: &mut SplitMix64, totals: &mut [PathTotals]) {
         totals.fill(PathTotals::default());
         let mut add = |outcome: usize, journeys: f64| {
             let count = &self.table.outcomes[outcome];

@@ -1,34 +1,11 @@
-//! Random numbers that depend on a seed and a place alone, and Poisson counts from them.
+//! The random numbers of a bootstrap, and Poisson counts from them.
 
+use stats::random::{GAMMA, SplitMix64, mixed};
 use stats::special::ln_gamma;
 
-/// SplitMix64 (G. Steele, D. Lea and C. Flood, OOPSLA 2014).
-#[derive(Debug, Clone)]
-pub(crate) struct Random(u64);
-
-impl Random {
-    /// The stream of one replicate.
-    pub(crate) fn new(seed: u64, replicate: u64) -> Self {
-        Self(mixed(seed ^ mixed(replicate.wrapping_add(GAMMA))))
-    }
-
-    fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(GAMMA);
-        mixed(self.0)
-    }
-
-    /// Uniform on (0, 1).
-    pub(crate) fn uniform(&mut self) -> f64 {
-        ((self.bits() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
-    }
-}
-
-const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
-
-fn mixed(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
+/// The stream of one replicate.
+pub(crate) fn of_replicate(seed: u64, replicate: u64) -> SplitMix64 {
+    SplitMix64::new(mixed(seed ^ mixed(replicate.wrapping_add(GAMMA))))
 }
 
 /// Poisson counts with whole means: how often `mean` customers are drawn when each is drawn a
@@ -63,7 +40,7 @@ impl Poisson {
         }
     }
 
-    pub(crate) fn draw(&self, mean: u64, random: &mut Random) -> f64 {
+    pub(crate) fn draw(&self, mean: u64, random: &mut SplitMix64) -> f64 {
         if mean > SMALL {
             return large(mean as f64, random);
         }
@@ -76,7 +53,7 @@ impl Poisson {
 
 /// W. Hörmann, "The transformed rejection method for generating Poisson random variables",
 /// Insurance: Mathematics and Economics 12 (1993), algorithm PTRS; for means from 10 on.
-fn large(mean: f64, random: &mut Random) -> f64 {
+fn large(mean: f64, random: &mut SplitMix64) -> f64 {
     let b = 0.931 + 2.53 * mean.sqrt();
     let a = -0.059 + 0.02483 * b;
     let inverse_alpha = 1.1239 + 1.1328 / (b - 3.4);
@@ -107,7 +84,7 @@ mod tests {
     fn poisson_moments() {
         let poisson = Poisson::new();
         for mean in [1, 3, 16, 17, 100, 50_000] {
-            let mut random = Random::new(7, mean);
+            let mut random = of_replicate(7, mean);
             let draws = 100_000;
             let (mut sum, mut squares) = (0.0, 0.0);
             for _ in 0..draws {
@@ -121,6 +98,6 @@ mod tests {
             let allowed = 5.0 * ((2.0 * mean * mean + mean) / n).sqrt();
             assert!((squares / n - mean).abs() < allowed, "variance {mean}");
         }
-        assert_eq!(poisson.draw(0, &mut Random::new(1, 1)), 0.0);
+        assert_eq!(poisson.draw(0, &mut of_replicate(1, 1)), 0.0);
     }
 }

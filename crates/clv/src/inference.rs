@@ -9,6 +9,7 @@
 //!   a side on which it has no limit is said to have none.
 
 use crate::error::FitError;
+use crate::information;
 use crate::linear;
 use crate::optimize::{Objective, Optimum, maximize};
 use crate::parallel;
@@ -39,38 +40,20 @@ pub(crate) fn covariance<F: Family>(
     optimum: &Optimum,
 ) -> Covariance {
     let size = optimum.at.len();
-    let inside = optimum.inside();
-    let count = inside.len();
-    let information: Vec<f64> = inside
-        .iter()
-        .flat_map(|&i| inside.iter().map(move |&j| -optimum.hessian[i * size + j]))
-        .collect();
-    let scores = parallel::sum(objective.table.len(), count * count, |rows, sums| {
+    let squared_scores = parallel::sum(objective.table.len(), size * size, |rows, sums| {
         objective.visit(&optimum.at, rows, |customers, _, gradient| {
-            for (a, &i) in inside.iter().enumerate() {
-                for (b, &j) in inside.iter().enumerate() {
-                    sums[a * count + b] += customers * gradient[i] * gradient[j];
-                }
-            }
+            information::add_square(sums, gradient, customers);
         });
     });
-    let (mut model, mut sandwich) = (vec![0.0; size * size], vec![0.0; size * size]);
-    if count > 0
-        && let Some(inverse) = linear::inverse(&information, count)
-    {
-        for (a, &i) in inside.iter().enumerate() {
-            let row = &inverse[a * count..(a + 1) * count];
-            let through = linear::multiply(&scores, row);
-            for (b, &j) in inside.iter().enumerate() {
-                let column = &inverse[b * count..(b + 1) * count];
-                model[i * size + j] = row[b];
-                sandwich[i * size + j] = linear::dot(&through, column);
-            }
-        }
-    }
+    // A direction without information leaves nothing to invert: no errors are known then.
+    let none = || vec![0.0; size * size];
+    let (model, sandwich) = match information::covariances(optimum, &squared_scores) {
+        Ok(both) => (both.model, both.sandwich),
+        Err(_) => (none(), none()),
+    };
     Covariance {
         size,
-        inside,
+        inside: optimum.inside(),
         model,
         sandwich,
     }
@@ -203,6 +186,21 @@ impl<M: TimingModel> TimingFit<M> {
                 .sum()
         };
         std::array::from_fn(|a| std::array::from_fn(|b| between(a, b)))
+    }
+
+    /// Sandwich covariance, row-major, of the four scale-free parameters, then of the
+    /// effects on the rate and then of those on attrition, each per unit of its
+    /// covariate. Rows and columns of what lies at an end of its range are zero.
+    pub fn scale_free_covariance(&self) -> Vec<f64> {
+        let effects = self.estimation.rate.iter().chain(&self.estimation.attrition);
+        let units: Vec<f64> = [1.0; 4]
+            .into_iter()
+            .chain(effects.map(|&j| 1.0 / self.scales[j]))
+            .collect();
+        let entries = self.covariance.sandwich.iter().enumerate();
+        entries
+            .map(|(i, value)| units[i / units.len()] * value * units[i % units.len()])
+            .collect()
     }
 
     /// Standard errors of the parameters. Zero for those at an end of their range.

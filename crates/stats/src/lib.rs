@@ -91,6 +91,7 @@ pub mod off_policy;
 pub mod omnibus;
 pub mod personalizing;
 pub mod quantile;
+pub mod random;
 pub mod ranking;
 pub mod ranks;
 pub mod rates;

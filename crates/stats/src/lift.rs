@@ -219,7 +219,7 @@ impl Contrast {
             });
         }
         let difference = self.treated - self.control;
-        let variance = self.treated_variance + self.control_variance - 2.0 * self.covariance;
+        let variance = self.variance_of_difference();
         check_variance("variance of the difference", variance)?;
         if variance == 0.0 && difference != 0.0 {
             return Err(Unestimable::NoVariation { difference });
@@ -244,11 +244,16 @@ impl Contrast {
         })
     }
 
+    /// The variance of `treated - control`.
+    pub fn variance_of_difference(&self) -> f64 {
+        self.treated_variance + self.control_variance - 2.0 * self.covariance
+    }
+
     /// Student's two-sided probability of the difference: of two constants 1 where they are
     /// the same and 0 where they are not.
     pub(crate) fn probability_of_difference(&self) -> TailProbability {
         let difference = self.treated - self.control;
-        let variance = self.treated_variance + self.control_variance - 2.0 * self.covariance;
+        let variance = self.variance_of_difference();
         let t = if difference == 0.0 {
             0.0
         } else {

@@ -253,9 +253,8 @@ impl Groups {
             means.treated_variance += square * inside.treated_variance;
             means.control_variance += square * inside.control_variance;
             means.covariance += square * inside.covariance;
-            let of_difference =
-                inside.treated_variance + inside.control_variance - 2.0 * inside.covariance;
-            parts.push((square * of_difference.max(0.0), inside.df));
+            let of_difference = inside.variance_of_difference().max(0.0);
+            parts.push((square * of_difference, inside.df));
             stratum_means.push((weight, inside.treated, inside.control));
         }
         let mut between = [0.0; 4];

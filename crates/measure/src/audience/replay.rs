@@ -12,6 +12,7 @@ use lake::{Chunk, Lake, WrongColumn};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stats::moments::{CellMoments, CoMoments, Moments, MomentsError};
+use stats::random::SplitMix64;
 use stats::uniformity::{binomial_limits, uniform_probability};
 
 use super::compare::{ArmSummary, compare};
@@ -181,13 +182,9 @@ impl Halves {
     }
 }
 
-/// A stream of well-mixed numbers from a seed (G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number
-/// generators", OOPSLA 2014).
-pub(crate) fn mix(number: u64) -> u64 {
-    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+/// The first number of a seed's stream.
+pub(crate) fn mix(seed: u64) -> u64 {
+    SplitMix64::new(seed).bits()
 }
 
 /// The splits that a word of bits serves.

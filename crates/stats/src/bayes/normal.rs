@@ -186,10 +186,7 @@ pub fn posterior_of_contrast(
     check_finite("covariance", covariance)?;
     let difference = treated - control;
     let (estimate, variance) = match scale {
-        Scale::Absolute => (
-            difference,
-            treated_variance + control_variance - 2.0 * covariance,
-        ),
+        Scale::Absolute => (difference, contrast.variance_of_difference()),
         Scale::Relative => {
             if control == 0.0 {
                 return Err(NotEstimable::ZeroBaseline.into());

@@ -243,9 +243,7 @@ impl Test<'_> {
         let control = ArmQuantile::new(Arm::Control, &self.control, critical)?;
         let quantiles = self.contrast(&treated, &control, critical)?;
         let difference = quantiles.treated - quantiles.control;
-        let variance =
-            quantiles.treated_variance + quantiles.control_variance - 2.0 * quantiles.covariance;
-
+        let variance = quantiles.variance_of_difference();
         let region = self.region(critical);
         let absolute = Estimate {
             estimate: difference,
