@@ -79,6 +79,8 @@ class Contender:
 
 # A contender that takes longer is stopped, and that is what the table says.
 LONGEST = 120.0
+# Horizon of the values of customers.
+YEARS = "5"
 
 
 @dataclass
@@ -210,6 +212,21 @@ def models(files: Path) -> list[Comparison]:
             1,
         )
 
+    def values(title: str, model: str, file: str) -> Comparison:
+        path = simulated(files, file, 1_000_000)
+        own = f"touchstone, {title} and Gamma-Gamma, with standard errors"
+        peers = [
+            ("lifetimes, without", python("lifetimes", "customer_base.py", "lifetimes", model, path, YEARS)),
+            ("pymc-marketing, maximum a posteriori, without", python("pymc", "customer_base.py", "pymc-marketing", model, path, YEARS)),
+        ]
+        return Comparison(
+            f"{title}: what each of 1 M customers is worth within {YEARS} years, fits included",
+            [Contender(own, ours("value_customers", model, path, YEARS), ROOT)]
+            + [Contender(name, command, ROOT) for name, command in peers],
+            own,
+            1,
+        )
+
     path = simulated(files, "journeys", 10_000_000)
     credit = "touchstone: six rules, Shapley, exact Markov of order 1"
     journeys = Comparison(
@@ -225,6 +242,8 @@ def models(files: Path) -> list[Comparison]:
     return [
         fits("BG/NBD", "bg-nbd", "customers-bg"),
         fits("Pareto/NBD", "pareto-nbd", "customers-pareto"),
+        values("BG/NBD", "bg-nbd", "customers-bg"),
+        values("Pareto/NBD", "pareto-nbd", "customers-pareto"),
         journeys,
     ]
 

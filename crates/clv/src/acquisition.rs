@@ -147,7 +147,7 @@ impl Acquisition {
 
 impl Value {
     /// Normal interval at level `1 - alpha`.
-    fn interval(&self, alpha: f64) -> Result<(f64, f64), NoPayback> {
+    pub fn interval(&self, alpha: f64) -> Result<(f64, f64), NoPayback> {
         check("alpha", alpha, |alpha| alpha > 0.0 && alpha < 1.0)?;
         check("value", self.estimate, |_| true)?;
         check("standard error", self.standard_error, |se| se >= 0.0)?;

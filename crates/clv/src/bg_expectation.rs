@@ -5,19 +5,12 @@
 //! since the last purchase. With exponential times the expected purchases within t are
 //! `E[(1 - e^(-lambda p t)) / p]`, and those of all time, discounted,
 //! `E[lambda / (delta + lambda p)]`.
-//!
-//! Expectations over p and lambda are trapezoidal sums in `logit p` and `ln lambda`,
-//! which converge geometrically. Over p the two ends are taken out first: `E f = f(0)
-//! E(1-p) + f(1) E p + E[f - f(0)(1-p) - f(1)p]`, so that a density that is infinite at
-//! an end does no harm. Neither `a = 1` nor any other value is special.
 
+use crate::bg_discounted::ActiveCustomer;
 use crate::bg_nbd::BetaGeometric;
+use crate::bg_nodes::{CUT, Probabilities, Rates};
 use crate::quadrature::rule;
 use crate::table::Customer;
-use stats::special::{ln_beta, ln_gamma};
-
-/// Decay, in logs, at which sums are cut off.
-const CUT: f64 = 36.0;
 
 /// Expected purchases within a horizon.
 pub(crate) fn transactions<const MODIFIED: bool>(
@@ -45,17 +38,20 @@ pub(crate) fn discounted_transactions<const MODIFIED: bool>(
     if discount == 0.0 && horizon < f64::INFINITY {
         return transactions(model, customer, horizon);
     }
+    let state = Active::new(model, customer);
+    if model.k == 1 && discount > 0.0 {
+        let active = ActiveCustomer {
+            shape: state.shape,
+            scale: state.scale,
+            probabilities: &Probabilities::new(state.a, state.b),
+        };
+        return active.discounted(discount, horizon).value;
+    }
     if horizon == f64::INFINITY {
-        return Active::new(model, customer).residual(discount);
+        return state.residual(discount);
     }
     // By parts: d e^(-d u) E(u) integrated, and what is left at the end. In v = ln(1 +
     // u/scale), in which expectations are smooth.
-    let state = Active::new(model, customer);
-    let probabilities = Probabilities::new(state.a, state.b);
-    let expected = |horizon: f64| match model.k {
-        1 => state.transactions(&probabilities, horizon),
-        _ => state.regular_transactions(horizon),
-    };
     let scale = state.scale;
     let end = (horizon / scale)
         .ln_1p()
@@ -68,11 +64,11 @@ pub(crate) fn discounted_transactions<const MODIFIED: bool>(
             let low = step * panel as f64;
             rule(2).integrate(low, low + step, |v| {
                 let u = scale * v.exp_m1();
-                discount * (-discount * u).exp() * (u + scale) * expected(u)
+                discount * (-discount * u).exp() * (u + scale) * state.regular_transactions(u)
             })
         })
         .sum();
-    whole + (-discount * horizon).exp() * expected(horizon)
+    whole + (-discount * horizon).exp() * state.regular_transactions(horizon)
 }
 
 /// Probability of no purchase within a horizon.
@@ -179,15 +175,10 @@ impl Active {
     /// Discounted purchases of all time. With `q = lambda / (lambda + delta)`, the
     /// discount of an event, `E[q^(k-i) / (1 - (1-p) q^k)]`.
     fn residual(&self, discount: f64) -> f64 {
-        if discount == 0.0 {
-            // E[1/p], which is finite where a > 1.
-            return if self.a > 1.0 {
-                (self.a + self.b - 1.0) / (self.a - 1.0)
-            } else {
-                f64::INFINITY
-            };
-        }
         let probabilities = Probabilities::new(self.a, self.b);
+        if discount == 0.0 {
+            return probabilities.mean_inverse().0;
+        }
         let mut total = 0.0;
         for (rate, weight) in Rates::new(self.shape, self.scale) {
             // The events since the last purchase weigh rates by their Poisson terms.
@@ -207,125 +198,6 @@ impl Active {
             total += weight * first * probabilities.mean_reciprocal(lost, through);
         }
         total / self.not_yet()
-    }
-}
-
-/// Nodes for expectations over `p ~ Beta(a, b)`.
-struct Probabilities {
-    a: f64,
-    b: f64,
-    /// Values of p and of 1 - p, and weights.
-    nodes: Vec<(f64, f64, f64)>,
-}
-
-impl Probabilities {
-    fn new(a: f64, b: f64) -> Self {
-        // What is left once the ends are taken out falls like p and 1 - p there.
-        let spread = (1.0 / (a + 1.0) + 1.0 / (b + 1.0)).sqrt();
-        let step = (0.5 * spread).min(0.25);
-        let mode = ((a + 1.0) / (b + 1.0)).ln();
-        let norm = ln_beta(a, b);
-        let logs = |y: f64| {
-            let ln_p = if y > 0.0 {
-                -(-y).exp().ln_1p()
-            } else {
-                y - y.exp().ln_1p()
-            };
-            (ln_p, ln_p - y)
-        };
-        let height = |(ln_p, ln_rest): (f64, f64)| (a + 1.0) * ln_p + (b + 1.0) * ln_rest;
-        let top = height(logs(mode));
-        let mut nodes = Vec::with_capacity(128);
-        for direction in [-1.0, 1.0] {
-            let first = if direction < 0.0 { 1 } else { 0 };
-            for j in first.. {
-                let at = logs(mode + direction * step * f64::from(j));
-                if height(at) < top - CUT {
-                    break;
-                }
-                let weight = step * (a * at.0 + b * at.1 - norm).exp();
-                nodes.push((at.0.exp(), at.1.exp(), weight));
-            }
-        }
-        Probabilities { a, b, nodes }
-    }
-
-    /// Mean of a function, given its limit at 0.
-    fn mean(&self, at_zero: f64, f: impl Fn(f64) -> f64) -> f64 {
-        let at_one = f(1.0);
-        let ends = (at_zero * self.b + at_one * self.a) / (self.a + self.b);
-        let between: f64 = self
-            .nodes
-            .iter()
-            .map(|&(p, rest, weight)| weight * (f(p) - at_zero * rest - at_one * p))
-            .sum();
-        (ends + between).max(0.0)
-    }
-
-    /// Mean of `1 / (c + p d)`.
-    fn mean_reciprocal(&self, c: f64, d: f64) -> f64 {
-        // f - f(0)(1-p) - f(1)p = -p (1-p) d^2 / (c (c+d) (c + p d)).
-        let ends = (self.b / c + self.a / (c + d)) / (self.a + self.b);
-        let between: f64 = self
-            .nodes
-            .iter()
-            .map(|&(p, rest, weight)| weight * p * rest / (c + p * d))
-            .sum();
-        ends - d / c * (d / (c + d)) * between
-    }
-}
-
-/// Nodes and weights for expectations over `lambda ~ Gamma(shape, scale)` of functions
-/// that vanish like lambda at 0.
-struct Rates {
-    shape: f64,
-    scale: f64,
-    norm: f64,
-    mode: f64,
-    step: f64,
-    top: f64,
-    next: i32,
-    upwards: bool,
-}
-
-impl Rates {
-    fn new(shape: f64, scale: f64) -> Self {
-        let mode = (shape + 1.0) / scale;
-        Rates {
-            shape,
-            scale,
-            norm: ln_gamma(shape) - shape * scale.ln(),
-            mode: mode.ln(),
-            step: (0.5 / (shape + 1.0).sqrt()).min(0.25),
-            top: (shape + 1.0) * mode.ln() - scale * mode,
-            next: 0,
-            upwards: true,
-        }
-    }
-}
-
-impl Iterator for Rates {
-    /// A rate and its weight.
-    type Item = (f64, f64);
-
-    fn next(&mut self) -> Option<(f64, f64)> {
-        loop {
-            let ln_rate = self.mode + self.step * f64::from(self.next);
-            let rate = ln_rate.exp();
-            let height = (self.shape + 1.0) * ln_rate - self.scale * rate;
-            let far = height < self.top - CUT;
-            if far && !self.upwards {
-                return None;
-            }
-            if far {
-                self.upwards = false;
-                self.next = -1;
-                continue;
-            }
-            self.next += if self.upwards { 1 } else { -1 };
-            let weight = self.step * (height - ln_rate - self.norm).exp();
-            return Some((rate, weight));
-        }
     }
 }
 

@@ -30,6 +30,17 @@ pub struct BetaGeometricLikelihood<const MODIFIED: bool> {
     age: (f64, f64),
 }
 
+/// Log-likelihood of a customer.
+pub(crate) struct Parts {
+    pub(crate) value: f64,
+    /// Its derivatives in the scale-free parameters.
+    gradient: Gradient,
+    /// Probability of being active at the end.
+    pub(crate) alive: f64,
+    /// Derivatives of its logarithm.
+    ln_alive_gradient: Gradient,
+}
+
 /// What customers of one frequency have in common.
 #[derive(Debug, Clone, Copy)]
 struct SameFrequency {
@@ -76,9 +87,14 @@ impl<const MODIFIED: bool> BetaGeometricLikelihood<MODIFIED> {
         }
     }
 
-    /// Log-likelihood, its derivatives in the scale-free parameters, and the probability
-    /// of being active at the end.
-    pub(crate) fn parts(&mut self, customer: &Customer) -> (f64, Gradient, f64) {
+    /// The probability of being active at the end, given the history, and the
+    /// derivatives of its logarithm in the scale-free parameters.
+    pub(crate) fn alive(&mut self, customer: &Customer) -> (f64, Gradient) {
+        let parts = self.parts(customer);
+        (parts.alive, parts.ln_alive_gradient)
+    }
+
+    pub(crate) fn parts(&mut self, customer: &Customer) -> Parts {
         let BetaGeometric { r, alpha, a, b, k } = self.model;
         let Customer {
             frequency,
@@ -103,7 +119,12 @@ impl<const MODIFIED: bool> BetaGeometricLikelihood<MODIFIED> {
         if frequency == 0 && !MODIFIED {
             let (r_slope, alpha_slope) = (r * active_r, active_alpha);
             let gradient = [r_slope + alpha_slope, -alpha_slope, 0.0, 0.0];
-            return (ln_active, gradient, 1.0);
+            return Parts {
+                value: ln_active,
+                gradient,
+                alive: 1.0,
+                ln_alive_gradient: [0.0; 4],
+            };
         }
         let ln_recency = ln_1p(recency / alpha);
         let stays = same.ln_stays + ln_active;
@@ -121,14 +142,26 @@ impl<const MODIFIED: bool> BetaGeometricLikelihood<MODIFIED> {
             gone + b_slope - (a + b) * same.both_slope,
             b / (a + b) * gone - level * b_slope,
         ];
-        (same.constant + either, gradient, active)
+        // Of `stays - leaves`, which the constant is no part of.
+        let ln_odds = [
+            r * (active_r + ln_recency),
+            active_alpha - gone_alpha,
+            -1.0,
+            b / same.stays,
+        ];
+        Parts {
+            value: same.constant + either,
+            gradient,
+            alive: active,
+            ln_alive_gradient: self.model.to_scale_free(ln_odds.map(|slope| gone * slope)),
+        }
     }
 }
 
 impl<const MODIFIED: bool> Prepared for BetaGeometricLikelihood<MODIFIED> {
     fn evaluate(&mut self, customer: &Customer) -> (f64, Gradient) {
-        let (value, gradient, _) = self.parts(customer);
-        (value, gradient)
+        let parts = self.parts(customer);
+        (parts.value, parts.gradient)
     }
 }
 

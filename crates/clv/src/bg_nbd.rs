@@ -8,8 +8,10 @@
 //! the others nobody without a repeat purchase can have left.
 
 use crate::bg_expectation as expectation;
+use crate::bg_forecast::BetaGeometricForecast;
 use crate::bg_likelihood::BetaGeometricLikelihood;
 use crate::error::FitError;
+use crate::forecast::Terms;
 use crate::table::{Customer, CustomerTable};
 use crate::timing::{Estimation, Family, Gradient, TimingFit, TimingModel, check_positive};
 
@@ -90,6 +92,13 @@ impl<const MODIFIED: bool> BetaGeometric<MODIFIED> {
         crate::timing::fit(BetaGeometricFamily::<MODIFIED> { k }, table, estimation)
     }
 
+    /// Derivatives in the logarithms of `r, alpha, a, b` as derivatives in `ln r,
+    /// ln(r/alpha), ln(a+b), ln(a/b)`.
+    pub(crate) fn to_scale_free(self, [r, alpha, a, b]: [f64; 4]) -> Gradient {
+        let leaves = self.mean_attrition();
+        [r + alpha, -alpha, a + b, (1.0 - leaves) * a - leaves * b]
+    }
+
     /// The trials of leaving that a customer has survived if still active.
     pub(crate) fn trials(frequency: u32) -> f64 {
         f64::from(frequency) + f64::from(u8::from(MODIFIED))
@@ -141,11 +150,11 @@ impl<const MODIFIED: bool> TimingModel for BetaGeometric<MODIFIED> {
     }
 
     fn ln_likelihood(&self, customer: &Customer) -> f64 {
-        BetaGeometricLikelihood::new(*self).parts(customer).0
+        BetaGeometricLikelihood::new(*self).parts(customer).value
     }
 
     fn probability_alive(&self, customer: &Customer) -> f64 {
-        BetaGeometricLikelihood::new(*self).parts(customer).2
+        BetaGeometricLikelihood::new(*self).parts(customer).alive
     }
 
     fn expected_transactions(&self, customer: &Customer, horizon: f64) -> f64 {
@@ -186,6 +195,7 @@ pub struct BetaGeometricFamily<const MODIFIED: bool> {
 impl<const MODIFIED: bool> Family for BetaGeometricFamily<MODIFIED> {
     type Model = BetaGeometric<MODIFIED>;
     type Likelihood = BetaGeometricLikelihood<MODIFIED>;
+    type Forecast = BetaGeometricForecast<MODIFIED>;
 
     fn model(self, eta: Gradient, unit: f64) -> Self::Model {
         let both = eta[2].exp();
@@ -200,6 +210,16 @@ impl<const MODIFIED: bool> Family for BetaGeometricFamily<MODIFIED> {
 
     fn likelihood(self, model: Self::Model) -> Self::Likelihood {
         BetaGeometricLikelihood::new(model)
+    }
+
+    fn forecast(
+        self,
+        model: Self::Model,
+        terms: Terms,
+        frequency: u32,
+        ages: &[f64],
+    ) -> Self::Forecast {
+        BetaGeometricForecast::new(model, terms, frequency, ages)
     }
 
     fn starts(self, rate: f64) -> Vec<[f64; 4]> {

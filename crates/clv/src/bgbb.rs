@@ -88,6 +88,21 @@ impl BgBb {
         self.next_purchase(history) * leaving.discounted_renewals_within(next, 1.0, opportunities)
     }
 
+    /// Expected purchases over the next opportunities, that at n + k discounted by `(1 +
+    /// rate)^-k`; a rate below zero is taken as none.
+    pub fn discounted_expected_transactions(
+        &self,
+        history: Opportunities,
+        opportunities: u32,
+        rate: f64,
+    ) -> f64 {
+        let z = 1.0 / (1.0 + rate.max(0.0));
+        let lasting = self
+            .leaving()
+            .discounted_renewals_within(history.all + 1, z, opportunities);
+        z * self.next_purchase(history) * lasting
+    }
+
     /// Discounted expected residual transactions: purchases at all opportunities to come,
     /// that at n + k discounted by `(1 + rate)^-k`.
     ///

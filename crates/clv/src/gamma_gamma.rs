@@ -17,7 +17,7 @@ use crate::error::FitError;
 use crate::gamma_function::minus_ln_beta;
 use crate::information::{add_square, congruence, covariances};
 use crate::linear;
-use crate::optimize::{self, Objective, Place};
+use crate::optimize::{self, Objective, Optimum, Place};
 use crate::parallel;
 use crate::spend::SpendTable;
 use std::ops::Range;
@@ -120,6 +120,25 @@ impl GammaGamma {
         Ok(self.p * ((self.scale(covariates) + orders * mean) / weight))
     }
 
+    /// The same, and the derivatives of its logarithm in the logarithms of p, q and
+    /// gamma.
+    pub(crate) fn mean_with_slopes(
+        &self,
+        orders: f64,
+        mean: f64,
+        covariates: &[f64],
+    ) -> Result<(f64, [f64; 3]), InfiniteMeanSpend> {
+        let estimate = self.conditional_mean(orders, mean, covariates)?;
+        let weight = self.p * orders + (self.q - 1.0);
+        let scale = self.scale(covariates);
+        let slopes = [
+            (self.q - 1.0) / weight,
+            -self.q / weight,
+            scale / (scale + orders * mean),
+        ];
+        Ok((estimate, slopes))
+    }
+
     fn scale(&self, covariates: &[f64]) -> f64 {
         self.gamma * linear::dot(&self.effects, covariates).exp()
     }
@@ -143,10 +162,11 @@ impl GammaGammaFit {
                 start
             })
             .collect();
-        let optimum = optimize::maximize(&likelihood, &starts)?;
+        let optimum = likelihood.search(&starts)?;
         let size = likelihood.dimension();
+        let at_maximum = likelihood.prepared(&optimum.at);
         let squares = parallel::sum(table.len(), size * size, |rows, squares| {
-            likelihood.for_each(&optimum.at, rows, |_, score, customers| {
+            likelihood.for_each(&at_maximum, rows, |_, score, customers| {
                 add_square(squares, score, customers);
             });
         });
@@ -182,17 +202,37 @@ impl GammaGammaFit {
     ///
     /// It is infinite for `q <= 1`.
     pub fn population_mean(&self, covariates: &[f64]) -> Result<MeanSpend, InfiniteMeanSpend> {
-        let estimate = self.parameters.population_mean(covariates)?;
-        let q = self.parameters.q;
-        let mut slope = vec![1.0, -q / (q - 1.0), 1.0];
-        slope.extend(covariates);
+        self.conditional_mean(0.0, 0.0, covariates)
+    }
+
+    /// Expected spend per order of a customer seen with the mean m over x orders, as
+    /// [`GammaGamma::conditional_mean`], with the standard error that the parameters
+    /// give it.
+    ///
+    /// # Errors
+    ///
+    /// It is infinite for `p x + q <= 1`.
+    pub fn conditional_mean(
+        &self,
+        orders: f64,
+        mean: f64,
+        covariates: &[f64],
+    ) -> Result<MeanSpend, InfiniteMeanSpend> {
+        let (estimate, shapes) = self.parameters.mean_with_slopes(orders, mean, covariates)?;
+        let slope: Vec<f64> = shapes
+            .into_iter()
+            .chain(covariates.iter().map(|z| z * shapes[2]))
+            .collect();
         let variance = congruence(&slope, &self.covariance, slope.len())[0];
         Ok(MeanSpend {
             estimate,
-            se: estimate * variance.sqrt(),
+            se: estimate * variance.max(0.0).sqrt(),
         })
     }
 }
+
+/// `-ln B(p x, q)` and its derivatives in both arguments.
+type MinusLnBeta = (f64, f64, f64);
 
 /// Log-density of the mean spend of one customer but for `-ln m`, with its derivatives.
 struct Kernel {
@@ -206,9 +246,13 @@ struct Kernel {
 impl Kernel {
     /// At `shape = p x` and the sum `x m` of the orders.
     fn new(shape: f64, q: f64, gamma: f64, sum: f64) -> Self {
+        Self::with(minus_ln_beta(shape, q), shape, q, gamma, sum)
+    }
+
+    fn with(beta: MinusLnBeta, shape: f64, q: f64, gamma: f64, sum: f64) -> Self {
         let ln_own = -(gamma / sum).ln_1p();
         let ln_others = -(sum / gamma).ln_1p();
-        let (minus_ln_beta, by_shape, by_q) = minus_ln_beta(shape, q);
+        let (minus_ln_beta, by_shape, by_q) = beta;
         Kernel {
             value: minus_ln_beta + shape * ln_own + q * ln_others,
             by_shape: by_shape + ln_own,
@@ -225,7 +269,23 @@ struct Likelihood<'a> {
     /// Average of the customers' means.
     average: f64,
     customers: f64,
+    /// Distinct numbers of orders, and the place of each row's among them.
+    orders: Vec<f64>,
+    place: Vec<u32>,
+    /// Every so many rows count.
+    step: usize,
 }
+
+/// Parameters, and what customers with equal numbers of orders have in common there.
+struct Prepared {
+    model: GammaGamma,
+    betas: Vec<MinusLnBeta>,
+}
+
+/// Beyond this many rows the search starts on a part of them.
+const LARGE_TABLE: usize = 40_000;
+/// Rows of that part.
+const PART: usize = 20_000;
 
 impl<'a> Likelihood<'a> {
     fn new(table: &'a SpendTable) -> Result<Self, FitError> {
@@ -242,11 +302,35 @@ impl<'a> Likelihood<'a> {
                 value: 0.0,
             });
         }
+        let mut orders: Vec<f64> = rows().map(|row| row.orders).collect();
+        orders.sort_unstable_by(f64::total_cmp);
+        orders.dedup();
+        let place = rows()
+            .map(|row| orders.partition_point(|orders| *orders < row.orders) as u32)
+            .collect();
         Ok(Likelihood {
             table,
             average,
             customers,
+            orders,
+            place,
+            step: 1,
         })
+    }
+
+    /// The maximum, first on a part of a large table.
+    fn search(&self, starts: &[Vec<f64>]) -> Result<Optimum, FitError> {
+        if self.table.len() <= LARGE_TABLE {
+            return optimize::maximize(self, starts);
+        }
+        let step = self.table.len() / PART;
+        let part = Likelihood {
+            orders: self.orders.clone(),
+            place: self.place.clone(),
+            step,
+            ..*self
+        };
+        optimize::maximize_by_part(self, &part, step as f64, starts)
     }
 
     fn parameters(&self, at: &[f64]) -> GammaGamma {
@@ -270,18 +354,39 @@ impl<'a> Likelihood<'a> {
         jacobian
     }
 
-    /// Calls with the log-density, its gradient and the number of customers of some rows.
-    fn for_each(&self, at: &[f64], rows: Range<usize>, mut each: impl FnMut(f64, &[f64], f64)) {
+    /// Parameters in units of the average.
+    fn prepared(&self, at: &[f64]) -> Prepared {
         let model = GammaGamma {
             gamma: (at[2] + at[1] - at[0]).exp(),
             ..self.parameters(at)
         };
-        let mut score = vec![0.0; at.len()];
-        for row in rows.map(|i| self.table.row(i)) {
+        let orders = self.orders.iter();
+        let betas = orders
+            .map(|orders| minus_ln_beta(model.p * orders, model.q))
+            .collect();
+        Prepared { model, betas }
+    }
+
+    /// Rows that count.
+    fn len(&self) -> usize {
+        self.table.len().div_ceil(self.step)
+    }
+
+    /// Calls with the log-density, its gradient and the number of customers of some rows.
+    fn for_each(
+        &self,
+        Prepared { model, betas }: &Prepared,
+        rows: Range<usize>,
+        mut each: impl FnMut(f64, &[f64], f64),
+    ) {
+        let mut score = vec![0.0; self.dimension()];
+        for i in rows.map(|row| row * self.step) {
+            let row = self.table.row(i);
             let mean = row.mean / self.average;
             let shape = model.p * row.orders;
             let scale = model.scale(row.covariates);
-            let kernel = Kernel::new(shape, model.q, scale, row.orders * mean);
+            let beta = betas[self.place[i] as usize];
+            let kernel = Kernel::with(beta, shape, model.q, scale, row.orders * mean);
             score[0] = shape * kernel.by_shape - kernel.by_ln_gamma;
             score[1] = model.q * kernel.by_q + kernel.by_ln_gamma;
             score[2] = kernel.by_ln_gamma;
@@ -300,8 +405,9 @@ impl Objective for Likelihood<'_> {
 
     fn evaluate(&self, at: &[f64], gradient: &mut [f64]) -> f64 {
         let size = gradient.len();
-        let sums = parallel::sum(self.table.len(), size + 1, |rows, sums| {
-            self.for_each(at, rows, |value, score, customers| {
+        let prepared = self.prepared(at);
+        let sums = parallel::sum(self.len(), size + 1, |rows, sums| {
+            self.for_each(&prepared, rows, |value, score, customers| {
                 sums[size] += customers * value;
                 for (sum, slope) in sums.iter_mut().zip(score) {
                     *sum += customers * slope;

@@ -13,9 +13,11 @@
 //! Money is margin per customer, discounted to the customer's first purchase. That
 //! purchase itself, which brought the customer into the test, is not counted.
 
+mod fading;
 mod propagate;
 mod stops;
 
+pub use fading::{Fading, stays_on_fading};
 pub use propagate::{Amount, Uncertainty};
 pub use stops::{ArmHistory, Stops, stops};
 

@@ -24,6 +24,7 @@
 //! | who gives at fixed occasions? | [`BgBb`] |
 //! | who renews a contract? | [`ShiftedBetaGeometric`] |
 //! | what does a purchase bring? | [`GammaGamma`] |
+//! | what is each customer worth? | [`TimingFit::value`] |
 //! | what may change with time? | [`time_varying`] |
 //! | what does a treatment add to a customer's value? | [`incremental`] |
 //! | what would simple rules say? | [`baselines`] |
@@ -31,20 +32,27 @@
 //! | what does a customer cost, and when is it earned back? | [`acquisition`] |
 
 mod beta;
+mod bg_discounted;
 mod bg_expectation;
+mod bg_forecast;
 mod bg_likelihood;
 mod bg_nbd;
+mod bg_nodes;
 mod bgbb;
 mod cnbd;
 mod error;
+mod forecast;
 mod gamma_function;
 mod gamma_gamma;
 mod inference;
 mod information;
+mod interpolation;
 mod linear;
 mod optimize;
 mod parallel;
+mod pareto_forecast;
 mod pareto_nbd;
+mod profile;
 mod quadrature;
 mod random;
 mod sbg;
@@ -52,6 +60,7 @@ mod special;
 mod spend;
 mod table;
 mod timing;
+mod value;
 
 pub mod acquisition;
 pub mod backtest;
@@ -66,12 +75,11 @@ pub use bgbb::{BgBb, BgBbFit, Opportunities};
 pub use cnbd::MOST_REGULAR;
 pub use error::FitError;
 pub use gamma_gamma::{GammaGamma, GammaGammaFit, InfiniteMeanSpend, MeanSpend, SpendBoundary};
-pub use inference::{
-    CovarianceKind, LikelihoodRatio, Prediction, Predictions, ProfileInterval, ProfileParameter,
-    likelihood_ratio,
-};
+pub use inference::{CovarianceKind, LikelihoodRatio, Prediction, Predictions, likelihood_ratio};
 pub use pareto_nbd::ParetoNbd;
+pub use profile::{ProfileInterval, ProfileParameter};
 pub use sbg::{ContractTable, ShiftedBetaGeometric, ShiftedBetaGeometricFit};
 pub use spend::{LeftOut, SpendRow, SpendTable};
 pub use table::{Customer, CustomerColumns, CustomerTable};
 pub use timing::{Boundary, Effect, Estimation, Gradient, TimingFit, TimingModel};
+pub use value::{NoValue, Spenders, Values};

@@ -115,7 +115,7 @@ pub(crate) fn maximize(
 }
 
 /// Maximum of the objective near a start, given an estimate of its Hessian there.
-pub(crate) fn maximize_near(
+fn maximize_near(
     objective: &impl Objective,
     start: &[f64],
     hessian: &[f64],
@@ -123,6 +123,25 @@ pub(crate) fn maximize_near(
     let mut search = Search::new(objective, start, Some(hessian)).ok_or(FitError::NoFiniteStart)?;
     search.bfgs(VERY_NEAR);
     search.finish()
+}
+
+/// Maximum of a dear objective: first of a cheap part of it, then from there, given by
+/// how much the whole is larger.
+pub(crate) fn maximize_by_part(
+    whole: &impl Objective,
+    part: &impl Objective,
+    ratio: f64,
+    starts: &[Vec<f64>],
+) -> Result<Optimum, FitError> {
+    if let Ok(near) = maximize(part, starts)
+        && near.places.iter().all(|place| *place == Place::Inside)
+    {
+        let hessian: Vec<f64> = near.hessian.iter().map(|h| ratio * h).collect();
+        if let Ok(optimum) = maximize_near(whole, &near.at, &hessian) {
+            return Ok(optimum);
+        }
+    }
+    maximize(whole, starts)
 }
 
 /// Hessian of the objective by central differences of its gradient.
@@ -404,24 +423,37 @@ impl<'a, O: Objective> Search<'a, O> {
             }
             last = distance;
         }
-        self.accept(hessian, &unidentified)
+        self.accept(hessian, &mut unidentified)
     }
 
-    /// The point reached, where rounding kept the last steps from being made.
-    fn accept(self, hessian: Vec<f64>, unidentified: &[bool]) -> Result<Optimum, FitError> {
-        let free = self.free();
-        let information = block(&hessian, self.at.len(), &free, -1.0);
-        let factor =
-            linear::cholesky(&information, free.len()).ok_or(FitError::SingularInformation)?;
-        let slopes: Vec<f64> = free.iter().map(|&i| self.gradient[i]).collect();
-        let distance = linear::dot(&linear::solve(&factor, free.len(), &slopes), &slopes);
-        if distance > ACCEPTED {
-            return Err(FitError::NotConverged {
-                iterations: self.steps,
-                distance: distance.sqrt(),
-            });
+    /// The point reached, where rounding kept the last steps from being made. Directions
+    /// in which it has levelled the likelihood are unidentified.
+    fn accept(mut self, hessian: Vec<f64>, unidentified: &mut [bool]) -> Result<Optimum, FitError> {
+        /// Slope, per unit of a logarithm, that rounding may leave.
+        const LEVEL: f64 = 1e-4;
+        loop {
+            let free = self.free();
+            let information = block(&hessian, self.at.len(), &free, -1.0);
+            let slopes: Vec<f64> = free.iter().map(|&i| self.gradient[i]).collect();
+            if let Some(factor) = linear::cholesky(&information, free.len()) {
+                let step = linear::solve(&factor, free.len(), &slopes);
+                let distance = linear::dot(&step, &slopes);
+                if distance > ACCEPTED {
+                    return Err(FitError::NotConverged {
+                        iterations: self.steps,
+                        distance: distance.sqrt(),
+                    });
+                }
+                return self.optimum(hessian, unidentified);
+            }
+            let factor = shifted_factor(&information, free.len());
+            let (weakest, _) = weakest(&factor.ok_or(FitError::SingularInformation)?, &free);
+            if self.gradient[weakest].abs() > LEVEL {
+                return Err(FitError::SingularInformation);
+            }
+            self.held[weakest] = true;
+            unidentified[weakest] = true;
         }
-        self.optimum(hessian, unidentified)
     }
 
     /// Puts a parameter at the end of its range, the one or the other, if the

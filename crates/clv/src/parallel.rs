@@ -21,7 +21,7 @@ pub(crate) fn sum(
         return Vec::new();
     }
     let mut parts = vec![0.0; rows.div_ceil(CHUNK).max(1) * width];
-    over_chunks(rows, &mut parts, width, &add);
+    over_chunks(rows, CHUNK, &mut parts, width, &add);
     let mut total = vec![0.0; width];
     for part in parts.chunks(width) {
         for (sum, value) in total.iter_mut().zip(part) {
@@ -37,22 +37,40 @@ pub(crate) fn map_ranges<T: Send + Clone + Default>(
     fill: impl Fn(Range<usize>, &mut [T]) + Sync,
 ) -> Vec<T> {
     let mut values = vec![T::default(); rows];
-    over_chunks(rows, &mut values, CHUNK, &fill);
+    over_chunks(rows, CHUNK, &mut values, CHUNK, &fill);
     values
+}
+
+/// A value for each of a few items, each of them much work.
+pub(crate) fn map<I: Sync, T: Send>(items: &[I], of: impl Fn(&I) -> T + Sync) -> Vec<T> {
+    let mut values: Vec<Option<T>> = items.iter().map(|_| None).collect();
+    over_chunks(
+        items.len(),
+        1,
+        &mut values,
+        1,
+        &|range: Range<usize>, slots: &mut [_]| {
+            for (slot, item) in slots.iter_mut().zip(&items[range]) {
+                *slot = Some(of(item));
+            }
+        },
+    );
+    values.into_iter().flatten().collect()
 }
 
 /// Hands each chunk of rows its part of the results, chunks dealt to threads in turn.
 fn over_chunks<T: Send>(
     rows: usize,
+    size: usize,
     results: &mut [T],
     width: usize,
     work: &(impl Fn(Range<usize>, &mut [T]) + Sync),
 ) {
     let threads = thread::available_parallelism()
         .map_or(1, NonZeroUsize::get)
-        .min(rows.div_ceil(CHUNK));
+        .min(rows.div_ceil(size));
     let parts = results.chunks_mut(width).enumerate();
-    let range = |chunk: usize| chunk * CHUNK..((chunk + 1) * CHUNK).min(rows);
+    let range = |chunk: usize| chunk * size..((chunk + 1) * size).min(rows);
     if threads <= 1 {
         for (chunk, part) in parts {
             work(range(chunk), part);

@@ -15,11 +15,13 @@
 //! are heavy. The same nodes give the gradient.
 
 use crate::error::FitError;
+use crate::forecast::Terms;
+use crate::pareto_forecast::{ParetoForecast, discounted_time};
 use crate::quadrature::{MOST_NODES, rule};
 use crate::special::{ln_1p, ln_rising, ln_sum_exp, one_minus_exp_over};
 use crate::table::{Customer, CustomerTable};
 use crate::timing::{
-    Estimation, Family, Gradient, Prepared, TimingFit, TimingModel, check_positive,
+    Boundary, Estimation, Family, Gradient, Prepared, TimingFit, TimingModel, check_positive,
 };
 
 /// The Pareto/NBD model of purchase timing.
@@ -177,32 +179,6 @@ impl TimingModel for ParetoNbd {
         self.r / self.alpha * discounted_time(self.s, self.beta, discount, horizon).value
     }
 
-    fn discounted_with_gradient(
-        &self,
-        customer: &Customer,
-        discount: f64,
-        horizon: f64,
-    ) -> (f64, Gradient) {
-        let parts = ParetoLikelihood::new(*self).parts(customer);
-        let after = self.alive_after(customer);
-        let time = discounted_time(after.s, after.beta, discount, horizon);
-        let value = parts.alive * after.r / after.alpha * time.value;
-        // Of ln P(alive) + ln(r + x) - ln(alpha + T) + ln time, in the logarithms of
-        // r, alpha, s, beta.
-        let ln_alpha = -self.alpha / after.alpha;
-        let ln_beta = time.ln_beta * self.beta / after.beta;
-        let ln = [self.r / after.r, ln_alpha, time.ln_s, ln_beta];
-        let mut gradient = to_scale_free(ln);
-        for ((g, alive), all) in gradient
-            .iter_mut()
-            .zip(parts.alive_gradient)
-            .zip(parts.gradient)
-        {
-            *g = value * (*g + alive - all);
-        }
-        (value, gradient)
-    }
-
     fn probability_of_no_purchase(&self, customer: &Customer, horizon: f64) -> f64 {
         let alive = self.probability_alive(customer);
         let silent = Customer {
@@ -216,7 +192,7 @@ impl TimingModel for ParetoNbd {
 
 /// Derivatives in `ln r, ln alpha, ln s, ln beta` as derivatives in `ln r, ln(r/alpha),
 /// ln s, ln(s/beta)`.
-fn to_scale_free(ln: [f64; 4]) -> Gradient {
+pub(crate) fn to_scale_free(ln: [f64; 4]) -> Gradient {
     [ln[0] + ln[1], -ln[1], ln[2] + ln[3], -ln[3]]
 }
 
@@ -228,6 +204,7 @@ pub struct ParetoFamily;
 impl Family for ParetoFamily {
     type Model = ParetoNbd;
     type Likelihood = ParetoLikelihood;
+    type Forecast = ParetoForecast;
 
     fn model(self, eta: [f64; 4], unit: f64) -> ParetoNbd {
         ParetoNbd {
@@ -242,6 +219,10 @@ impl Family for ParetoFamily {
         ParetoLikelihood::new(model)
     }
 
+    fn forecast(self, model: ParetoNbd, terms: Terms, _: u32, _: &[f64]) -> ParetoForecast {
+        ParetoForecast::new(model, terms)
+    }
+
     fn starts(self, rate: f64) -> Vec<[f64; 4]> {
         vec![
             [0.6_f64.ln(), (1.5 * rate).ln(), 0.6_f64.ln(), 0.0],
@@ -252,6 +233,15 @@ impl Family for ParetoFamily {
 
     fn without_attrition(self, lowest: f64) -> [f64; 2] {
         [0.0, lowest]
+    }
+
+    /// Hazards are then zero or without limit; the share of the former is what stays.
+    fn unlimited_attrition(self, model: ParetoNbd, unit: f64) -> Boundary {
+        if model.probability_of_staying(unit) > 0.5 {
+            Boundary::PolarizedAttrition
+        } else {
+            Boundary::ImmediateAttrition
+        }
     }
 }
 
@@ -284,7 +274,7 @@ pub struct ParetoLikelihood {
 const CUT: f64 = 32.0;
 
 impl ParetoLikelihood {
-    fn new(model: ParetoNbd) -> Self {
+    pub(crate) fn new(model: ParetoNbd) -> Self {
         ParetoLikelihood {
             model,
             ln_alpha: model.alpha.ln(),
@@ -293,6 +283,14 @@ impl ParetoLikelihood {
             rising: (0, 0.0, 0.0),
             age: (0.0, 0.0, 0.0),
         }
+    }
+
+    /// The probability of being alive at the end, given the history, and the derivatives
+    /// of its logarithm in the scale-free parameters.
+    pub(crate) fn alive(&mut self, customer: &Customer) -> (f64, Gradient) {
+        let parts = self.parts(customer);
+        let gradient = std::array::from_fn(|i| parts.alive_gradient[i] - parts.gradient[i]);
+        (parts.alive, gradient)
     }
 
     fn parts(&mut self, customer: &Customer) -> Parts {
@@ -502,78 +500,5 @@ pub(crate) fn eighths_needed(width: f64, decay: f64) -> usize {
         3
     } else {
         4
-    }
-}
-
-/// `int_0^h e^(-delta u) (1 + u/beta)^-s du`, and the derivatives of its logarithm.
-#[derive(Debug, Clone, Copy)]
-struct DiscountedTime {
-    value: f64,
-    ln_s: f64,
-    ln_beta: f64,
-}
-
-fn discounted_time(s: f64, beta: f64, discount: f64, horizon: f64) -> DiscountedTime {
-    // With w = ln(1 + u/beta) the integrand is exp(-z (e^w - 1) - (s - 1) w).
-    let z = discount * beta;
-    if z == 0.0 && horizon == f64::INFINITY {
-        return DiscountedTime {
-            value: if s > 1.0 {
-                beta / (s - 1.0)
-            } else {
-                f64::INFINITY
-            },
-            ln_s: if s > 1.0 { -s / (s - 1.0) } else { 0.0 },
-            ln_beta: 1.0,
-        };
-    }
-    let whole = (horizon / beta).ln_1p();
-    if whole == 0.0 {
-        return DiscountedTime {
-            value: 0.0,
-            ln_s: 0.0,
-            ln_beta: 0.0,
-        };
-    }
-    const CUT: f64 = 37.0;
-    let mut width = whole.min((CUT / z).ln_1p());
-    if s > 1.0 {
-        width = width.min(CUT / (s - 1.0));
-        // The exponent is convex: Newton's method comes down to the root.
-        for _ in 0..4 {
-            let excess = z * width.exp_m1() + (s - 1.0) * width - CUT;
-            if excess <= 1.0 {
-                break;
-            }
-            width -= excess / (z * width.exp() + s - 1.0);
-        }
-    }
-    const PANEL: f64 = 2.0;
-    let panels = (width / PANEL).ceil().max(1.0);
-    let rule = rule(3);
-    let step = width / panels;
-    let (mut total, mut log_sum, mut growth_sum) = (0.0, 0.0, 0.0);
-    for panel in 0..panels as usize {
-        for (node, weight) in rule.nodes.iter().zip(&rule.weights) {
-            let w = step * (panel as f64 + node);
-            let growth = w.exp_m1();
-            let weight = weight * (-z * growth - (s - 1.0) * w).exp();
-            total += weight;
-            log_sum += weight * w;
-            growth_sum += weight * growth;
-        }
-    }
-    // The value is beta f(z, W): its upper limit moves with beta as well.
-    let value = beta * step * total;
-    let edge = if whole > width {
-        0.0
-    } else {
-        let slope = -(horizon / (beta + horizon));
-        slope * (-z * whole.exp_m1() - (s - 1.0) * whole).exp() / (step * total)
-    };
-    DiscountedTime {
-        value,
-        ln_s: -s * log_sum / total,
-        ln_beta: 1.0 - z * growth_sum / total + edge,
     }
 }

@@ -77,10 +77,28 @@ impl CustomerTable {
     /// contradict each other, or says that columns differ in length, that there are
     /// no customers, or that none was observed for any time.
     pub fn new(columns: &CustomerColumns) -> Result<Self, FitError> {
-        Self::build(columns, true)
+        Self::build(columns, true, &mut |_, _| ())
     }
 
-    fn build(columns: &CustomerColumns, merge: bool) -> Result<Self, FitError> {
+    /// The same with the row of each customer, in the order of the columns.
+    ///
+    /// # Errors
+    ///
+    /// As [`CustomerTable::new`].
+    pub fn with_places(columns: &CustomerColumns) -> Result<(Self, Vec<u32>), FitError> {
+        let mut places = vec![0; columns.frequency.len()];
+        let table = Self::build(columns, true, &mut |customer, row| {
+            places[customer] = row as u32
+        })?;
+        Ok((table, places))
+    }
+
+    /// Tells the row of each customer.
+    fn build(
+        columns: &CustomerColumns,
+        merge: bool,
+        place: &mut dyn FnMut(usize, usize),
+    ) -> Result<Self, FitError> {
         check(columns)?;
         let (pattern_of, patterns) = patterns(columns);
         let n = columns.frequency.len();
@@ -115,6 +133,7 @@ impl CustomerTable {
                 }
                 _ => rows.push(row),
             }
+            place(i as usize, rows.len() - 1);
         }
         rows.shrink_to_fit();
         let total = |value: fn(&Row) -> f64| rows.iter().map(|row| row.count * value(row)).sum();
@@ -139,7 +158,7 @@ impl CustomerTable {
     /// The same without merging equal customers.
     #[cfg(test)]
     pub(crate) fn unmerged(columns: &CustomerColumns) -> Result<Self, FitError> {
-        Self::build(columns, false)
+        Self::build(columns, false, &mut |_, _| ())
     }
 
     /// Customers without covariates.
@@ -364,6 +383,19 @@ mod tests {
         assert_eq!(table.mean_age(), 9.0);
         let counts: Vec<f64> = table.groups().map(|(_, count, _)| count).collect();
         assert_eq!(counts, [1.0, 2.0, 1.0]);
+    }
+
+    #[test]
+    fn customers_have_their_places() {
+        let (table, places) = CustomerTable::with_places(&CustomerColumns {
+            frequency: &[1, 0, 1, 2],
+            recency: &[3.0, 0.0, 3.0, 5.0],
+            age: &[9.0; 4],
+            ..CustomerColumns::default()
+        })
+        .expect("a table");
+        assert_eq!(places, [1, 0, 1, 2]);
+        assert_eq!(table.len(), 3);
     }
 
     #[test]

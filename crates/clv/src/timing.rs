@@ -12,8 +12,9 @@
 //! so that nothing depends on the unit of time. Covariates shift the places 1 and 3.
 
 use crate::error::FitError;
+use crate::forecast::{Forecast, Terms};
 use crate::inference::{Covariance, covariance};
-use crate::optimize::{Objective, Optimum, Place, maximize, maximize_near};
+use crate::optimize::{Objective, Optimum, Place, maximize, maximize_by_part};
 use crate::parallel;
 use crate::table::{Customer, CustomerTable};
 
@@ -122,29 +123,6 @@ pub trait TimingModel: Copy + Send + Sync {
         }
         Some(high.exp())
     }
-
-    /// [`TimingModel::discounted_expected_transactions`] and its derivatives in the
-    /// scale-free parameters.
-    #[doc(hidden)]
-    fn discounted_with_gradient(
-        &self,
-        customer: &Customer,
-        discount: f64,
-        horizon: f64,
-    ) -> (f64, Gradient) {
-        const STEP: f64 = 1e-4;
-        let eta = self.scale_free();
-        let value_at = |i: usize, step: f64| {
-            let mut moved = eta;
-            moved[i] += step;
-            self.at_scale_free(moved)
-                .discounted_expected_transactions(customer, discount, horizon)
-        };
-        let value = self.discounted_expected_transactions(customer, discount, horizon);
-        let gradient =
-            std::array::from_fn(|i| (value_at(i, STEP) - value_at(i, -STEP)) / (2.0 * STEP));
-        (value, gradient)
-    }
 }
 
 /// How a model is fitted.
@@ -154,6 +132,8 @@ pub trait Family: Copy + Send + Sync {
     type Model: TimingModel;
     /// Its likelihood at given parameters.
     type Likelihood: Prepared;
+    /// Its forecast at given parameters.
+    type Forecast: Forecast;
 
     /// The model at scale-free parameters, given the unit of time they are in.
     fn model(self, eta: Gradient, unit: f64) -> Self::Model;
@@ -161,11 +141,26 @@ pub trait Family: Copy + Send + Sync {
     /// Its likelihood.
     fn likelihood(self, model: Self::Model) -> Self::Likelihood;
 
+    /// Its forecast of customers of one frequency, of these ages, ascending.
+    fn forecast(
+        self,
+        model: Self::Model,
+        terms: Terms,
+        frequency: u32,
+        ages: &[f64],
+    ) -> Self::Forecast;
+
     /// Where to start, given the mean number of purchases.
     fn starts(self, rate: f64) -> Vec<[f64; 4]>;
 
     /// The places 2 and 3 without attrition, given the lowest level.
     fn without_attrition(self, lowest: f64) -> [f64; 2];
+
+    /// What it means that the level of attrition has no upper limit, the others being as
+    /// in this model; the unit of time is the mean time observed.
+    fn unlimited_attrition(self, _model: Self::Model, _unit: f64) -> Boundary {
+        Boundary::ImmediateAttrition
+    }
 
     /// What the log-likelihood has in addition that no parameter changes.
     fn constant(self, _table: &CustomerTable) -> Result<f64, FitError> {
@@ -497,15 +492,8 @@ fn search<F: Family>(objective: &TableLikelihood<F>) -> Result<Optimum, FitError
             scales: objective.scales.clone(),
             ..*objective
         };
-        if let Ok(near) = maximize(&on_part, &starts(&on_part))
-            && near.places.iter().all(|place| *place == Place::Inside)
-        {
-            let ratio = objective.table.customers() / part.customers();
-            let hessian: Vec<f64> = near.hessian.iter().map(|h| ratio * h).collect();
-            if let Ok(optimum) = maximize_near(objective, &near.at, &hessian) {
-                return Ok(optimum);
-            }
-        }
+        let ratio = objective.table.customers() / part.customers();
+        return maximize_by_part(objective, &on_part, ratio, &starts(objective));
     }
     maximize(objective, &starts(objective))
 }
@@ -594,20 +582,27 @@ pub(crate) fn fit_near<F: Family>(
 }
 
 /// The ends at which parameters lie.
-fn boundaries(optimum: &Optimum, estimation: &Estimation) -> Vec<Boundary> {
+fn boundaries<F: Family>(
+    objective: &TableLikelihood<F>,
+    optimum: &Optimum,
+    model: F::Model,
+) -> Vec<Boundary> {
     use Boundary::*;
+    let estimation = objective.estimation;
     let covariates = estimation.rate.iter().chain(&estimation.attrition);
+    let unlimited = objective.family.unlimited_attrition(model, objective.unit);
     let of_model = [
         (PolarizedRates, EqualRates),
         (UnlimitedRate, UnlimitedRate),
         (PolarizedAttrition, EqualAttrition),
-        (NoAttrition, ImmediateAttrition),
+        (NoAttrition, unlimited),
     ];
     let ends = of_model
         .into_iter()
         .chain(covariates.map(|&j| (UnlimitedEffect(j), UnlimitedEffect(j))));
     let no_attrition = optimum.places[3] == Place::Lower;
-    ends.zip(&optimum.places)
+    let mut found: Vec<Boundary> = ends
+        .zip(&optimum.places)
         .filter_map(|((lower, upper), place)| match place {
             Place::Inside => None,
             Place::Lower => Some(lower),
@@ -619,7 +614,9 @@ fn boundaries(optimum: &Optimum, estimation: &Estimation) -> Vec<Boundary> {
                 _ => None,
             },
         })
-        .collect()
+        .collect();
+    found.dedup();
+    found
 }
 
 fn report<F: Family>(
@@ -646,13 +643,14 @@ fn report<F: Family>(
             .collect()
     };
     let eta = [optimum.at[0], optimum.at[1], optimum.at[2], optimum.at[3]];
+    let model = objective.family.model(eta, objective.unit);
     TimingFit {
-        model: objective.family.model(eta, objective.unit),
+        model,
         rate_effects: effects(&objective.estimation.rate, 4),
         attrition_effects: effects(&objective.estimation.attrition, 4 + rates),
         log_likelihood: optimum.value + constant,
         customers: objective.table.customers(),
-        boundaries: boundaries(optimum, objective.estimation),
+        boundaries: boundaries(objective, optimum, model),
         iterations: optimum.iterations,
         at: optimum.at.clone(),
         unit: objective.unit,
@@ -767,37 +765,6 @@ mod tests {
                 assert_gradient(BgNbd { k, ..model }, customer);
                 let model = MbgNbd::new(0.5, 6.2, 0.9, 1.6).expect("parameters");
                 assert_gradient(MbgNbd { k, ..model }, customer);
-            }
-        }
-    }
-
-    #[test]
-    fn gradients_of_predictions_are_derivatives() {
-        let model = ParetoNbd::new(0.55, 10.6, 0.61, 11.7).expect("parameters");
-        for (frequency, recency, age) in CUSTOMERS {
-            let customer = Customer {
-                frequency,
-                recency,
-                age,
-            };
-            for (discount, horizon) in [(0.003, f64::INFINITY), (0.003, 52.0), (0.0, 52.0)] {
-                let (value, gradient) =
-                    model.discounted_with_gradient(&customer, discount, horizon);
-                for (i, slope) in gradient.into_iter().enumerate() {
-                    const STEP: f64 = 1e-5;
-                    let at = |step: f64| {
-                        let mut eta = model.scale_free();
-                        eta[i] += step;
-                        model
-                            .at_scale_free(eta)
-                            .discounted_expected_transactions(&customer, discount, horizon)
-                    };
-                    let difference = (at(STEP) - at(-STEP)) / (2.0 * STEP);
-                    assert!(
-                        (slope - difference).abs() < 1e-6 * (value + slope.abs()),
-                        "{i}: {slope} {difference}"
-                    );
-                }
             }
         }
     }

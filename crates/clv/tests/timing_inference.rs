@@ -1,5 +1,8 @@
 //! Covariates, and how sure fits are.
 
+// A skipped test says so.
+#![allow(clippy::print_stderr)]
+
 #[path = "common/simulated.rs"]
 mod simulated;
 
@@ -163,4 +166,82 @@ fn errors_of_predictions_are_those_of_redrawn_customers() {
     );
     let (low, high) = total.interval(0.05);
     assert!(low < total.value && total.value < high);
+}
+
+/// CDNOW, in weeks, where there is one.
+fn cdnow() -> Option<CustomerTable> {
+    let folder = std::env::var_os("TOUCHSTONE_TEST_DATA")?;
+    let path = std::path::PathBuf::from(folder).join("cdnow/cdnow_customers_summary.csv");
+    let text = std::fs::read_to_string(path).expect("the CDNOW summary");
+    let customers: Vec<Customer> = text
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let fields = line
+                .split(',')
+                .map(|field| field.parse().expect("a number"));
+            let fields: Vec<f64> = fields.collect();
+            Customer {
+                frequency: fields[1] as u32,
+                recency: fields[2],
+                age: fields[3],
+            }
+        })
+        .collect();
+    Some(CustomerTable::of(&customers).expect("a table"))
+}
+
+/// Against scipy's search among the parameters that give each life.
+#[test]
+fn lives_on_cdnow() {
+    let Some(table) = cdnow() else {
+        eprintln!("skipped: TOUCHSTONE_TEST_DATA is not set");
+        return;
+    };
+    let fit = ParetoNbd::fit(&table).expect("a fit");
+    let median = fit.median_life(&table, 0.05).expect("an interval");
+    let close = |got: f64, expected: f64| assert!((got / expected - 1.0).abs() < 1e-6, "{got}");
+    close(median.value, 24.939_35);
+    close(median.low.expect("a limit"), 19.419_045_6);
+    close(median.high.expect("a limit"), 32.475_483_6);
+
+    // The shape is .606: the mean life is infinite, and how short it may be is known.
+    let mean = fit.mean_life(&table, 0.05).expect("an interval");
+    assert_eq!(mean.value, f64::INFINITY);
+    assert_eq!(mean.high, None);
+    close(mean.low.expect("a limit"), 86.850_378_5);
+}
+
+/// A quantity has one interval, however it is written; and an end where the data give it
+/// one.
+#[test]
+fn intervals_do_not_depend_on_the_expression() {
+    let table = two_arms(1500, 8);
+    let fit = ParetoNbd::fit(&table).expect("a fit");
+    let half = |model: &ParetoNbd| model.expected_transactions_of_new(100.0);
+    let plain = fit.profile_of(&table, half, 0.1).expect("an interval");
+    let ln = |model: &ParetoNbd| half(model).ln();
+    let logs = fit.profile_of(&table, ln, 0.1).expect("an interval");
+    for (one, other) in [(plain.low, logs.low), (plain.high, logs.high)] {
+        let (one, other) = (one.expect("a limit"), other.expect("a limit").exp());
+        assert!((one / other - 1.0).abs() < 1e-6, "{one} {other}");
+    }
+    let wide = fit.profile_of(&table, half, 0.01).expect("an interval");
+    assert!(wide.low < plain.low && wide.high > plain.high);
+}
+
+/// The interval of a mean life holds the truth, with or without an upper end.
+#[test]
+fn the_mean_life_of_customers_who_seldom_leave() {
+    let mut simulation = Simulation::new(12);
+    let truth = [0.8, 4.0, 3.0, 300.0];
+    let customers: Vec<Customer> = (0..3000).map(|_| simulation.pareto(truth, 60.0)).collect();
+    let table = CustomerTable::of(&customers).expect("a table");
+    let fit = ParetoNbd::fit(&table).expect("a fit");
+    let life = fit.mean_life(&table, 0.05).expect("an interval");
+    assert!(life.low.expect("a limit") < 150.0, "{life:?}");
+    assert!(life.high.is_none_or(|high| high > 150.0), "{life:?}");
+    let modified = BgNbd::fit(&table).expect("a fit");
+    let purchases = modified.mean_purchases(&table, 0.05).expect("an interval");
+    assert!(purchases.low.expect("a limit") > 1.0, "{purchases:?}");
 }

@@ -7,7 +7,8 @@
 mod simulated;
 
 use clv::{
-    BgNbd, Boundary, Customer, CustomerTable, FitError, MbgNbd, ParetoNbd, TimingFit, TimingModel,
+    BgNbd, Boundary, CovarianceKind, Customer, CustomerTable, FitError, MbgNbd, ParetoNbd,
+    TimingFit, TimingModel,
 };
 use flate2::read::GzDecoder;
 use simulated::Simulation;
@@ -62,12 +63,36 @@ fn assert_maximum<M: TimingModel>(fit: &TimingFit<M>, table: &CustomerTable, tru
     }
 }
 
+/// The maximum according to a likelihood written apart from ours (numpy, 300 nodes), found
+/// or confirmed by scipy: its value and its parameters.
 #[track_caller]
-fn assert_near<M: TimingModel>(fit: &TimingFit<M>, truth: [f64; 4], within: f64) {
-    assert!(fit.boundaries.is_empty(), "{:?}", fit.boundaries);
-    for ((name, got), truth) in M::PARAMETERS.iter().zip(fit.model.parameters()).zip(truth) {
-        let off = (got / truth).ln().abs();
-        assert!(off < within, "{name}: {got} for {truth}");
+fn assert_reference<M: TimingModel>(fit: &TimingFit<M>, log_likelihood: f64, parameters: [f64; 4]) {
+    assert_eq!(fit.boundaries, []);
+    let off = fit.log_likelihood - log_likelihood;
+    assert!(off.abs() < 2e-6, "{}", fit.log_likelihood);
+    for ((name, got), expected) in M::PARAMETERS
+        .iter()
+        .zip(fit.model.parameters())
+        .zip(parameters)
+    {
+        assert!(
+            (got / expected - 1.0).abs() < 2e-4,
+            "{name}: {got} for {expected}"
+        );
+    }
+}
+
+/// Estimates lie within four standard errors of the truth, in logarithms.
+#[track_caller]
+fn assert_near<M: TimingModel>(fit: &TimingFit<M>, truth: [f64; 4]) {
+    let covariance = fit.ln_covariance(CovarianceKind::Information);
+    for (i, (got, truth)) in fit.model.parameters().into_iter().zip(truth).enumerate() {
+        let distance = (got / truth).ln() / covariance[i][i].sqrt();
+        assert!(
+            distance.abs() < 4.0,
+            "{}: {got} for {truth}",
+            M::PARAMETERS[i]
+        );
     }
 }
 
@@ -79,97 +104,166 @@ fn pn(p: [f64; 4]) -> ParetoNbd {
     ParetoNbd::new(p[0], p[1], p[2], p[3]).expect("parameters")
 }
 
+/// Hundreds of purchases each: a maximum inside.
 #[test]
 fn bg_daily_heavy_buyers() {
     let truth = [2.0, 4.0, 0.3, 30.0];
     let table = beta_geometric(4000, truth, (300.0, 501.0));
     let fit = BgNbd::fit(&table).expect("a fit");
     assert_maximum(&fit, &table, &bg(truth));
-    assert_near(&fit, truth, 0.4);
+    assert_reference(
+        &fit,
+        -813_932.944_815,
+        [1.928_076, 3.801_477, 0.313_949_7, 32.683_06],
+    );
+    assert_near(&fit, truth);
 }
 
+/// Long observation: a maximum inside.
 #[test]
 fn bg_ten_years_by_the_day() {
     let truth = [0.6, 40.0, 0.5, 6.0];
     let table = beta_geometric(4000, truth, (1000.0, 3650.0));
     let fit = BgNbd::fit(&table).expect("a fit");
     assert_maximum(&fit, &table, &bg(truth));
-    assert_near(&fit, truth, 0.4);
+    assert_reference(
+        &fit,
+        -317_960.337_402,
+        [0.588_365_8, 39.004_3, 0.481_851_2, 5.967_262],
+    );
+    assert_near(&fit, truth);
 }
 
+/// One purchase in ten thousand ends a customer's life: no attrition is visible, and what
+/// is left is the NBD to which scipy drifts as well.
 #[test]
 fn bg_without_churn() {
     let truth = [0.8, 10.0, 1e-3, 10.0];
     let table = beta_geometric(5000, truth, (20.0, 60.0));
     let fit = BgNbd::fit(&table).expect("a fit");
     assert_maximum(&fit, &table, &bg(truth));
-    // One purchase in ten thousand ends a customer's life, which may or may not show.
-    assert!(fit.model.mean_attrition() < 2e-3);
-    assert!((fit.model.mean_rate() / 0.08).ln().abs() < 0.1);
+    assert_eq!(fit.boundaries, [Boundary::NoAttrition]);
+    assert!((fit.log_likelihood - -51_617.530_400).abs() < 2e-6);
+    assert!((fit.model.r / 0.787_224_7 - 1.0).abs() < 1e-5);
+    assert!((fit.model.alpha / 9.799_096 - 1.0).abs() < 1e-5);
+    assert!(fit.attrition_test(&table).expect("a test").probability > 0.05);
 }
 
+/// Ten of eleven leave after each purchase: a maximum inside.
 #[test]
 fn bg_instant_churn() {
     let truth = [0.5, 10.0, 5.0, 0.5];
     let table = beta_geometric(5000, truth, (20.0, 60.0));
     let fit = BgNbd::fit(&table).expect("a fit");
     assert_maximum(&fit, &table, &bg(truth));
-    assert!((fit.model.mean_attrition() - 10.0 / 11.0).abs() < 0.02);
+    assert_reference(
+        &fit,
+        -14_056.855_662,
+        [0.498_400_7, 10.112_77, 5.269_37, 0.538_009_6],
+    );
+    assert_near(&fit, truth);
 }
 
+/// Sixty customers: a maximum inside, whose standard errors say how little is known.
 #[test]
 fn bg_tiny_cohort() {
     let truth = [0.25, 4.4, 0.8, 2.4];
     let table = beta_geometric(60, truth, (20.0, 40.0));
     let fit = BgNbd::fit(&table).expect("a fit");
     assert_maximum(&fit, &table, &bg(truth));
+    assert_reference(
+        &fit,
+        -233.516_258,
+        [0.196_793_6, 2.657_599, 2.788_217, 8.713_576],
+    );
+    assert_near(&fit, truth);
+    let errors = fit.standard_errors(CovarianceKind::Information);
+    assert!(
+        errors[2] > fit.model.a && errors[3] > fit.model.b,
+        "{errors:?}"
+    );
 }
 
+/// Few customers who buy at much the same rate: a maximum inside.
 #[test]
 fn bg_small_and_alike() {
     let truth = [5.0, 50.0, 0.8, 2.4];
     let table = beta_geometric(500, truth, (20.0, 40.0));
     let fit = BgNbd::fit(&table).expect("a fit");
     assert_maximum(&fit, &table, &bg(truth));
-    assert!((fit.model.mean_rate() / 0.1).ln().abs() < 0.15);
+    assert_reference(
+        &fit,
+        -3_950.776_988,
+        [3.999_094, 38.533_19, 0.480_263_6, 1.580_917],
+    );
+    assert_near(&fit, truth);
 }
 
+/// Long observation: a maximum inside.
 #[test]
 fn pareto_ten_years_by_the_day() {
     let truth = [0.6, 40.0, 0.5, 700.0];
     let table = pareto(4000, truth, (1000.0, 3650.0));
     let fit = ParetoNbd::fit(&table).expect("a fit");
     assert_maximum(&fit, &table, &pn(truth));
-    assert_near(&fit, truth, 0.6);
+    assert_reference(
+        &fit,
+        -417_282.057_578,
+        [0.584_702_1, 39.028_08, 0.552_443_5, 826.841_7],
+    );
+    assert_near(&fit, truth);
 }
 
+/// One in a thousand leaves in the window, and most of the few early: the likelihood is
+/// largest where those few leave at once and the others never.
 #[test]
 fn pareto_without_churn() {
     let truth = [0.8, 10.0, 0.05, 2000.0];
     let table = pareto(5000, truth, (20.0, 60.0));
     let fit = ParetoNbd::fit(&table).expect("a fit");
     assert_maximum(&fit, &table, &pn(truth));
-    // One in a thousand leaves in the window.
+    assert_eq!(fit.boundaries, [Boundary::PolarizedAttrition]);
+    assert!((fit.log_likelihood - -52_080.606_829).abs() < 2e-6);
     let stays = fit.model.probability_of_staying(40.0);
-    assert!(stays > 0.97, "{stays}");
+    assert!((0.99..1.0).contains(&stays), "{stays}");
     assert!((fit.model.mean_rate() / 0.08).ln().abs() < 0.1);
+    assert!(fit.attrition_test(&table).expect("a test").probability > 0.05);
 }
 
+/// Thousands of purchases each, of which other tools make four other parameters: a maximum
+/// inside.
 #[test]
 fn pareto_heavy_daily_buyers() {
     let truth = [2.0, 0.2, 0.5, 300.0];
     let table = pareto(2000, truth, (300.0, 501.0));
     let fit = ParetoNbd::fit(&table).expect("a fit");
     assert_maximum(&fit, &table, &pn(truth));
-    assert_near(&fit, truth, 0.6);
+    assert_reference(
+        &fit,
+        9_800_590.554_166,
+        [2.011_301, 0.199_080_1, 0.579_459_3, 372.477_8],
+    );
+    assert_near(&fit, truth);
 }
 
+/// Sixty customers: a maximum inside, whose standard errors say how little is known.
 #[test]
 fn pareto_tiny_cohort() {
     let truth = [0.55, 10.6, 0.6, 11.7];
     let table = pareto(60, truth, (20.0, 40.0));
     let fit = ParetoNbd::fit(&table).expect("a fit");
     assert_maximum(&fit, &table, &pn(truth));
+    assert_reference(
+        &fit,
+        -211.052_371,
+        [0.607_906_3, 11.149_50, 1.961_332, 35.719_67],
+    );
+    assert_near(&fit, truth);
+    let errors = fit.standard_errors(CovarianceKind::Information);
+    assert!(
+        errors[2] > fit.model.s && errors[3] > fit.model.beta,
+        "{errors:?}"
+    );
 }
 
 /// The whole range of ends that small samples reach: always a result.
