@@ -555,6 +555,23 @@ impl JourneyBuilder {
 }
 
 impl JourneyTable {
+    /// The same journeys with other values: `value` gives that of a conversion from the one it had.
+    ///
+    /// What journeys without a touch were worth is only known as a sum, and is zero afterwards.
+    #[must_use]
+    pub fn revalued(&self, value: impl Fn(f64) -> f64) -> Self {
+        let mut table = self.clone();
+        let converting = table.outcomes.iter_mut();
+        for count in converting.filter(|count| !count.outcome.is_null()) {
+            count.outcome.value = value(count.outcome.value);
+        }
+        table.dropped.untouched.value = 0.0;
+        table.totals.fill(PathTotals::default());
+        table.total = Totals::default();
+        table.add_up();
+        table
+    }
+
     /// Sums the outcomes into the paths' totals and the grand total, in their order.
     fn add_up(&mut self) {
         for count in &self.outcomes {

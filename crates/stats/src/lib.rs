@@ -32,6 +32,8 @@
 //! | which of many items are best? | [`ranking`] |
 //! | what would be lost without an item? | [`off_policy`] |
 //! | does an item wear out, and when to retire it? | [`fatigue`] |
+//! | what will a treatment have brought in the long run, by its early outcomes? | [`surrogate`] |
+//! | what did a treatment bring that began at different times, without randomization? | [`staggered`](mod@staggered) |
 //! | which combinations of components to test? | [`fraction`] |
 //! | what is choosing a component by segment worth? | [`personalizing`] |
 //! | do two experiments disturb each other? | [`interaction`](mod@interaction) |
@@ -101,7 +103,9 @@ pub mod sequential;
 pub mod shrink;
 pub mod simultaneous;
 pub mod special;
+pub mod staggered;
 pub mod strata;
+pub mod surrogate;
 pub mod tail;
 pub mod trigger;
 pub mod uniformity;

@@ -150,21 +150,32 @@ impl RandomEffects {
     /// variance carries what the effects have in common: the uncertainty of their
     /// mean and of tau.
     pub fn total(&self, places: &[usize]) -> Result<Total, EffectsError> {
-        let chosen = places
+        let once: Vec<(usize, f64)> = places.iter().map(|&place| (place, 1.0)).collect();
+        self.weighted(&once)
+    }
+
+    /// The sum of the effects at some places, each with a weight, such as the share of the
+    /// customers whom it is for.
+    ///
+    /// # Errors
+    ///
+    /// [`EffectsError::NoSuchEffect`].
+    pub fn weighted(&self, weights: &[(usize, f64)]) -> Result<Total, EffectsError> {
+        let chosen = weights
             .iter()
-            .map(|&place| {
-                self.effects
-                    .get(place)
-                    .ok_or(EffectsError::NoSuchEffect { place })
+            .map(|&(place, weight)| {
+                let effect = self.effects.get(place);
+                Ok((effect.ok_or(EffectsError::NoSuchEffect { place })?, weight))
             })
-            .collect::<Result<Vec<&Effect>, _>>()?;
+            .collect::<Result<Vec<(&Effect, f64)>, EffectsError>>()?;
         let (estimate, variance) = self.mixed(|point| {
             let (mut mean, mut variance, mut common) = (0.0, 0.0, 0.0);
-            for effect in &chosen {
+            for (effect, weight) in &chosen {
                 let shrinkage = shrinkage(effect, point.tau);
-                mean += effect.estimate + shrinkage * (point.mean - effect.estimate);
-                variance += (1.0 - shrinkage) * effect.se * effect.se;
-                common += shrinkage;
+                let shrunk = effect.estimate + shrinkage * (point.mean - effect.estimate);
+                mean += weight * shrunk;
+                variance += weight * weight * (1.0 - shrinkage) * effect.se * effect.se;
+                common += weight * shrinkage;
             }
             (mean, variance + common * common * point.mean_variance)
         });
