@@ -11,8 +11,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 use crate::load;
 use crate::location::{Environment, Location};
 use crate::model::{
-    Attribution, Audience, Channel, Content, Cost, Document, Experiment, Fact, Initiative,
-    Lifetime, Metric, Performance, Project, Source, Summaries, Team, Touch,
+    Attribution, Audience, Channel, Content, Cost, Document, Experiment, Fact, Factorial,
+    Initiative, Lifetime, Metric, Performance, Project, Source, Summaries, Team, Touch,
 };
 
 /// What a project declares: its settings and its documents, in the order in which they are declared
@@ -226,4 +226,5 @@ kinds! {
     Touch, touch, touches;
     Attribution, attribution, attributions;
     Performance, performance, performances;
+    Factorial, factorial, factorials;
 }

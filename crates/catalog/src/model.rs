@@ -8,6 +8,7 @@ mod attribution;
 mod calibrator;
 mod content;
 mod decisions;
+mod factorial;
 mod learned;
 mod lifetime;
 mod methods;
@@ -28,7 +29,7 @@ use crate::span::Span;
 
 pub use attribution::{
     AfterConversion, Attribution, By, Calibrating, Conversion, Dimension, EngagementWindows,
-    TouchWindow,
+    LifetimeConversion, LifetimeCredit, TouchWindow,
 };
 pub use calibrator::{Calibrator, CalibratorError, Measures};
 pub use content::{Content, ContentCost, Validity};
@@ -36,9 +37,11 @@ pub use decisions::{
     Adjustment, Guardrail, Learned, PooledArms, Prior, PriorLift, Trigger, TriggerColumn,
     TriggerDecisions,
 };
+pub use factorial::{Factorial, FactorialOf, Factors};
 pub use learned::{Feature, FeatureMetric, LearnedCovariate};
 pub use lifetime::{
-    Lifetime, LifetimeAcquisition, LifetimeCustomers, LifetimeEffect, LifetimeModel,
+    Lifetime, LifetimeAcquisition, LifetimeContracts, LifetimeControls, LifetimeCustomers,
+    LifetimeEffect, LifetimeModel, LifetimeRollout,
 };
 pub use performance::{ContentOutcome, Performance};
 pub use phase::Phase;
@@ -125,6 +128,8 @@ pub enum Document {
     Attribution(Attribution),
     /// How each piece of content does where it is shown.
     Performance(Performance),
+    /// What channels, or components of content, cause alone and together.
+    Factorial(Factorial),
 }
 
 /// A table: a file, a folder, a glob, a URL, or a table of the lake or of a database.
@@ -414,6 +419,11 @@ pub struct Initiative {
     pub tags: Vec<Name>,
     /// Set where the effect recurs: without it an initiative counts once, as measured.
     pub recurs: Option<Recurrence>,
+    /// Set where the initiative counts by what it adds to customers' lives, in place of the lift of its experiment: a
+    /// lifetime of that experiment. Not with `recurs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-names" = "lifetime"))]
+    pub lifetime: Option<Name>,
 }
 
 /// How often what was measured happens again, to how many customers.

@@ -4,8 +4,10 @@ mod attribution;
 mod cluster;
 mod content;
 mod cost;
+mod counted;
 mod decisions;
 mod experiment;
+mod factorial;
 mod learned;
 mod lifetime;
 mod metric;
@@ -136,7 +138,10 @@ pub(crate) fn check(
                 );
             }
             Document::Metric(metric) => metric::check(metric, &all, &mut report),
-            Document::Initiative(initiative) => cost::check_recurrence(initiative, &mut report),
+            Document::Initiative(initiative) => {
+                cost::check_recurrence(initiative, &mut report);
+                counted::check_lifetime(initiative, documents, &mut report);
+            }
             Document::Experiment(experiment) => {
                 decisions::check(experiment, &all, &mut report);
                 experiment::check(experiment, &all, &mut report);
@@ -148,13 +153,19 @@ pub(crate) fn check(
             }
             Document::Lifetime(lifetime) => lifetime::check(lifetime, &all, &mut report),
             Document::Cost(cost) => cost::check(cost, &all, &mut report),
-            Document::Content(content) => content::check(content, documents, &mut report),
+            Document::Content(content) => {
+                content::check(content, documents, &mut report);
+                counted::check_credit(content, documents, &mut report);
+            }
             Document::Touch(touch) => touch::check(touch, &mut report),
             Document::Attribution(attribution) => {
                 attribution::check(attribution, &all, documents, &mut report)
             }
             Document::Performance(performance) => {
                 performance::check(performance, &all, documents, &mut report)
+            }
+            Document::Factorial(factorial) => {
+                factorial::check(factorial, &all, documents, &mut report)
             }
             Document::Team(_) | Document::Channel(_) => {}
         }

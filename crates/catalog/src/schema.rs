@@ -154,6 +154,7 @@ mod tests {
             "touch",
             "attribution",
             "performance",
+            "factorial",
         ];
         assert_eq!(kinds, expected);
         assert_eq!(

@@ -45,6 +45,9 @@ pub struct Attribution {
     /// Experiments that measured what a channel brings, to hold its credit against. With `by: channel` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub experiments: Option<Calibrating>,
+    /// What the customers are worth beyond these conversions, shared out as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime: Option<LifetimeCredit>,
     /// Intervals have level 1 - alpha.
     #[serde(default = "default_alpha")]
     #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 0.5))]
@@ -65,6 +68,29 @@ pub struct Conversion {
     /// The column that holds the order, where one conversion may have several rows: their values are added up, and rows
     /// that are the same in every column count once.
     pub order: Option<String>,
+}
+
+/// The margin that customers are predicted to bring, shared out among the touches before one of their conversions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LifetimeCredit {
+    /// The lifetime whose models predict it, from its last day on and within its horizon.
+    #[schemars(extend("x-names" = "lifetime"))]
+    pub of: Name,
+    /// The conversion that stands for the customer.
+    #[serde(default)]
+    pub credit: LifetimeConversion,
+}
+
+/// The conversion that a customer's predicted margin goes with. It is one, so that no customer counts twice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LifetimeConversion {
+    /// The first one: the touches that won the customer are credited.
+    #[default]
+    Acquisition,
+    /// The last one: the touches that kept the customer are.
+    Retention,
 }
 
 /// What is credited.

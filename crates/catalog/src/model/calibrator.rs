@@ -178,7 +178,8 @@ impl Conversion {
     }
 
     /// What a metric adds up of the conversions; none if it is of something else, or of a part of them.
-    fn measured_by(&self, metric: &Metric) -> Option<Measures> {
+    #[must_use]
+    pub fn measured_by(&self, metric: &Metric) -> Option<Measures> {
         let whole = metric.filter.is_none() && metric.cap.is_none();
         if metric.fact.as_ref() != Some(&self.fact) || !whole {
             return None;

@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::{
     Absent, Aggregate, Arm, Attribution, Audience, Cap, Channel, Content, Cost, Document,
-    Experiment, Fact, Format, Initiative, Lifetime, Metric, Performance, Role, Scalar, Source,
-    Summaries, Team, Touch,
+    Experiment, Fact, Factorial, Format, Initiative, Lifetime, Metric, Performance, Role, Scalar,
+    Source, Summaries, Team, Touch,
 };
 
 impl Document {
@@ -28,6 +28,7 @@ impl Document {
             Self::Touch(_) => "touch",
             Self::Attribution(_) => "attribution",
             Self::Performance(_) => "performance",
+            Self::Factorial(_) => "factorial",
         }
     }
 
@@ -49,7 +50,8 @@ impl Document {
             | Self::Cost(Cost { name, .. })
             | Self::Touch(Touch { name, .. })
             | Self::Attribution(Attribution { name, .. })
-            | Self::Performance(Performance { name, .. }) => name,
+            | Self::Performance(Performance { name, .. })
+            | Self::Factorial(Factorial { name, .. }) => name,
         }
     }
 }

@@ -97,13 +97,16 @@ pub enum Mapping {
 pub enum TimeFormat {
     /// As a time, a day, or a text that reads as one.
     Time,
-    /// As microseconds since 1970.
+    /// The same, in UTC where it does not name an offset.
+    Utc,
+    /// As microseconds since 1970, a number or a text of one.
     Microseconds,
 }
 
 impl Mapping {
     /// The tool's columns, by the keys of a touch.
-    fn columns(self) -> &'static [(&'static str, &'static str)] {
+    #[must_use]
+    pub fn columns(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::SegmentPromotion => &[
                 ("customer", "user_id"),
@@ -227,6 +230,7 @@ impl Touch {
     pub fn time_format(&self) -> TimeFormat {
         match (&self.time, self.mapping) {
             (None, Some(Mapping::Ga4Promotion)) => TimeFormat::Microseconds,
+            (None, Some(_)) => TimeFormat::Utc,
             _ => TimeFormat::Time,
         }
     }

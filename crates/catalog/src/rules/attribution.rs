@@ -1,7 +1,10 @@
 //! Rules of attributions.
 
 use super::{Documents, Report};
-use crate::model::{Attribution, Calibrating, CalibratorError, Dimension, Document, Experiment};
+use crate::model::{
+    AfterConversion, Attribution, Calibrating, CalibratorError, Dimension, Document, Experiment,
+    LifetimeConversion,
+};
 use crate::names::did_you_mean;
 use crate::span::Span;
 use crate::yaml::Node;
@@ -18,6 +21,7 @@ pub(super) fn check(
     check_lengths(attribution, report);
     check_channels(attribution, documents, report);
     check_experiments(attribution, documents, report);
+    check_lifetime(attribution, documents, report);
 }
 
 fn check_by(attribution: &Attribution, report: &mut Report<'_>) {
@@ -155,6 +159,48 @@ fn check_experiments(
                 report.error(code_of(&error), &path, error.to_string(), help);
             }
         }
+    }
+}
+
+fn check_lifetime(
+    attribution: &Attribution,
+    documents: &[(Document, Node)],
+    report: &mut Report<'_>,
+) {
+    let Some(credited) = &attribution.lifetime else {
+        return;
+    };
+    let lifetime = documents.iter().find_map(|(document, _)| match document {
+        Document::Lifetime(one) if one.name.eq_ignore_ascii_case(&credited.of) => Some(one),
+        _ => None,
+    });
+    let mut unfit = |message: String, help: &str| {
+        report.error("attribution", "lifetime/of", message, help);
+    };
+    if let Some(lifetime) = lifetime {
+        let name = &lifetime.name;
+        if lifetime.contracts.is_some() || lifetime.opportunities.is_some() {
+            unfit(
+                format!("`{name}` is not of purchases at any time"),
+                "name a lifetime without `contracts` and `opportunities`",
+            );
+        } else if lifetime.spend.is_none() {
+            unfit(
+                format!("`{name}` counts purchases and predicts no margin"),
+                "say with `spend` in the lifetime what a purchase brings",
+            );
+        }
+    }
+    if credited.credit == LifetimeConversion::Retention
+        && attribution.after_conversion == AfterConversion::FirstOnly
+    {
+        report.clash(
+            "attribution",
+            "lifetime/credit",
+            "after_conversion",
+            "with `first_only` the conversion that kept a customer is not looked at",
+            "write `credit: acquisition`, or another `after_conversion`",
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! Projects through the public interface: what is read, what is refused and how it is said.
 
 mod contract;
+mod counted;
 mod decisions;
 mod diagnostics;
 mod metrics;
