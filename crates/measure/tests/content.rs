@@ -450,6 +450,65 @@ fn what_cannot_be_used_is_counted() {
     assert_eq!(value(&finding, CreditModel::First, "email"), 70.0);
 }
 
+/// Touches of three channels and orders: each of the customers has an order, and a touch some minutes from it.
+fn around_orders(minutes: impl Fn(usize, usize) -> Option<i64>) -> AttributionFinding {
+    let (mut touches, mut orders) = (String::new(), String::new());
+    for who in 0..600 {
+        orders.push_str(&format!("{who},2024-01-02 12:00:00,10\n"));
+        for (place, channel) in ["email", "web", "push"].into_iter().enumerate() {
+            if let Some(minutes) = minutes(who, place) {
+                let minute = 12 * 60 + minutes;
+                let (hour, minute) = (minute / 60, minute % 60);
+                touches.push_str(&format!(
+                    "{who},2024-01-02 {hour:02}:{minute:02}:30,{channel}\n"
+                ));
+            }
+        }
+    }
+    usual(&touches, &orders, "")
+}
+
+fn clocks(finding: &AttributionFinding) -> (Severity, u64, &str) {
+    let mut checks = finding.checks.iter();
+    let check = checks
+        .find(|check| check.kind == AttributionCheckKind::Clocks)
+        .unwrap();
+    (check.severity, check.number, &check.message)
+}
+
+#[test]
+fn clocks_that_differ_are_told_from_touches_that_orders_trigger_and_from_chance() {
+    // A third of the customers each: a touch of one of the channels two minutes late, or eight minutes before the order.
+    let of = |who: usize, place: usize| who % 3 == place;
+    let late = around_orders(|who, place| of(who, place).then_some([2, -8][who / 3 % 2]));
+    let (severity, number, message) = clocks(&late);
+    assert_eq!((severity, number), (Severity::Warning, 300));
+    assert!(
+        message.ends_with(
+            "in `email`, `push`, `web`: the clocks of touches and conversions may differ"
+        )
+    );
+
+    // E-mails only, as confirmations are; the other channels come whenever.
+    let minutes = |who: usize, place: usize| match place {
+        0 => Some(1),
+        _ => Some(-60).filter(|_| of(who, place) && who % 2 == 0),
+    };
+    let (severity, number, message) = {
+        let triggered = around_orders(minutes);
+        let (severity, number, message) = clocks(&triggered);
+        (severity, number, message.to_owned())
+    };
+    assert_eq!((severity, number), (Severity::Notice, 400));
+    assert!(message.ends_with("in `email` alone: conversions seem to trigger these touches"));
+
+    // At any minute of the quarter of an hour after.
+    let chance = around_orders(|who, place| of(who, place).then_some((who / 3 % 15) as i64));
+    let (severity, _, message) = clocks(&chance);
+    assert_eq!(severity, Severity::Fine);
+    assert!(message.ends_with("as many as by chance"), "{message}");
+}
+
 #[test]
 fn undeclared_channels_are_named() {
     let documents = format!("{SOURCES}{{ kind: channel, name: email }}\n---\n{ATTRIBUTION}");
@@ -653,6 +712,24 @@ fn the_catalog_says_what_does_not_fit() {
         with("windows: { email: { view: 0 days } }\n"),
         ["out-of-range"]
     );
+
+    let lifetime = |keys: &str, of: &str| {
+        let lifetime = format!("{{ kind: lifetime, name: buyers, fact: orders, {keys} }}");
+        mistakes(&format!("{SOURCES}{lifetime}\n---\n{ATTRIBUTION}{of}"))
+    };
+    let buyers = "lifetime: { of: buyers }\n";
+    assert_eq!(lifetime("spend: amount", buyers), [""; 0]);
+    assert_eq!(
+        lifetime("spend: amount", "lifetime: { of: buyer }\n"),
+        ["unknown-name"]
+    );
+    assert_eq!(lifetime("horizon: 1 year", buyers), ["attribution"]);
+    assert_eq!(
+        lifetime("spend: amount, opportunities: 1 month", buyers),
+        ["attribution"]
+    );
+    let kept = "after_conversion: first_only\nlifetime: { of: buyers, credit: retention }\n";
+    assert_eq!(lifetime("spend: amount", kept), ["attribution"]);
 
     let touch = |keys: &str| mistakes(&format!("{SOURCES}{{ kind: touch, name: more, {keys} }}"));
     assert_eq!(touch("source: touches, mapping: email"), [""; 0]);

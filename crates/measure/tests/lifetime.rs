@@ -117,6 +117,36 @@ fn orders_are_netted_and_what_does_not_count_is_said() {
 }
 
 #[test]
+fn orders_that_were_given_back_are_no_purchases() {
+    // In binary 3 x 10.10 - 30.30 and 19.99 - 10 - 9.99 leave some 1e-15, above and below zero.
+    let rows = "id,day,ordering,amount\n\
+        a,2024-01-01,o1,10.10\na,2024-01-01,o1,10.10\na,2024-01-01,o1,10.10\na,2024-01-09,o1,-30.30\n\
+        b,2024-01-02,o2,19.99\nb,2024-01-12,o2,-10\nb,2024-01-13,o2,-9.99\n\
+        c,2024-01-03,o3,0.02\nc,2024-01-04,o3,-0.01\n";
+    let finding = measured(rows, "spend: amount\norder: ordering\n").unwrap();
+    assert_eq!(finding.extent.customers, 1);
+    near(finding.extent.unmatched_returns, 0.0, 0.0);
+    let left = &finding.extent.left_out;
+    let left: Vec<(&str, u64)> = left
+        .iter()
+        .map(|left| (left.reason.as_str(), left.number))
+        .collect();
+    assert_eq!(left, [("orders of which nothing remains", 2)]);
+}
+
+#[test]
+fn several_days_far_ahead_are_told_of() {
+    let rows = "id,day,amount\na,2024-01-01,5\nb,2024-02-01,5\na,2024-03-01,5\nb,2099-01-01,5\nc,2099-01-05,5\n";
+    let finding = measured(rows, "spend: amount\n").unwrap();
+    let told = finding.checks.iter().any(|check| {
+        check
+            .message
+            .contains("nobody bought between 2024-03-01 and 2099-01-01")
+    });
+    assert!(told, "{:?}", finding.checks);
+}
+
+#[test]
 fn customers_count_between_two_days() {
     let finding = measured(
         SMALL,

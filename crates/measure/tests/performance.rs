@@ -1,6 +1,10 @@
 //! How pieces of content do, on small tables whose numbers can be computed by hand or by a second way.
 
 mod common;
+#[path = "performance/left_out.rs"]
+mod left_out;
+#[path = "performance/wear.rs"]
+mod wear;
 
 use std::fmt::Write as _;
 use std::path::Path;

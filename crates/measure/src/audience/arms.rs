@@ -130,7 +130,8 @@ impl ArmValues {
         })
     }
 
-    fn of(&self, arm: &str) -> Option<&ArmValue> {
+    /// The value of an arm, the reference arm included.
+    pub(crate) fn of(&self, arm: &str) -> Option<&ArmValue> {
         let mut all = std::iter::once(&self.reference).chain(&self.arms);
         all.find(|value| value.arm == arm)
     }

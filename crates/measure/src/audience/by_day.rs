@@ -77,6 +77,17 @@ pub enum Says {
     NoChangeFound,
 }
 
+impl From<Wear> for Says {
+    fn from(wear: Wear) -> Self {
+        match wear {
+            Wear::Fading => Says::Fading,
+            Wear::Growing => Says::Growing,
+            Wear::Changing => Says::Changing,
+            Wear::NoChangeFound => Says::NoChangeFound,
+        }
+    }
+}
+
 /// Adds the effects by day to the comparisons of the metrics that can be taken apart.
 pub(crate) fn add(
     catalog: &Catalog,
@@ -240,12 +251,7 @@ fn said(analysis: &WearAnalysis) -> Change {
     // The line is in the natural logarithm of the day.
     let doubling = std::f64::consts::LN_2;
     Change {
-        says: match analysis.wear {
-            Wear::Fading => Says::Fading,
-            Wear::Growing => Says::Growing,
-            Wear::Changing => Says::Changing,
-            Wear::NoChangeFound => Says::NoChangeFound,
-        },
+        says: analysis.wear.into(),
         by_doubling: estimate(&analysis.slope, doubling),
         p_value: analysis.probability.p,
         ln_p: analysis.probability.ln_p,
@@ -257,7 +263,8 @@ fn said(analysis: &WearAnalysis) -> Change {
     }
 }
 
-fn estimate(found: &stats::Estimate, unit: f64) -> Estimate {
+/// An estimate in another unit, which has `unit` of the one found.
+pub(crate) fn estimate(found: &stats::Estimate, unit: f64) -> Estimate {
     Estimate {
         estimate: found.estimate * unit,
         se: found.se * unit,

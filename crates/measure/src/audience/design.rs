@@ -6,7 +6,7 @@
 //! arm, at the level that the plan's looks leave for its end: the chance of crossing at the end alone is a little below
 //! that of crossing at all, so that the sizes are on the safe side.
 
-use catalog::{Catalog, Experiment, Looks, Per, Prior, Unit};
+use catalog::{Catalog, Experiment, Looks, Metric, Per, Prior, Unit};
 use lake::Lake;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ use stats::design::{
 use stats::sequential::{Stage, end_critical_of};
 use stats::tail;
 
+use super::finding::LiftFinding;
 use super::lift::{expected_shares, lift};
 use super::planned;
 use crate::error::MeasureError;
@@ -175,26 +176,69 @@ pub fn design(
     assumed: &Assumptions,
     open: impl FnOnce() -> Result<Lake, MeasureError>,
 ) -> Result<DesignFinding, MeasureError> {
-    let place = || format!("experiment `{}`", experiment.name);
-    let unusable = |message: String| MeasureError::Unusable {
-        place: place(),
-        message,
-    };
-    let primary = experiment.metrics.primary.as_str();
-    let metric = catalog
-        .metric(primary)
-        .ok_or_else(|| unusable(format!("there is no metric `{primary}`")))?;
-    let is_share = metric.unit == Unit::Share;
+    let metric = primary_of(catalog, experiment)?;
     let known = match (assumed.mean, assumed.sd) {
         (Some(mean), Some(sd)) => Known::given(mean, sd),
-        (Some(mean), None) if is_share => Known::given(mean, (mean * (1.0 - mean)).max(0.0).sqrt()),
-        (Some(_), None) => {
-            return Err(unusable(format!(
-                "the mean of `{primary}` is given without its standard deviation between customers"
-            )));
+        (Some(mean), None) if metric.unit == Unit::Share => {
+            Known::given(mean, (mean * (1.0 - mean)).max(0.0).sqrt())
         }
-        (None, _) => Known::measured(catalog, &mut open()?, experiment)?,
+        (Some(_), None) => {
+            return Err(unusable(
+                experiment,
+                format!(
+                    "the mean of `{}` is given without its standard deviation between customers",
+                    metric.name
+                ),
+            ));
+        }
+        (None, _) => {
+            let finding = lift(catalog, &mut open()?, experiment)?;
+            Known::measured(experiment, &finding)?
+        }
     };
+    designed(catalog, experiment, assumed, known)
+}
+
+/// Designs an experiment on what was measured of it.
+///
+/// # Errors
+///
+/// Data that say nothing of the primary metric; a design that no number of customers fits.
+pub fn design_of(
+    catalog: &Catalog,
+    experiment: &Experiment,
+    measured: &LiftFinding,
+) -> Result<DesignFinding, MeasureError> {
+    let known = Known::measured(experiment, measured)?;
+    designed(catalog, experiment, &Assumptions::default(), known)
+}
+
+fn unusable(experiment: &Experiment, message: String) -> MeasureError {
+    MeasureError::Unusable {
+        place: format!("experiment `{}`", experiment.name),
+        message,
+    }
+}
+
+fn primary_of<'c>(
+    catalog: &'c Catalog,
+    experiment: &Experiment,
+) -> Result<&'c Metric, MeasureError> {
+    let primary = experiment.metrics.primary.as_str();
+    let metric = catalog.metric(primary);
+    metric.ok_or_else(|| unusable(experiment, format!("there is no metric `{primary}`")))
+}
+
+fn designed(
+    catalog: &Catalog,
+    experiment: &Experiment,
+    assumed: &Assumptions,
+    known: Known,
+) -> Result<DesignFinding, MeasureError> {
+    let unusable = |message: String| unusable(experiment, message);
+    let metric = primary_of(catalog, experiment)?;
+    let primary = metric.name.as_str();
+    let is_share = metric.unit == Unit::Share;
     let plan = experiment.plan.clone().unwrap_or_default();
     let effect = assumed.minimum_effect.or(plan.minimum_effect);
     let shares = expected_shares(experiment);
@@ -349,23 +393,18 @@ impl Known {
         }
     }
 
-    fn measured(
-        catalog: &Catalog,
-        lake: &mut Lake,
-        experiment: &Experiment,
-    ) -> Result<Self, MeasureError> {
-        let finding = lift(catalog, lake, experiment)?;
+    fn measured(experiment: &Experiment, finding: &LiftFinding) -> Result<Self, MeasureError> {
         let primary = finding.metrics.iter().find(|comparison| comparison.primary);
         let known = primary.and_then(|comparison| Some((comparison, comparison.outcome.contrast?)));
         let Some((comparison, contrast)) = known else {
-            return Err(MeasureError::Unusable {
-                place: format!("experiment `{}`", experiment.name),
-                message: format!(
-                    "its data do not tell the mean and the variation of `{}`: give them with `--baseline-mean` and \
-                     `--baseline-sd`",
+            return Err(unusable(
+                experiment,
+                format!(
+                    "its data do not tell the mean and the variation of `{}`: give them to `touchstone plan` with \
+                     `--baseline-mean` and `--baseline-sd`",
                     experiment.metrics.primary
                 ),
-            });
+            ));
         };
         let intake = finding.period.map(|period| {
             let days =

@@ -19,7 +19,7 @@ use crate::error::MeasureError;
 use crate::{Provenance, Reason, Refusal};
 
 /// The most cells of two experiments' arms: a cell's number is a byte.
-const MOST_CELLS: usize = 256;
+pub(super) const MOST_CELLS: usize = 256;
 
 /// Whether two experiments disturb each other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -157,23 +157,24 @@ pub fn interactions(
             .collect()
     };
     let counts = table(&Moments::rows);
-    let quantiles = plan.quantiles.iter().map(|quantile| MetricInteraction {
-        refusal: Some(Refusal::new(
-            Reason::Undeclared,
-            "whether effects add up is told of means, and this is a quantile",
-        )),
-        ..MetricInteraction::of(quantile.metric)
-    });
+    let quantiles = plan.quantiles.iter();
+    let quantiles = quantiles.map(|quantile| MetricInteraction::of(quantile.metric).no_mean());
     let metrics = plan.metrics.iter().map(|compared| {
         let mut finding = MetricInteraction::of(compared.metric);
         match compared.made_of {
-            MadeOf::Value(place) => finding.test(&cells, columns, place, values, experiment.alpha),
-            MadeOf::Ratio { .. } => {
-                let message = "whether effects add up is told of means, and this is a ratio: take its numerator";
-                finding.refusal = Some(Refusal::new(Reason::Undeclared, message));
+            MadeOf::Value(place) => {
+                let references = [plan.reference, others.reference];
+                finding.test(
+                    &cells,
+                    columns,
+                    references,
+                    (place, values + place),
+                    experiment.alpha,
+                );
+                finding
             }
+            MadeOf::Ratio { .. } => finding.no_mean(),
         }
-        finding
     });
     Ok(InteractionFinding {
         format: InteractionFinding::FORMAT.to_owned(),
@@ -189,7 +190,7 @@ pub fn interactions(
 }
 
 impl AssignmentFinding {
-    fn of(counts: &[Vec<u64>]) -> Self {
+    pub(super) fn of(counts: &[Vec<u64>]) -> Self {
         match assignment_dependence(counts) {
             Ok(test) => Self {
                 chi_square: Some(test.chi_square),
@@ -212,7 +213,7 @@ impl AssignmentFinding {
 }
 
 impl MetricInteraction {
-    fn of(metric: &catalog::Metric) -> Self {
+    pub(super) fn of(metric: &catalog::Metric) -> Self {
         Self {
             metric: metric.name.clone(),
             unit: metric.unit,
@@ -224,9 +225,30 @@ impl MetricInteraction {
         }
     }
 
-    /// Tests the values at a place; `missing` columns lie `values` behind them.
-    fn test(&mut self, cells: &[Moments], columns: usize, place: usize, values: usize, alpha: f64) {
-        let missing: f64 = cells.iter().map(|cell| cell.sum(values + place)).sum();
+    /// Refused, because the metric is a ratio or a quantile.
+    pub(super) fn no_mean(self) -> Self {
+        let message = format!(
+            "whether effects add up is told of means, and `{}` is a ratio or a quantile: see a metric that is a sum or a \
+             count",
+            self.metric
+        );
+        Self {
+            refusal: Some(Refusal::new(Reason::Undeclared, message)),
+            ..self
+        }
+    }
+
+    /// Tests the values in a column of the cells' moments, beside which another column says what is missing; both
+    /// experiments' arms are compared with their reference arms.
+    pub(super) fn test(
+        &mut self,
+        cells: &[Moments],
+        columns: usize,
+        references: [usize; 2],
+        (place, missing): (usize, usize),
+        alpha: f64,
+    ) {
+        let missing: f64 = cells.iter().map(|cell| cell.sum(missing)).sum();
         if missing > 0.0 {
             let message = format!(
                 "`{}` is missing or no finite number for {missing} customers: their part in it is not known",
@@ -245,7 +267,12 @@ impl MetricInteraction {
             .iter()
             .map(|row| row.iter().map(mean).collect())
             .collect();
-        match interaction_of(&samples, alpha) {
+        let mut from_reference = samples;
+        from_reference.swap(0, references[0]);
+        for row in &mut from_reference {
+            row.swap(0, references[1]);
+        }
+        match interaction_of(&from_reference, alpha) {
             Ok(found) => {
                 self.effect = found.effect;
                 (self.p_value, self.ln_p) = (Some(found.p), Some(found.ln_p));

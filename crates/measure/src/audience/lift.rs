@@ -46,7 +46,7 @@ pub fn lift(
     lake: &mut Lake,
     experiment: &Experiment,
 ) -> Result<LiftFinding, MeasureError> {
-    measure(catalog, lake, experiment, Some(Depth::Usual))
+    lift_at_depth(catalog, lake, experiment, Depth::Usual)
 }
 
 /// [`lift`], and how much is looked at before it is believed.
@@ -60,19 +60,38 @@ pub fn lift_at_depth(
     experiment: &Experiment,
     depth: Depth,
 ) -> Result<LiftFinding, MeasureError> {
-    measure(catalog, lake, experiment, Some(depth))
+    let (finding, ()) = measure(catalog, lake, experiment, Some(depth), nothing_more)?;
+    Ok(finding)
 }
 
-/// [`lift`]; without a depth, of what is looked at before it is believed the split of customers alone, which can refuse
-/// the effects.
-fn measure(
+/// [`lift`], and what else is read from it by the rule that its effects are read by.
+///
+/// # Errors
+///
+/// As [`lift`].
+pub(crate) fn lift_and<T>(
+    catalog: &Catalog,
+    lake: &mut Lake,
+    experiment: &Experiment,
+    more: impl FnOnce(&LiftFinding, &Rule<'_>) -> T,
+) -> Result<(LiftFinding, T), MeasureError> {
+    measure(catalog, lake, experiment, Some(Depth::Usual), more)
+}
+
+fn nothing_more(_: &LiftFinding, _: &Rule<'_>) {}
+
+/// [`lift_and`]; without a depth, of what is looked at before it is believed the split of customers alone, which can
+/// refuse the effects.
+fn measure<T>(
     catalog: &Catalog,
     lake: &mut Lake,
     experiment: &Experiment,
     depth: Option<Depth>,
-) -> Result<LiftFinding, MeasureError> {
+    more: impl FnOnce(&LiftFinding, &Rule<'_>) -> T,
+) -> Result<(LiftFinding, T), MeasureError> {
     let prior = bayes::prior(catalog, experiment, |other| {
-        measure(catalog, lake, other, None)
+        let (finding, ()) = measure(catalog, lake, other, None, nothing_more)?;
+        Ok(finding)
     });
     let plan = Plan::new(catalog, experiment)?;
     let mut query = query::write(&plan, catalog, lake)?;
@@ -156,7 +175,7 @@ fn measure(
         &mut metrics,
         &checks,
     );
-    Ok(LiftFinding {
+    let finding = LiftFinding {
         format: LiftFinding::FORMAT.to_owned(),
         experiment: experiment.name.clone(),
         hypothesis: experiment.hypothesis.clone(),
@@ -177,7 +196,9 @@ fn measure(
         omnibus: omnibus.filter(|_| refusal.is_none()),
         refusal,
         provenance: Provenance::of(catalog, lake)?,
-    })
+    };
+    let more = more(&finding, &rule);
+    Ok((finding, more))
 }
 
 /// The place of a metric in the experiment.

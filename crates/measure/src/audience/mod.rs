@@ -24,6 +24,7 @@ mod lift;
 mod maturity;
 mod multiplicity;
 mod omnibus;
+mod overlaps;
 mod plan;
 mod planned;
 mod quantiles;
@@ -39,15 +40,18 @@ mod together;
 mod trigger;
 mod trust;
 
+pub(crate) use arms::ArmValues;
 pub use arms::{FactorEffect, FactorInteraction, FactorsFinding, PooledFinding};
 pub use bayes::{BayesFinding, Belief, ExactBelief, PriorFinding};
 pub use by_day::{ByDay, Change, DayEffect, Says};
 pub use checks::Depth;
 pub use cluster::{ClusteredMetric, ClustersFinding};
+pub(crate) use compare::verdict;
 pub use decision::{ArmDecision, Decision, DecisionReason, DecisionReasonKind, GuardrailFinding};
 pub use decomposition::DecompositionFinding;
 pub use design::{
     ArmShare, Assumptions, Baseline, DesignFinding, RollFinding, RunningCost, Size, Week, design,
+    design_of,
 };
 pub use finding::{
     Adjusted, ArmFinding, CapFinding, Check, CheckKind, Comparison, Covariate, Customers, Estimate,
@@ -55,11 +59,14 @@ pub use finding::{
     SecondOpinion, SegmentFinding, SegmentHeterogeneity, SegmentValue, Severity, Shrunk,
     Stratified, Touches, Verdict,
 };
+pub(crate) use interactions::interaction_of;
 pub use interactions::{AssignmentFinding, InteractionFinding, MetricInteraction, interactions};
 pub use learned::{LearnedFeature, LearnedFinding, LearnedGain};
 pub use lifetime::{LifetimeFinding, lifetime};
+pub(crate) use lift::lift_and;
 pub use lift::{SAMPLE_RATIO_ALARM, lift, lift_at_depth};
 pub use omnibus::ArmsOmnibus;
+pub use overlaps::{MOST_PAIRS, Overlap, OverlapEffect, OverlapRefused, OverlapsFinding, overlaps};
 pub use planned::{
     Look, Looking, LookingDecision, LookingState, PlanDeviation, PlanFinding, PlanInformation,
     PlanInformationBy, PlanRemaining, StoppedEffect,
@@ -67,6 +74,7 @@ pub use planned::{
 pub use replay::{FEWEST_SPLITS, MOST_SPLITS, ReplayFinding, ReplayMetric, ReplayVerdict, replay};
 pub use summaries::{ProgrammeFinding, programme};
 pub use together::{AmongOthers, CombinedEffect, Simultaneous, Together};
+pub(crate) use together::{Rule, as_sample, good_sign, outcome_of};
 pub use trigger::TriggerFinding;
 pub use trust::{
     AttritionBounds, Balance, CovariateBalance, EffectBounds, FactRows, Health, PhaseSplit,

@@ -3,6 +3,7 @@
 use catalog::{Catalog, Constant, Field, Scalar, TimeFormat, Touch, TouchKey};
 use lake::{Column, Lake, sql};
 
+use super::exports;
 use crate::audience::query::types::{
     check_number, check_time, require_column, type_of, unusable, usable_time,
 };
@@ -11,7 +12,7 @@ use crate::audience::times::Clock;
 use crate::error::MeasureError;
 
 /// The words by which tools say that something was seen, without case, and with blanks for `_` and `-`.
-const VIEWS: [&str; 13] = [
+const VIEWS: [&str; 14] = [
     "view",
     "viewed",
     "impression",
@@ -22,19 +23,21 @@ const VIEWS: [&str; 13] = [
     "promotion viewed",
     "view promotion",
     "promotion view",
+    "promo view",
     "email delivered",
     "experiment viewed",
     "decisioning.propositiondisplay",
 ];
 
 /// The words by which tools say that something was clicked on.
-const CLICKS: [&str; 8] = [
+const CLICKS: [&str; 9] = [
     "click",
     "clicked",
     "interact",
     "promotion clicked",
     "select promotion",
     "promotion click",
+    "promo click",
     "email link clicked",
     "decisioning.propositioninteract",
 ];
@@ -99,6 +102,10 @@ pub(crate) fn touch_rows_with_columns(
             sql::condition(query.trim_end_matches(';'))
         }
     };
+    let rows = match touch.mapping {
+        Some(mapping) => exports::unpacked(lake, mapping, rows)?,
+        None => rows,
+    };
     let columns = lake.columns(&rows)?;
     let (Some(customer), Some(time)) = (touch.customer_column(), touch.time_column()) else {
         let message = "it does not say which columns hold the customer and the time".to_owned();
@@ -142,11 +149,15 @@ fn moment(
 ) -> Result<(String, bool), MeasureError> {
     require_column(columns, place.to_owned(), &touch.name, column)?;
     if touch.time_format() == TimeFormat::Microseconds {
-        let column = sql::identifier(column);
-        return Ok((usable_time(&format!("make_timestamptz({column})")), true));
+        let number = format!("TRY_CAST({} AS BIGINT)", sql::identifier(column));
+        return Ok((usable_time(&format!("make_timestamptz({number})")), true));
     }
     check_time(lake, columns, rows, column, place)?;
     let clock = Clock::of(columns, column);
+    if touch.time_format() == TimeFormat::Utc && clock == Clock::Local {
+        let time = format!("timezone('UTC', {})", clock.time(column));
+        return Ok((usable_time(&time), true));
+    }
     Ok((usable_time(&clock.time(column)), clock == Clock::Zoned))
 }
 

@@ -1,16 +1,15 @@
 //! A forecast of what is known by now: models see customers until a day, and their forecast is held against what these
 //! customers bought after it.
 
-use clv::backtest::{Outcome, Score, score};
+use clv::backtest::{Outcome, score};
 use clv::baselines::rate_per_customer;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::base::Base;
-use super::fit::{Fitted, name};
+use super::base::{Base, Kept};
+use super::fit::{Fitted, Kind};
 use super::purchases::day;
 use super::value::in_units;
-use catalog::LifetimeModel;
 
 /// A forecast of what is known by now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,42 +46,88 @@ pub struct Forecast {
 /// Days of one purchase that the rate of a customer is spread over at least.
 const LEAST_DAYS: f64 = 1.0;
 
-/// Holds the forecasts of fitted models and of simple rules against what happened until a day.
-pub(super) fn back_test(
-    base: &Base,
-    fits: &[(LifetimeModel, &Fitted)],
-    until: i64,
-) -> Option<BackTest> {
-    let days = until - base.end;
-    let customers = base.customers();
-    if days <= 0 || customers == 0 {
-        return None;
+/// What happened to customers of whom the same was forecast.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    /// Purchases after the last day that models saw.
+    pub(super) later: u32,
+    pub(super) customers: u32,
+}
+
+/// A back-test that is being made.
+pub(super) struct Test {
+    seen: Vec<Seen>,
+    finding: BackTest,
+}
+
+impl Test {
+    /// Between the last day that models saw and the last that is known; none where nothing lies between, or nobody is
+    /// there.
+    pub(super) fn new((end, until): (i64, i64), seen: Vec<Seen>) -> Option<Self> {
+        let sum = |of: fn(&Seen) -> u64| seen.iter().map(of).sum::<u64>();
+        let customers = sum(|seen| u64::from(seen.customers));
+        let actual = sum(|seen| u64::from(seen.customers) * u64::from(seen.later));
+        if until <= end || customers == 0 {
+            return None;
+        }
+        let finding = BackTest {
+            seen_until: day(end).to_string(),
+            forecast_until: day(until).to_string(),
+            days: (until - end) as u32,
+            customers,
+            actual,
+            forecasts: Vec::new(),
+        };
+        Some(Self { seen, finding })
     }
-    let horizon = days as f64;
-    let outcomes = |by: &dyn Fn(&super::base::Kept) -> f64| -> Vec<Outcome> {
-        base.histories()
-            .flat_map(|rows| {
-                let forecast = by(&rows[0]);
-                rows.iter().map(move |row| Outcome {
-                    forecast,
-                    actual: f64::from(row.later),
-                    customers: f64::from(row.customers),
-                })
+
+    /// Adds what was forecast, in the order of what happened.
+    pub(super) fn add(&mut self, by: &str, forecasts: impl Iterator<Item = f64>) {
+        let pairs = self.seen.iter().zip(forecasts);
+        let outcomes: Vec<Outcome> = pairs
+            .map(|(seen, forecast)| Outcome {
+                forecast,
+                actual: f64::from(seen.later),
+                customers: f64::from(seen.customers),
             })
+            .collect();
+        if let Ok(score) = score(&outcomes) {
+            self.finding.forecasts.push(Forecast {
+                by: by.to_owned(),
+                forecast: score.forecast,
+                relative_error: score.relative_error(),
+                mean_absolute_error: score.mean_absolute_error,
+                normalized_gini: score.normalized_gini,
+            });
+        }
+    }
+
+    pub(super) fn finish(self) -> BackTest {
+        self.finding
+    }
+}
+
+/// Holds the forecasts of fitted models and of simple rules against what happened until a day.
+pub(super) fn back_test(base: &Base, fits: &[(Kind, &Fitted)], until: i64) -> Option<BackTest> {
+    let seen = base.kept.iter().map(|row| Seen {
+        later: row.later,
+        customers: row.customers,
+    });
+    let mut test = Test::new((base.end, until), seen.collect())?;
+    let horizon = (until - base.end) as f64;
+    // What is forecast is the same of all customers with one history.
+    let each = |forecast: &dyn Fn(&Kept) -> f64| -> Vec<f64> {
+        let histories = base.histories();
+        histories
+            .flat_map(|rows| std::iter::repeat_n(forecast(&rows[0]), rows.len()))
             .collect()
     };
-    let mut forecasts = Vec::new();
-    let mut add = |by: &str, outcomes: &[Outcome]| {
-        if let Ok(score) = score(outcomes) {
-            forecasts.push(forecast(by, &score));
-        }
-    };
-    for (model, fitted) in fits {
+    for (kind, fitted) in fits {
         let expected =
-            |row: &super::base::Kept| fitted.expected(&row.customer(), in_units(horizon));
-        add(name(*model), &outcomes(&expected));
+            |row: &Kept| fitted.expected(&row.customer(), base.covariates(row), in_units(horizon));
+        test.add(kind.name(), each(&expected).into_iter());
     }
-    let rate = |row: &super::base::Kept| {
+    let rate = |row: &Kept| {
         rate_per_customer(
             f64::from(row.frequency),
             f64::from(row.age),
@@ -90,8 +135,8 @@ pub(super) fn back_test(
             LEAST_DAYS,
         )
     };
-    add("rate-per-customer", &outcomes(&rate));
-    let sum = |of: fn(&super::base::Kept) -> u32| -> f64 {
+    test.add("rate-per-customer", each(&rate).into_iter());
+    let sum = |of: fn(&Kept) -> u32| -> f64 {
         let rows = base.kept.iter();
         rows.map(|row| f64::from(row.customers) * f64::from(of(row)))
             .sum()
@@ -99,24 +144,7 @@ pub(super) fn back_test(
     let observed = sum(|row| row.age);
     if observed > 0.0 {
         let all = sum(|row| row.frequency) / observed * horizon;
-        add("same-rate", &outcomes(&|_| all));
+        test.add("same-rate", each(&|_| all).into_iter());
     }
-    Some(BackTest {
-        seen_until: day(base.end).to_string(),
-        forecast_until: day(until).to_string(),
-        days: days as u32,
-        customers,
-        actual: sum(|row| row.later) as u64,
-        forecasts,
-    })
-}
-
-fn forecast(by: &str, score: &Score) -> Forecast {
-    Forecast {
-        by: by.to_owned(),
-        forecast: score.forecast,
-        relative_error: score.relative_error(),
-        mean_absolute_error: score.mean_absolute_error,
-        normalized_gini: score.normalized_gini,
-    }
+    Some(test.finish())
 }

@@ -3,6 +3,7 @@
 use clv::{CustomerColumns, CustomerTable, FitError};
 use lake::{Chunk, Lake, LakeError, WrongColumn};
 
+use super::covariates::Covariates;
 use super::purchases::{CUSTOMERS, PURCHASES};
 use crate::audience::query::exact_sum;
 use crate::error::MeasureError;
@@ -30,12 +31,13 @@ pub(super) struct Kept {
 /// The customer base at the end of a day.
 #[derive(Debug)]
 pub(super) struct Base {
-    /// In the order of histories: by frequency, age and recency.
+    /// In the order of histories: by covariates, frequency, age and recency.
     pub(super) kept: Vec<Kept>,
     /// The first row of each history in `kept`.
     starts: Vec<usize>,
     /// The last day that is seen.
     pub(super) end: i64,
+    covariates: Covariates,
 }
 
 /// Why rows could not be read.
@@ -47,6 +49,21 @@ enum ReadError {
     Column(#[from] WrongColumn),
 }
 
+/// The customers who had bought by the end of a day, each with the columns of [`Kept`] until then and with the purchases
+/// after it until `stop`, as SQL.
+pub(super) fn histories(end: i64, stop: i64) -> String {
+    let seen = format!("FILTER (WHERE p.day > c.first AND p.day <= {end})");
+    let spend = exact_sum("p.amount", &format!(" {seen}"));
+    format!(
+        "SELECT c.customer, count(*) {seen} AS x, CAST({end} - any_value(c.first) AS BIGINT) AS age, \
+         CAST(coalesce(max(p.day) {seen} - any_value(c.first), 0) AS BIGINT) AS recency, \
+         CAST(any_value(c.cell) AS BIGINT) AS cell, coalesce({spend}, 0) AS spend, \
+         count(*) FILTER (WHERE p.day > {end} AND p.day <= {stop}) AS later \
+         FROM {PURCHASES} AS p JOIN {CUSTOMERS} AS c ON p.customer = c.customer WHERE c.first <= {end} \
+         GROUP BY c.customer"
+    )
+}
+
 impl Base {
     /// The customers who had bought by the end of a day, with their purchases until then, and how many each made after
     /// it until `stop`.
@@ -54,17 +71,11 @@ impl Base {
         lake: &Lake,
         place: &str,
         (end, stop): (i64, i64),
+        covariates: &Covariates,
     ) -> Result<Self, MeasureError> {
-        let seen = format!("FILTER (WHERE p.day > c.first AND p.day <= {end})");
-        let spend = exact_sum("p.amount", &format!(" {seen}"));
         let query = format!(
-            "SELECT x, age, recency, cell, spend, later, count(*) FROM (SELECT count(*) {seen} AS x, \
-             CAST({end} - any_value(c.first) AS BIGINT) AS age, \
-             CAST(coalesce(max(p.day) {seen} - any_value(c.first), 0) AS BIGINT) AS recency, \
-             CAST(any_value(c.cell) AS BIGINT) AS cell, coalesce({spend}, 0) AS spend, \
-             count(*) FILTER (WHERE p.day > {end} AND p.day <= {stop}) AS later \
-             FROM {PURCHASES} AS p JOIN {CUSTOMERS} AS c ON p.customer = c.customer WHERE c.first <= {end} \
-             GROUP BY c.customer) GROUP BY ALL"
+            "SELECT x, age, recency, cell, spend, later, count(*) FROM ({}) GROUP BY ALL",
+            histories(end, stop)
         );
         let context = format!("cannot measure {place}");
         let read = lake.engine().fold(
@@ -96,13 +107,16 @@ impl Base {
                 message: error.to_string(),
             },
         })?;
-        Ok(Self::new(parts.concat(), end))
+        Ok(Self::new(parts.concat(), end, covariates.clone()))
     }
 
-    fn new(mut kept: Vec<Kept>, end: i64) -> Self {
+    fn new(mut kept: Vec<Kept>, end: i64, covariates: Covariates) -> Self {
         // All columns in their order, so that the threads that read them do not show.
         kept.sort_unstable_by(|a, b| {
-            let key = |k: &Kept| (k.frequency, k.age, k.recency, k.cell);
+            let key = |k: &Kept| {
+                let pattern = covariates.number_of(k.cell);
+                (pattern, k.frequency, k.age, k.recency, k.cell)
+            };
             key(a)
                 .cmp(&key(b))
                 .then(a.spend.total_cmp(&b.spend))
@@ -110,12 +124,51 @@ impl Base {
         });
         let mut starts: Vec<usize> = Vec::new();
         for (i, row) in kept.iter().enumerate() {
-            let is_new = i == 0 || kept[i - 1].history() != row.history();
+            let history = |k: &Kept| (covariates.number_of(k.cell), k.history());
+            let is_new = i == 0 || history(&kept[i - 1]) != history(row);
             if is_new {
                 starts.push(i);
             }
         }
-        Self { kept, starts, end }
+        Self {
+            kept,
+            starts,
+            end,
+            covariates,
+        }
+    }
+
+    /// The place of a row's history, which must be one of the base's.
+    pub(super) fn place(&self, row: &Kept) -> usize {
+        let key = |k: &Kept| (self.covariates.number_of(k.cell), k.history());
+        self.starts
+            .partition_point(|&start| key(&self.kept[start]) < key(row))
+    }
+
+    /// The covariates of a row.
+    pub(super) fn covariates(&self, row: &Kept) -> &[f64] {
+        self.covariates.of(row.cell)
+    }
+
+    /// What the covariates are.
+    pub(super) fn known(&self) -> &Covariates {
+        &self.covariates
+    }
+
+    /// Customers by their covariates.
+    pub(super) fn patterns(&self) -> Vec<(&[f64], f64)> {
+        let mut patterns: Vec<(u32, &[f64], f64)> = Vec::new();
+        for row in &self.kept {
+            let number = self.covariates.number_of(row.cell);
+            let customers = f64::from(row.customers);
+            match patterns.last_mut() {
+                Some((last, _, sum)) if *last == number => *sum += customers,
+                _ => patterns.push((number, self.covariates.of(row.cell), customers)),
+            }
+        }
+        let each = patterns.into_iter();
+        each.map(|(_, values, customers)| (values, customers))
+            .collect()
     }
 
     /// Customers.
@@ -145,8 +198,13 @@ impl Base {
     ) -> Result<CustomerTable, FitError> {
         let mut columns: [Vec<f64>; 3] = Default::default();
         let mut frequency = Vec::new();
+        let mut covariates = vec![Vec::new(); self.covariates.columns.len()];
         for (place, weight) in weights {
-            let customer = self.history(place).customer();
+            let row = self.history(place);
+            for (column, value) in covariates.iter_mut().zip(self.covariates(row)) {
+                column.push(*value);
+            }
+            let customer = row.customer();
             frequency.push(customer.frequency);
             columns[0].push(customer.recency);
             columns[1].push(customer.age);
@@ -157,6 +215,7 @@ impl Base {
             recency: &columns[0],
             age: &columns[1],
             count: Some(&columns[2]),
+            covariates: &covariates.iter().map(Vec::as_slice).collect::<Vec<_>>(),
             ..CustomerColumns::default()
         })
     }

@@ -2,15 +2,100 @@
 
 use std::collections::BTreeMap;
 
+use catalog::{Span, SpanUnit};
 use clv::acquisition::{CurvePoint, Value};
 use lake::Lake;
 
 use super::purchases::{CUSTOMERS, PURCHASES, day};
+use super::{CohortFinding, days};
 use crate::audience::query::exact_sum;
 use crate::error::MeasureError;
 
 /// Days of a month of age.
 pub(super) const DAYS_PER_MONTH: f64 = 365.25 / 12.0;
+
+/// The steps in which customers grow older: months, or the periods in which they buy where these are no shorter.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Ages {
+    /// The length of a step.
+    pub(super) step: Span,
+    buys: Buys,
+}
+
+/// When customers buy.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Buys {
+    Anytime,
+    /// On the first day of a period, which all customers share; the last day that is seen is one.
+    Opportunities,
+    /// On the first day of their own period.
+    Payments,
+}
+
+/// Days by which so many months may differ from their mean.
+const DAYS_OFF: i64 = 3;
+
+impl Ages {
+    pub(super) fn months() -> Self {
+        Self {
+            step: Span {
+                count: 1,
+                unit: SpanUnit::Month,
+            },
+            buys: Buys::Anytime,
+        }
+    }
+
+    pub(super) fn opportunities(every: Span) -> Self {
+        Self::periods(every, Buys::Opportunities)
+    }
+
+    pub(super) fn payments(every: Span) -> Self {
+        Self::periods(every, Buys::Payments)
+    }
+
+    fn periods(step: Span, buys: Buys) -> Self {
+        match step.unit {
+            SpanUnit::Month | SpanUnit::Year => Self { step, buys },
+            _ => Self::months(),
+        }
+    }
+
+    fn days(&self) -> f64 {
+        days(self.step)
+    }
+
+    /// SQL: the age at a number of days since the first purchase.
+    fn sql(&self, since: &str) -> String {
+        let rounded = match self.buys {
+            Buys::Anytime => "floor",
+            Buys::Opportunities | Buys::Payments => "round",
+        };
+        format!("CAST({rounded}(({since}) / {:?}) AS BIGINT)", self.days())
+    }
+
+    /// Ages to whose end a customer has been observed who bought first on a day.
+    fn observed(&self, first: i64, end: i64) -> usize {
+        let since = end - first;
+        let steps = |days: i64| days as f64 / self.days();
+        let number = match self.buys {
+            _ if since < 0 => 0.0,
+            Buys::Anytime => steps(since + 1),
+            Buys::Opportunities => steps(since).round() + 1.0,
+            Buys::Payments => steps(since - DAYS_OFF).max(0.0) + 1.0,
+        };
+        number as usize
+    }
+
+    /// Days from the first purchase until what is bought at an age has been brought.
+    fn end_of(&self, age: usize) -> f64 {
+        let passed = match self.buys {
+            Buys::Anytime => age + 1,
+            Buys::Opportunities | Buys::Payments => age,
+        };
+        passed as f64 * self.days()
+    }
+}
 
 /// The customers of a cell whose first purchases lie in one month.
 #[derive(Debug, Clone, Default)]
@@ -26,13 +111,13 @@ pub(super) struct Cohort {
     /// Customers whose acquisition cost is known, and what it sums to.
     pub(super) costed: f64,
     pub(super) cost: f64,
-    /// By months of age: what they brought in it, and by how much the sum over customers of the square of what each has
+    /// By age: what they brought in it, and by how much the sum over customers of the square of what each has
     /// brought so far grew.
     by_age: BTreeMap<usize, (f64, f64)>,
 }
 
 /// Months since year 0 of a day since 1970, as SQL.
-fn month_sql(number: &str) -> String {
+pub(super) fn month_sql(number: &str) -> String {
     let date = format!("(DATE '1970-01-01' + CAST({number} AS INTEGER))");
     format!("CAST(year({date}) * 12 + month({date}) - 1 AS BIGINT)")
 }
@@ -57,6 +142,7 @@ pub(super) fn read(
     lake: &Lake,
     place: &str,
     end: i64,
+    ages: Ages,
     has_cost: bool,
 ) -> Result<Vec<Cohort>, MeasureError> {
     let context = format!("cannot measure {place}");
@@ -72,9 +158,10 @@ pub(super) fn read(
          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before \
          FROM (SELECT customer, any_value(cell) AS cell, {month} AS month, age, {amount} AS m \
          FROM (SELECT p.customer, c.cell, c.first, p.amount, \
-         CAST(floor((p.day - c.first) / {DAYS_PER_MONTH}) AS BIGINT) AS age \
+         {} AS age \
          FROM {PURCHASES} AS p JOIN {CUSTOMERS} AS c ON p.customer = c.customer WHERE p.day <= {end}) AS p \
-         GROUP BY customer, first, age)) GROUP BY ALL ORDER BY ALL"
+         GROUP BY customer, first, age)) GROUP BY ALL ORDER BY ALL",
+        ages.sql("p.day - c.first")
     );
     type Brought = (i64, i64, i64, f64, f64);
     let rows: Vec<Brought> = lake.engine().rows(&query, &context, |row| {
@@ -123,57 +210,75 @@ fn sizes(lake: &Lake, context: &str, has_cost: bool) -> Result<Vec<Cohort>, Meas
 }
 
 impl Cohort {
-    /// Full months for which all its customers have been observed.
-    fn observed(&self, end: i64) -> usize {
-        ((end - self.youngest + 1) as f64 / DAYS_PER_MONTH).max(0.0) as usize
+    /// Ages for which all its customers have been observed.
+    fn observed(&self, ages: Ages, end: i64) -> usize {
+        ages.observed(self.youngest, end)
     }
 
-    /// What it brought in a month of age; none where that has not been observed to its end.
-    fn brought(&self, age: usize, end: i64) -> Option<(f64, f64)> {
-        let known = age < self.observed(end);
+    /// What it brought at an age; none where that has not been observed to its end.
+    fn brought(&self, age: usize, (ages, end): (Ages, i64)) -> Option<(f64, f64)> {
+        let known = age < self.observed(ages, end);
         known.then(|| self.by_age.get(&age).copied().unwrap_or_default())
     }
 }
 
-/// What the customers of one month brought on average in each month of age, over its cells; null where that has not been
-/// observed to its end. The last known month is the last entry but for one that is null.
-pub(super) fn by_age(
-    cohorts: &[&Cohort],
-    end: i64,
-    months: usize,
-    margin: f64,
-) -> Vec<Option<f64>> {
-    let customers: f64 = cohorts.iter().map(|cohort| cohort.customers).sum();
-    (0..months)
-        .map(|age| {
-            let each: Option<Vec<(f64, f64)>> = cohorts
-                .iter()
-                .map(|cohort| cohort.brought(age, end))
-                .collect();
+/// The months in which customers bought for the first time, each once.
+pub(super) fn months(cohorts: &[Cohort]) -> Vec<i64> {
+    let mut months: Vec<i64> = cohorts.iter().map(|cohort| cohort.month).collect();
+    months.dedup();
+    months
+}
+
+/// Customers of each cell.
+pub(super) fn sizes_of_cells(cohorts: &[Cohort], cells: usize) -> Vec<f64> {
+    let mut sizes = vec![0.0; cells];
+    for cohort in cohorts {
+        sizes[cohort.cell as usize] += cohort.customers;
+    }
+    sizes
+}
+
+/// What cohorts brought by age.
+pub(super) fn finding(cohorts: &[Cohort], ages: Ages, end: i64, margin: f64) -> Vec<CohortFinding> {
+    let observed = cohorts.iter().map(|cohort| cohort.observed(ages, end));
+    let longest = observed.max().unwrap_or(0);
+    let each = months(cohorts).into_iter().map(|month| {
+        let of_month: Vec<&Cohort> = cohorts.iter().filter(|c| c.month == month).collect();
+        let customers: f64 = of_month.iter().map(|cohort| cohort.customers).sum();
+        let mean = |age: usize| -> Option<f64> {
+            let brought = |cohort: &&Cohort| cohort.brought(age, (ages, end));
+            let each: Option<Vec<(f64, f64)>> = of_month.iter().map(brought).collect();
             Some(margin * each?.iter().map(|(sum, _)| sum).sum::<f64>() / customers)
-        })
-        .collect()
+        };
+        CohortFinding {
+            value: None,
+            month: month_name(month),
+            customers: customers as u64,
+            by_age: (0..longest).map(mean).collect(),
+        }
+    });
+    each.collect()
 }
 
-/// Months of age that any of these cohorts has been observed for.
-pub(super) fn months(cohorts: &[Cohort], end: i64) -> usize {
-    let observed = cohorts.iter().map(|cohort| cohort.observed(end));
-    observed.max().unwrap_or(0)
-}
-
-/// What the mean customer of cohorts has brought by the end of each month of age, over those that were observed so long.
+/// What the mean customer of cohorts has brought by the end of each age, over those that were observed so long.
 ///
 /// Older ages are those of older cohorts, so that the mean of all cohorts need not rise with age; where it would fall, it
 /// stays.
-pub(super) fn curve(cohorts: &[&Cohort], end: i64, margin: f64) -> Vec<CurvePoint> {
+pub(super) fn curve(cohorts: &[&Cohort], ages: Ages, end: i64, margin: f64) -> Vec<CurvePoint> {
     let mut points: Vec<CurvePoint> = Vec::new();
-    let longest = cohorts.iter().map(|cohort| cohort.observed(end)).max();
+    let longest = cohorts
+        .iter()
+        .map(|cohort| cohort.observed(ages, end))
+        .max();
     for age in 0..longest.unwrap_or(0) {
         let (mut customers, mut sum, mut squares) = (0.0, 0.0, 0.0);
-        for cohort in cohorts.iter().filter(|cohort| cohort.observed(end) > age) {
+        let observed = cohorts
+            .iter()
+            .filter(|cohort| cohort.observed(ages, end) > age);
+        for cohort in observed {
             customers += cohort.customers;
-            for (in_month, grown) in cohort.by_age.range(..=age).map(|(_, brought)| brought) {
-                sum += in_month;
+            for (in_step, grown) in cohort.by_age.range(..=age).map(|(_, brought)| brought) {
+                sum += in_step;
                 squares += grown;
             }
         }
@@ -184,7 +289,7 @@ pub(super) fn curve(cohorts: &[&Cohort], end: i64, margin: f64) -> Vec<CurvePoin
         let variance = ((squares - customers * mean * mean) / (customers - 1.0)).max(0.0);
         let before = points.last().map_or(0.0, |point| point.value.estimate);
         points.push(CurvePoint {
-            days: (age as f64 + 1.0) * DAYS_PER_MONTH,
+            days: ages.end_of(age),
             value: Value {
                 estimate: (margin * mean).max(before),
                 standard_error: margin * (variance / customers).sqrt(),

@@ -1,11 +1,14 @@
 //! What a lifetime finding says.
 
-use catalog::Span;
+use catalog::{Span, SpanUnit};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::backtest::BackTest;
 use super::incremental::IncrementalFinding;
+use super::retention::RetentionFinding;
+use super::rollout::RolloutFinding;
+use super::states::States;
 use crate::audience::{Estimate, NotCounted, Severity};
 use crate::{Provenance, Refusal};
 
@@ -37,6 +40,9 @@ pub struct LifetimeFinding {
     pub model: Option<String>,
     /// The model of spend per purchase, where spend is declared.
     pub spend: Option<SpendFinding>,
+    /// What covariates do in these models.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covariates: Vec<CovariateFinding>,
     /// Why there are no values.
     pub refusal: Option<Refusal>,
     /// All customers.
@@ -53,11 +59,23 @@ pub struct LifetimeFinding {
     pub distribution: Option<Distribution>,
     /// Customers by columns.
     pub by: Vec<Audiences>,
-    /// Customers by where they came from.
+    /// Customers by where they came from, unless `by` has that column.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<GroupValue>,
     /// Customers by the month of their first purchase.
     pub cohorts: Vec<CohortFinding>,
+    /// How long an age of cohorts is.
+    #[serde(default = "month")]
+    pub age_step: Span,
+    /// Customers by how often and how lately they have bought; none of contracts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub states: Option<States>,
+    /// Who renews contracts, where the rows are contracts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<RetentionFinding>,
+    /// The period in which customers can buy once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opportunities: Option<Span>,
     /// Simple rules beside the models.
     pub baselines: Vec<Baseline>,
     /// A forecast of what is known by now.
@@ -66,6 +84,9 @@ pub struct LifetimeFinding {
     pub acquisition: Vec<AcquisitionFinding>,
     /// The incremental lifetime value of an experiment's arms.
     pub incremental: Option<IncrementalFinding>,
+    /// What a treatment added whose start was not randomized: grade C, and part of no other number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutFinding>,
     pub checks: Vec<LifetimeCheck>,
     pub provenance: Provenance,
 }
@@ -73,6 +94,13 @@ pub struct LifetimeFinding {
 impl LifetimeFinding {
     /// The name and version of the format.
     pub const FORMAT: &'static str = "touchstone.lifetime/1";
+}
+
+fn month() -> Span {
+    Span {
+        count: 1,
+        unit: SpanUnit::Month,
+    }
 }
 
 /// What values are counted in.
@@ -114,7 +142,7 @@ pub struct LifetimeExtent {
 /// A fitted model of purchase timing, time in weeks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TimingFinding {
-    /// `pareto-nbd`, `bg-nbd` or `mbg-nbd`.
+    /// `pareto-nbd`, `bg-nbd` or `mbg-nbd`; `bg-bb` of opportunities and `sbg` of contracts, time in their periods.
     pub model: String,
     pub parameters: Vec<Parameter>,
     pub log_likelihood: Option<f64>,
@@ -129,6 +157,22 @@ pub struct TimingFinding {
     pub refusal: Option<Refusal>,
 }
 
+impl TimingFinding {
+    /// A model of which nothing is known yet.
+    pub(super) fn of(model: &str) -> Self {
+        Self {
+            model: model.to_owned(),
+            parameters: Vec::new(),
+            log_likelihood: None,
+            boundaries: Vec::new(),
+            sees_no_attrition: false,
+            attrition_p: None,
+            future: None,
+            refusal: None,
+        }
+    }
+}
+
 /// A parameter of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Parameter {
@@ -136,6 +180,24 @@ pub struct Parameter {
     pub value: f64,
     /// Standard error (sandwich). Zero at an end of the parameter's range.
     pub se: f64,
+}
+
+/// What a covariate does: what a unit of it, or a value against the reference, multiplies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CovariateFinding {
+    /// The column.
+    pub column: String,
+    /// The value of the column; none where it is a number, of which a unit counts.
+    pub level: Option<String>,
+    /// The value, or the mean of the number, against which that is.
+    pub reference: String,
+    /// By how much the rate of purchase is multiplied.
+    pub rate: Option<Estimate>,
+    /// By how much the hazard of leaving is multiplied, or in the beta-geometric models the odds of leaving after a
+    /// purchase.
+    pub attrition: Option<Estimate>,
+    /// By how much spend per purchase is multiplied.
+    pub spend: Option<Estimate>,
 }
 
 /// The Gamma-Gamma model of spend per purchase, before margin.
@@ -220,8 +282,9 @@ pub struct CohortFinding {
     /// The month, such as `2024-03`.
     pub month: String,
     pub customers: u64,
-    /// By full months (a twelfth of 365.25 days) since the first purchase, from the first: what customers brought on
-    /// average in that month, the first purchase included. Null where not all of them have been observed to its end.
+    /// By ages since the first purchase, from the first: what customers brought on average at that age, the first
+    /// purchase included. Null where not all of them have been observed to its end. An age is a full month (a twelfth of
+    /// 365.25 days), or the period of contracts and opportunities where that is not shorter.
     pub by_age: Vec<Option<f64>>,
 }
 
@@ -255,7 +318,19 @@ pub struct AcquisitionFinding {
     pub value_over_cost: Option<Estimate>,
     /// Months from the first purchase until the mean customer has brought what he cost.
     pub payback: Option<PaybackMonths>,
+    /// What the mean customer has brought by the months since the first purchase, over those observed so long.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curve: Vec<PaybackPoint>,
     pub refusal: Option<Refusal>,
+}
+
+/// What the mean customer has brought by an age.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PaybackPoint {
+    /// Months since the first purchase.
+    pub months: f64,
+    /// Value per customer, not discounted, with the interval of a mean over customers.
+    pub brought: Estimate,
 }
 
 /// Months until acquisition is paid back, from the observed curve; none beyond what was observed.

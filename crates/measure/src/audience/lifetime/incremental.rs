@@ -6,6 +6,17 @@
 //! process.
 
 mod arms;
+mod customers;
+mod fading;
+mod measured;
+mod months;
+mod surrogate;
+
+pub use fading::{
+    CohortEffect, FadingChange, FadingFinding, FadingPace, MonthEffect, RelativeEffect, Supposed,
+};
+pub use measured::{WindowAdjusted, WindowMeasured};
+pub use surrogate::{Comparability, Drift, Modelled, SurrogateFinding};
 
 use catalog::{Catalog, Experiment, LifetimeEffect};
 use clv::discount::Discount;
@@ -13,15 +24,15 @@ use lake::Lake;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::arms::{Arms, History};
+use self::arms::Arms;
+use self::customers::{Assigned, Customers};
+use self::months::Months;
 use super::Band;
-use super::purchases::{PURCHASES, Purchases};
+use super::purchases::Purchases;
 use crate::Refusal;
 use crate::audience::finding::Pair;
 use crate::audience::plan::Plan;
-use crate::audience::query::assigned::assigned;
-use crate::audience::query::types::same_customer;
-use crate::audience::query::{self, exact_sum};
+use crate::audience::query;
 use crate::audience::{Estimate, NotCounted};
 use crate::error::MeasureError;
 
@@ -66,23 +77,18 @@ pub struct IncrementalArm {
     pub stops: Option<StopsFinding>,
     /// The one of the two that the catalog declares.
     pub counts: Option<Estimate>,
+    /// Whether the effect fades, and what the value is if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fading: Option<FadingFinding>,
+    /// A second opinion on the value if the treatment stops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub surrogate: Option<SurrogateFinding>,
     /// The value if the treatment stays on, by all models that could be fitted: lowest and highest.
     pub band: Option<Band>,
     /// The same analysis of arms drawn at random among the same customers: intervals should contain zero.
     pub placebo: Vec<Placebo>,
     /// Why there is no value, or no value of one kind.
     pub refusals: Vec<Refusal>,
-}
-
-/// What was measured within the window of the experiment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct WindowMeasured {
-    /// Mean days that customers were observed for.
-    pub days: f64,
-    /// Value per customer.
-    pub mean: Pair<f64>,
-    pub difference: Estimate,
-    pub p_value: f64,
 }
 
 /// A part of an increment, split by what the treatment changed; the three add up.
@@ -142,15 +148,6 @@ pub(super) struct Context<'a> {
     pub(super) alpha: f64,
 }
 
-/// A group of assigned customers with the same history.
-struct Assigned {
-    arm: u64,
-    customers: u64,
-    is_existing: bool,
-    /// None for customers who have not bought.
-    history: Option<History>,
-}
-
 /// Measures the incremental lifetime value of an experiment's arms.
 pub(super) fn incremental(
     catalog: &Catalog,
@@ -160,37 +157,26 @@ pub(super) fn incremental(
 ) -> Result<IncrementalFinding, MeasureError> {
     let plan = Plan::new(catalog, experiment)?;
     let written = query::write(&plan, catalog, lake)?;
-    let all = read(&plan, lake, &written.customer_type, context)?;
+    let customers = Customers::create(&plan, lake, &written.customer_type, context)?;
     written.finish(lake)?;
-    lake.check_unchanged()?;
+    let all = customers.histories()?;
     let reference = plan.reference as u64;
-    let arms = experiment.arms.iter().enumerate();
-    let arms = arms
-        .filter(|(number, _)| *number as u64 != reference)
-        .map(|(number, arm)| {
-            let of = |arm: u64| all.iter().filter(move |row| row.arm == arm);
-            let count = |wanted: fn(&Assigned) -> bool| {
-                let sum = |arm| {
-                    of(arm)
-                        .filter(|row| wanted(row))
-                        .map(|row| row.customers)
-                        .sum()
-                };
-                Pair {
-                    arm: sum(number as u64),
-                    against: sum(reference),
-                }
-            };
-            let histories = |arm: u64| of(arm).filter_map(|row| row.history);
-            let pair = Arms::new(histories(number as u64), histories(reference), context);
-            pair.finding(
-                arm.name.clone(),
-                count(|row| row.history.is_some()),
-                count(|row| row.is_existing),
-                count(|row| row.history.is_none()),
-            )
-        })
-        .collect();
+    let mut arms = Vec::new();
+    for (number, arm) in experiment.arms.iter().enumerate() {
+        let pair = Pair {
+            arm: number as u64,
+            against: reference,
+        };
+        if pair.arm != reference {
+            let found = of_arm(&customers, &all, pair, context, &written.customer_type)?;
+            arms.push(IncrementalArm {
+                arm: arm.name.clone(),
+                ..found
+            });
+        }
+    }
+    customers.finish()?;
+    lake.check_unchanged()?;
     let against = experiment.arms.get(plan.reference);
     let late: u64 = all
         .iter()
@@ -213,60 +199,55 @@ pub(super) fn incremental(
     })
 }
 
-/// Assigned customers with their purchases since, those with the same history as one.
-fn read(
-    plan: &Plan<'_>,
-    lake: &Lake,
-    customer_type: &str,
+/// One arm against the reference arm, by their numbers.
+fn of_arm(
+    customers: &Customers<'_>,
+    all: &[Assigned],
+    arms: Pair<u64>,
     context: &Context<'_>,
-) -> Result<Vec<Assigned>, MeasureError> {
-    let place = format!("experiment `{}`", plan.experiment.name);
-    let assigned = assigned(plan, lake)?;
-    let Some(time) = &assigned.time else {
-        return Err(MeasureError::Unusable {
-            place,
-            message: "the time of assignment is not known, from which purchases count".to_owned(),
-        });
+    customer_type: &str,
+) -> Result<IncrementalArm, MeasureError> {
+    let of = |arm: u64| all.iter().filter(move |row| row.arm == arm);
+    let count = |wanted: fn(&Assigned) -> bool| {
+        let sum = |arm| {
+            let rows = of(arm).filter(|row| wanted(row));
+            rows.map(|row| row.customers).sum()
+        };
+        Pair {
+            arm: sum(arms.arm),
+            against: sum(arms.against),
+        }
     };
-    let same = same_customer(
-        ("p.customer", &context.purchases.customer_type),
-        ("a.customer", customer_type),
-        place.clone(),
-    )?;
-    let end = context.purchases.end;
-    let spend = exact_sum("amount", " FILTER (WHERE day > start)");
-    let query = format!(
-        "WITH {}, _ts_bought AS (SELECT a.customer, any_value(a.arm) AS arm, \
-         any_value(CAST(a.{time} AS DATE) - DATE '1970-01-01') AS assigned, min(p.day) AS first \
-         FROM {} AS a LEFT JOIN {PURCHASES} AS p ON {same} AND p.day <= {end} WHERE a.counted GROUP BY a.customer), \
-         _ts_begun AS (SELECT *, CASE WHEN first < assigned THEN assigned ELSE first END AS start FROM _ts_bought) \
-         SELECT CAST(CASE WHEN assigned > {end} THEN 255 ELSE arm END AS BIGINT), \
-         coalesce(first < assigned, false) AS existing, x, age, recency, spend, count(*) \
-         FROM (SELECT a.customer, any_value(arm) AS arm, any_value(assigned) AS assigned, any_value(first) AS first, \
-         CAST({end} - any_value(start) AS BIGINT) AS age, count(*) FILTER (WHERE day > start) AS x, \
-         CAST(coalesce(max(day) - any_value(start), 0) AS BIGINT) AS recency, coalesce({spend}, 0) AS spend \
-         FROM _ts_begun AS a LEFT JOIN {PURCHASES} AS p ON {same} AND p.day <= {end} GROUP BY a.customer) \
-         GROUP BY ALL ORDER BY ALL",
-        assigned.tables, assigned.customers,
-    );
-    let context = format!("cannot measure the lifetime value of {place}");
-    Ok(lake.engine().rows(&query, &context, |row| {
-        let (x, age, recency): (i64, Option<i64>, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
-        let customers: i64 = row.get(6)?;
-        let spend: f64 = row.get(5)?;
-        let arm: i64 = row.get(0)?;
-        Ok(Assigned {
-            arm: arm as u64,
-            customers: customers as u64,
-            is_existing: row.get(1)?,
-            history: age.filter(|_| arm < i64::from(u8::MAX)).map(|age| History {
-                frequency: x as u32,
-                age: age as f64,
-                // Before the process the last purchase says nothing.
-                recency: if x > 0 { recency as f64 } else { 0.0 },
-                spend,
-                customers: customers as f64,
-            }),
-        })
-    })?)
+    let histories = |arm: u64| of(arm).filter_map(|row| row.history);
+    let pair = Arms::new(histories(arms.arm), histories(arms.against), context);
+    let months = Months::read(customers, arms, pair.histories(), context.purchases.end)?;
+    let surrogate = surrogate::surrogate(customers, &months, context, customer_type)?;
+    let mut finding = IncrementalArm {
+        arm: String::new(),
+        customers: count(|row| row.history.is_some()),
+        existing: count(|row| row.is_existing),
+        never_bought: count(|row| row.history.is_none()),
+        measured: None,
+        model: None,
+        rate: None,
+        attrition: None,
+        spend: None,
+        stays_on: None,
+        stops: None,
+        counts: None,
+        fading: Some(fading::fading(&months, context.unit(), context.alpha)),
+        surrogate: Some(surrogate),
+        band: None,
+        placebo: Vec::new(),
+        refusals: Vec::new(),
+    };
+    pair.measure(&mut finding);
+    Ok(finding)
+}
+
+impl Context<'_> {
+    /// What one of what purchases bring is worth: margin on spend, or a purchase.
+    fn unit(&self) -> f64 {
+        if self.has_spend { self.margin } else { 1.0 }
+    }
 }

@@ -12,7 +12,8 @@ use clv::{Customer, InfiniteMeanSpend, Prediction};
 
 use super::base::{Base, DAYS_PER_UNIT, Kept};
 use super::finding::{Distribution, GroupValue, QuantileValue};
-use super::fit::{Fitted, STEP, Spend, per_customer};
+use super::fit::{Fitted, per_customer};
+use super::spend::Spend;
 
 /// How value is counted.
 #[derive(Debug, Clone, Copy)]
@@ -33,21 +34,24 @@ pub(super) struct Expected {
     /// Purchases, not discounted.
     purchases: Vec<f64>,
     alive: Vec<f64>,
-    /// Slopes of discounted purchases in the logarithms of the model's parameters.
-    slopes: Vec<[f64; 4]>,
-    /// Covariance of these logarithms.
-    covariance: [[f64; 4]; 4],
+    /// Slopes of discounted purchases in the parameters of customers with that history.
+    pub(super) slopes: Vec<[f64; 4]>,
 }
 
 /// Does the same for each history, on all processors; the results keep the histories' order.
-fn for_each<R: Send>(base: &Base, threads: usize, work: impl Fn(&Customer) -> R + Sync) -> Vec<R> {
-    let customers: Vec<Customer> = base.histories().map(|rows| rows[0].customer()).collect();
+fn for_each<R: Send>(
+    base: &Base,
+    threads: usize,
+    work: impl Fn((Customer, &[f64])) -> R + Sync,
+) -> Vec<R> {
+    let of = |rows: &[Kept]| (rows[0].customer(), base.covariates(&rows[0]));
+    let customers: Vec<(Customer, &[f64])> = base.histories().map(of).collect();
     let size = customers.len().div_ceil(threads.max(1)).max(1);
     let work = &work;
     thread::scope(|scope| {
         let running: Vec<_> = customers
             .chunks(size)
-            .map(|part| scope.spawn(move || part.iter().map(work).collect::<Vec<R>>()))
+            .map(|part| scope.spawn(move || part.iter().copied().map(work).collect::<Vec<R>>()))
             .collect();
         running
             .into_iter()
@@ -61,8 +65,8 @@ fn for_each<R: Send>(base: &Base, threads: usize, work: impl Fn(&Customer) -> R 
 
 /// Discounted purchases of a customer of each history.
 pub(super) fn discounted(base: &Base, fitted: &Fitted, terms: &Terms, threads: usize) -> Vec<f64> {
-    for_each(base, threads, |customer| {
-        fitted.discounted(customer, terms.discount, terms.horizon)
+    for_each(base, threads, |(customer, covariates)| {
+        fitted.discounted(&customer, covariates, terms.discount, terms.horizon)
     })
 }
 
@@ -90,10 +94,10 @@ impl Expected {
         discounted: Vec<f64>,
         threads: usize,
     ) -> Self {
-        let each = for_each(base, threads, |customer| {
-            let purchases = fitted.expected(customer, terms.horizon);
-            let slopes = fitted.slopes(customer, terms.horizon);
-            (purchases, fitted.alive(customer), slopes)
+        let each = for_each(base, threads, |(customer, covariates)| {
+            let purchases = fitted.expected(&customer, covariates, terms.horizon);
+            let slopes = fitted.slopes(&customer, covariates, terms.horizon);
+            (purchases, fitted.alive(&customer, covariates), slopes)
         });
         let slopes = each.iter().zip(&discounted);
         Self {
@@ -102,9 +106,13 @@ impl Expected {
                 .collect(),
             purchases: each.iter().map(|(purchases, ..)| *purchases).collect(),
             alive: each.iter().map(|(_, alive, _)| *alive).collect(),
-            covariance: fitted.covariance(),
             discounted,
         }
+    }
+
+    /// By the place of a history: the probability of being there, and expected purchases within the horizon.
+    pub(super) fn state(&self, place: usize) -> (f64, f64) {
+        (self.alive[place], self.purchases[place])
     }
 }
 
@@ -154,8 +162,9 @@ impl Group {
         margin: f64,
     ) -> Result<Vec<f64>, InfiniteMeanSpend> {
         let weight = |(place, share): &(usize, Share)| {
-            let purchases = f64::from(base.history(*place).frequency);
-            let mean = spend.conditional(purchases, share.spend / share.customers)?;
+            let row = base.history(*place);
+            let (purchases, sum) = (f64::from(row.frequency), share.spend / share.customers);
+            let mean = spend.conditional(purchases, sum, base.covariates(row))?;
             Ok(margin * mean * share.customers)
         };
         self.shares.iter().map(weight).collect()
@@ -180,29 +189,25 @@ impl Group {
     pub(super) fn future(
         &self,
         base: &Base,
+        fitted: &Fitted,
         expected: &Expected,
         spend: &Spend,
         terms: &Terms,
     ) -> Result<Prediction, InfiniteMeanSpend> {
-        let total = |spend: &Spend| self.total(base, &expected.discounted, spend, terms.margin);
-        let mut slopes = [0.0; 4];
+        let covariance = fitted.covariance();
+        let mut slopes = vec![0.0; covariance.len().isqrt()];
         let weights = self.weights(base, spend, terms.margin)?;
         for ((place, _), weight) in self.shares.iter().zip(weights) {
-            for (sum, slope) in slopes.iter_mut().zip(expected.slopes[*place]) {
-                *sum += weight * slope;
-            }
+            let of_history = expected.slopes[*place].map(|slope| weight * slope);
+            let covariates = base.covariates(base.history(*place));
+            fitted.add_slopes(&mut slopes, of_history, covariates);
         }
-        let mut variance = quadratic(&slopes, &expected.covariance.concat());
-        if let Some((moved, covariance)) = spend.moved() {
-            let mut slopes = Vec::new();
-            for [up, down] in &moved {
-                slopes.push((total(up)? - total(down)?) / (2.0 * STEP));
-            }
-            variance += quadratic(&slopes, covariance);
-        }
+        let by_spend = spend
+            .prediction(|spend| self.total(base, &expected.discounted, spend, terms.margin))?;
+        let variance = quadratic(&slopes, &covariance).max(0.0);
         Ok(Prediction {
-            value: total(spend)?,
-            standard_error: variance.max(0.0).sqrt(),
+            value: by_spend.value,
+            standard_error: variance.sqrt().hypot(by_spend.standard_error),
         })
     }
 
@@ -248,20 +253,48 @@ pub(super) fn distribution(
     spend: &Spend,
     terms: &Terms,
 ) -> Result<Distribution, InfiniteMeanSpend> {
-    let mut values: Vec<(f64, u32)> = Vec::with_capacity(base.kept.len());
+    let mut values: Vec<Weighted> = Vec::with_capacity(base.kept.len());
     for (rows, purchases) in base.histories().zip(&expected.discounted) {
         for row in rows {
-            let mean = spend.conditional(f64::from(row.frequency), row.spend)?;
-            values.push((terms.margin * mean * purchases, row.customers));
+            let (purchases_so_far, covariates) = (f64::from(row.frequency), base.covariates(row));
+            let mean = spend.conditional(purchases_so_far, row.spend, covariates)?;
+            values.push(Weighted {
+                value: terms.margin * mean * purchases,
+                customers: row.customers,
+            });
         }
     }
-    values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let customers: f64 = values.iter().map(|(_, n)| f64::from(*n)).sum();
-    let total: f64 = values.iter().map(|(v, n)| v * f64::from(*n)).sum();
+    Ok(distribution_of(values))
+}
+
+/// What each of some customers is worth.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Weighted {
+    pub(super) value: f64,
+    pub(super) customers: u32,
+}
+
+/// How values are spread over customers.
+pub(super) fn distribution_of(mut values: Vec<Weighted>) -> Distribution {
+    let key = |a: &Weighted, b: &Weighted| {
+        a.value
+            .total_cmp(&b.value)
+            .then(a.customers.cmp(&b.customers))
+    };
+    values.sort_unstable_by(key);
+    let customers: f64 = values.iter().map(|each| f64::from(each.customers)).sum();
+    let total: f64 = values
+        .iter()
+        .map(|each| each.value * f64::from(each.customers))
+        .sum();
     const SHARES: [f64; 9] = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99];
     let mut quantiles = Vec::new();
     let mut below = 0.0;
-    for &(value, n) in &values {
+    for &Weighted {
+        value,
+        customers: n,
+    } in &values
+    {
         below += f64::from(n);
         while quantiles.len() < SHARES.len() && below >= SHARES[quantiles.len()] * customers {
             quantiles.push(QuantileValue {
@@ -271,15 +304,19 @@ pub(super) fn distribution(
         }
     }
     let (mut left, mut top) = (0.1 * customers, 0.0);
-    for &(value, n) in values.iter().rev() {
+    for &Weighted {
+        value,
+        customers: n,
+    } in values.iter().rev()
+    {
         let taken = left.min(f64::from(n));
         top += taken * value;
         left -= taken;
     }
-    Ok(Distribution {
+    Distribution {
         quantiles,
         top_tenth: if total > 0.0 { top / total } else { 0.0 },
-    })
+    }
 }
 
 /// A length of time in days as the models' unit.

@@ -50,7 +50,12 @@ impl<'a> Writer<'_, 'a> {
                 .filter(|_| has_moment)
                 .map(|time| format!("{} AS moment", clock.time(time))),
         );
-        let mut outer: Vec<String> = carried
+        // What each customer has one of is cheapest as a key while it is small, and never hashed as a text.
+        let (keys, attributes): (Vec<&String>, Vec<&String>) = carried
+            .iter()
+            .partition(|name| matches!(name.as_str(), "started" | "tag"));
+        let keys: String = keys.iter().map(|name| format!(", {name}")).collect();
+        let mut outer: Vec<String> = attributes
             .iter()
             .map(|name| format!("any_value({name}) AS {name}"))
             .collect();
@@ -78,8 +83,8 @@ impl<'a> Writer<'_, 'a> {
             format!("fact `{}`, `{}`", fact.name, fact.customer),
         )?;
         let grouped = format!(
-            "SELECT {customers}.customer, {} FROM {customers} LEFT JOIN (SELECT {} FROM {}{}) f \
-             ON {same}{bounds} GROUP BY {customers}.customer",
+            "SELECT {customers}.customer{keys}, {} FROM {customers} LEFT JOIN (SELECT {} FROM {}{}) f \
+             ON {same}{bounds} GROUP BY {customers}.customer{keys}",
             outer.join(", "),
             inner.join(", "),
             fact_rows(fact),

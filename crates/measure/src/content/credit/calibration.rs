@@ -269,7 +269,7 @@ fn amount(credit: CreditEstimate) -> Amount {
 }
 
 /// The factor of a channel: what was measured over what is credited among the same customers.
-fn factor(
+pub(super) fn factor(
     channel: &str,
     inside: CreditEstimate,
     increment: Amount,

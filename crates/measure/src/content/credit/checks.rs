@@ -1,18 +1,21 @@
 //! Whether an attribution can be relied on: what was left out, and what looks wrong.
 
 use catalog::{AfterConversion, Attribution, Catalog, did_you_mean};
+use stats::tail::binomial_upper;
 
 use super::events::{self, Events, what};
 use super::finding::{
     AttributionCheck, AttributionCheckKind as Kind, CalibrationFinding, KeyFinding,
 };
-use super::journeys::{Journeys, MICROSECONDS_A_DAY};
+use super::journeys::{ChannelCount, Journeys, MICROSECONDS_A_DAY};
 use crate::audience::Severity;
 
 /// From this share of conversions without a touch on, credit is about less than it seems.
 const MANY_UNTOUCHED: f64 = 0.2;
 /// From this share of conversions on, clocks are taken for wrong.
 const MANY_SKEWED: f64 = 0.01;
+/// The level at which touches right after conversions are more than by chance, all channels together.
+const ALARM: f64 = 0.001;
 
 /// What the checks look at.
 pub(super) struct Looked<'a> {
@@ -190,25 +193,65 @@ fn windows(looked: &Looked<'_>) -> Vec<AttributionCheck> {
 }
 
 fn clocks(looked: &Looked<'_>) -> Vec<AttributionCheck> {
-    let counts = &looked.journeys.counts;
-    let share = counts.skewed as f64 / counts.conversions.max(1) as f64;
-    let severity = if share > MANY_SKEWED {
-        Severity::Warning
-    } else {
-        Severity::Notice
-    };
-    let skewed = counted(Kind::Clocks, severity, counts.skewed, |number| {
-        format!(
-            "{number} conversions have no touch before them and one within five minutes after: the clocks of touches and \
-             conversions may differ"
-        )
-    });
-    let by_day = looked.events.conversions_by_day.then(|| {
+    if looked.events.conversions_by_day {
         let message = "conversions are known by their day only: they count as made at the end of it, after all touches \
                        of the day";
-        check(Kind::Clocks, Severity::Notice, counts.conversions, message.to_owned())
-    });
-    skewed.into_iter().chain(by_day).collect()
+        let all = looked.journeys.counts.conversions;
+        return vec![check(
+            Kind::Clocks,
+            Severity::Notice,
+            all,
+            message.to_owned(),
+        )];
+    }
+    skewed(looked).into_iter().collect()
+}
+
+/// Conversions that no touch came before and one soon after, more than by chance: where that is so in most channels, the
+/// clocks differ; where it is so in few, conversions trigger these touches, as an order does its confirmation.
+fn skewed(looked: &Looked<'_>) -> Option<AttributionCheck> {
+    let channels = &looked.journeys.channels;
+    let level = ALARM / channels.len().max(1) as f64;
+    let is_more = |count: &ChannelCount| {
+        count.soon > 0 && binomial_upper(count.soon, count.soon + count.later, 0.5).p < level
+    };
+    let more: Vec<&String> = (channels.iter())
+        .filter(|(_, count)| is_more(count))
+        .map(|(name, _)| name)
+        .collect();
+    let names: Vec<String> = more.iter().map(|name| format!("`{name}`")).collect();
+    let excess: u64 = (more.iter())
+        .map(|name| channels[*name].soon - channels[*name].later)
+        .sum();
+    let share = excess as f64 / looked.journeys.counts.conversions.max(1) as f64;
+    let is_everywhere = more.len() > 1 && 2 * more.len() >= channels.len();
+    let (severity, why) = match (more.is_empty(), is_everywhere) {
+        (true, _) => (Severity::Fine, "as many as by chance".to_owned()),
+        (false, true) if share > MANY_SKEWED => (
+            Severity::Warning,
+            format!(
+                "more than by chance in {}: the clocks of touches and conversions may differ",
+                names.join(", ")
+            ),
+        ),
+        (false, true) => (
+            Severity::Notice,
+            format!("more than by chance in {}", names.join(", ")),
+        ),
+        (false, false) => (
+            Severity::Notice,
+            format!(
+                "more than by chance in {} alone: conversions seem to trigger these touches",
+                names.join(", ")
+            ),
+        ),
+    };
+    let soon = channels.values().map(|count| count.soon).sum();
+    counted(Kind::Clocks, severity, soon, |number| {
+        format!(
+            "{number} conversions have no touch before them and one within five minutes after, {why}"
+        )
+    })
 }
 
 /// Channels of touches that the catalog does not declare, where it declares any.
@@ -219,10 +262,11 @@ fn channels(looked: &Looked<'_>) -> Vec<AttributionCheck> {
     if declared.is_empty() {
         return Vec::new();
     }
-    let unknown = |(name, _): &(&String, &u64)| !declared.contains(&name.as_str());
+    let unknown = |(name, _): &(&String, &ChannelCount)| !declared.contains(&name.as_str());
     let channels = looked.journeys.channels.iter().filter(unknown);
     channels
-        .map(|(name, &touches)| {
+        .map(|(name, count)| {
+            let touches = count.touches;
             let help = match did_you_mean(name, declared.iter().copied()) {
                 Some(meant) => format!("did they mean `{meant}`?"),
                 None => "they are credited as they are".to_owned(),

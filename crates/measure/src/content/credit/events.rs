@@ -1,16 +1,17 @@
 //! The one query of an attribution: the touches and conversions of each customer, in the order of time.
 //!
 //! Touches and conversions are put one under the other and numbered within each customer by a window function, which
-//! the engine sorts and spills as it needs. Rows that cannot be used come last in their customer, with the reason, so
-//! that they are counted in the same pass.
+//! the engine sorts and spills as it needs. What is sorted is narrow: the time and the kind of a row are one number, and
+//! until when a touch counts is worked out afterwards. Rows that cannot be used come last in their customer, with the
+//! reason, so that they are counted in the same pass.
 
-use catalog::{Attribution, By, Catalog, Fact, Immature, SeveralArms, TouchKey};
+use catalog::{Attribution, By, Catalog, Dimension, Fact, Immature, SeveralArms, TouchKey};
 use lake::{Lake, sql};
 
 use super::calibration::Tested;
 use crate::audience::query::customers::arm_number;
 use crate::audience::query::types::{
-    check_number, check_time, require_column, type_of, usable_time,
+    check_number, check_time, require_column, same_customer, type_of, usable_time,
 };
 use crate::audience::query::{fact_rows, source_view, where_clause};
 use crate::audience::times::Clock;
@@ -62,6 +63,13 @@ pub(super) mod what {
     pub(crate) const COUNT: usize = 16;
 }
 
+/// A row's time and kind are one number, its tick: microseconds since the first usable time, times this, plus the kind.
+const TICKS: i64 = what::COUNT as i64;
+/// The first usable time, 1000-01-01, in microseconds: ticks are not negative.
+const FIRST_MOMENT: i64 = -30_610_224_000_000_000;
+/// Ticks from here on, far beyond all usable times, are of rows that cannot be used.
+const LAST_TICK: i64 = 1 << 62;
+
 /// What joins the names of a combination.
 pub(super) const CROSSING: &str = " / ";
 /// What a touch without a value of a key is credited as.
@@ -71,6 +79,10 @@ pub(super) const NONE: &str = "(none)";
 pub(super) struct Events {
     /// `WITH` and the table `_ts_events` of all rows.
     tables: String,
+    /// Until when a touch counts, as SQL over `moment`, `channel` and `what`.
+    until: String,
+    /// Whether what is credited is the channel, which then is not sorted twice.
+    by_channel: bool,
     /// The type of the customers' ids, by which other tables are joined.
     customer_type: String,
     /// Whether moments are points in time.
@@ -128,10 +140,9 @@ pub(super) fn events(
         .iter()
         .map(|(_, rows)| {
             format!(
-                "SELECT {} AS customer, {moment} AS moment, {} AS until, {} AS what, {} AS key, channel, \
+                "SELECT {} AS customer, {moment} AS moment, {} AS what, {} AS key, channel, \
                  CAST(0 AS DOUBLE) AS value, cost AS number FROM ({})",
                 of_customer("customer"),
-                until(attribution, moment),
                 touch_kind(attribution),
                 key(&attribution.by),
                 rows.sql,
@@ -139,7 +150,7 @@ pub(super) fn events(
         })
         .collect();
     parts.push(format!(
-        "SELECT {} AS customer, {moment} AS moment, {moment} AS until, {} AS what, '' AS key, '' AS channel, \
+        "SELECT {} AS customer, {moment} AS moment, {} AS what, '' AS key, '' AS channel, \
          coalesce(value, 0) AS value, number FROM ({})",
         of_customer("customer"),
         conversion_kind(),
@@ -147,6 +158,8 @@ pub(super) fn events(
     ));
     Ok(Events {
         tables: format!("WITH _ts_events AS ({})", parts.join(" UNION ALL ")),
+        until: until(attribution),
+        by_channel: attribution.by.dimensions() == [Dimension::Channel],
         customer_type: common.map_or(conversions.customer_type.clone(), str::to_owned),
         zoned,
         conversions_by_day: conversions.clock == Clock::Day,
@@ -156,7 +169,33 @@ pub(super) fn events(
 impl Events {
     /// The query over all customers.
     pub(super) fn all(&self) -> String {
-        format!("{} {}", self.tables, numbered("_ts_events"))
+        format!("{} {}", self.tables, self.numbered("_ts_events"))
+    }
+
+    /// The query over all customers in which a conversion is worth the number of its customer in a table with the columns
+    /// `customer` and `number`, plus 2; or 1 where the customer has none.
+    ///
+    /// # Errors
+    ///
+    /// Customers of types that cannot be compared.
+    pub(super) fn numbered_by(
+        &self,
+        (table, customer_type): (&str, &str),
+        place: String,
+    ) -> Result<String, MeasureError> {
+        let same = same_customer(
+            ("n.customer", customer_type),
+            ("e.customer", &self.customer_type),
+            place,
+        )?;
+        Ok(format!(
+            "{}, _ts_worth AS (SELECT e.* REPLACE (CAST(coalesce(n.number + 2, 1) AS DOUBLE) AS value) \
+             FROM _ts_events e LEFT JOIN {table} n ON {same} AND e.what IN ({}, {})) {}",
+            self.tables,
+            what::CONVERSION,
+            what::WORTHLESS,
+            self.numbered("_ts_worth")
+        ))
     }
 
     /// The query over the customers of an experiment's arm, from their assignment on, with the conversions that the
@@ -242,22 +281,41 @@ impl Events {
         Ok(format!(
             "{}, {arm}, {kept} {}",
             self.tables,
-            numbered("_ts_kept")
+            self.numbered("_ts_kept")
         ))
     }
-}
 
-/// Rows by customer and time. At the same time touches come before conversions.
-fn numbered(table: &str) -> String {
-    let dropped = what::DROPPED;
-    format!(
-        "SELECT row_number() OVER (PARTITION BY customer ORDER BY what >= {dropped}, moment, what >= {conversion}, key, \
-         channel, what, until, value, number), \
-         count(*) FILTER (what < {dropped}) OVER (PARTITION BY customer), \
-         coalesce(epoch_us(moment), 0), coalesce(epoch_us(until), 0), what, coalesce(key, ''), coalesce(channel, ''), \
-         value, CAST(number AS BIGINT), coalesce(CAST(customer AS VARCHAR), '') FROM {table}",
-        conversion = what::CONVERSION,
-    )
+    /// Rows by customer and time. At the same time views come before clicks, and touches before conversions.
+    fn numbered(&self, table: &str) -> String {
+        let (channel, kept_channel, by_channel) = match self.by_channel {
+            true => ("key", "", ""),
+            false => ("channel", ", channel", "channel, "),
+        };
+        let make_time = match self.zoned {
+            true => "make_timestamptz",
+            false => "make_timestamp",
+        };
+        let ticks = format!(
+            "SELECT customer, CASE WHEN what >= {dropped} THEN {LAST_TICK} + what \
+             ELSE (epoch_us(moment) - {FIRST_MOMENT}) * {TICKS} + what END AS tick, key{kept_channel}, value, number \
+             FROM {table}",
+            dropped = what::DROPPED,
+        );
+        let placed = format!(
+            "SELECT *, row_number() OVER (PARTITION BY customer ORDER BY tick, key, {by_channel}value, number) \
+             AS position, count(*) FILTER (tick < {LAST_TICK}) OVER (PARTITION BY customer) AS size FROM ({ticks})"
+        );
+        let named = format!(
+            "SELECT position, size, {make_time}(tick // {TICKS} + {FIRST_MOMENT}) AS moment, \
+             CAST(tick % {TICKS} AS UTINYINT) AS what, coalesce(key, '') AS key, coalesce({channel}, '') AS channel, \
+             value, CAST(number AS BIGINT) AS number, coalesce(CAST(customer AS VARCHAR), '') AS customer FROM ({placed})"
+        );
+        format!(
+            "SELECT position, size, epoch_us(moment), epoch_us({}), what, key, channel, value, number, customer \
+             FROM ({named})",
+            self.until
+        )
+    }
 }
 
 /// The keys of touches that are read.
@@ -285,19 +343,16 @@ fn key(by: &By) -> String {
 }
 
 /// Until when a touch counts, as SQL over it.
-fn until(attribution: &Attribution, moment: &str) -> String {
-    let lookback = sql::after(moment, attribution.lookback);
+fn until(attribution: &Attribution) -> String {
+    let lookback = sql::after("moment", attribution.lookback);
     let mut cases = String::new();
     for (channel, window) in &attribution.windows {
-        for (engagement, span) in [
-            ("NOT engagement", window.view()),
-            ("engagement", window.click()),
-        ] {
+        for (kind, span) in [(what::VIEW, window.view()), (what::CLICK, window.click())] {
             if let Some(span) = span {
                 cases.push_str(&format!(
-                    " WHEN channel = {} AND {engagement} THEN {}",
+                    " WHEN channel = {} AND what = {kind} THEN {}",
                     sql::text(channel),
-                    sql::after(moment, span)
+                    sql::after("moment", span)
                 ));
             }
         }

@@ -1,6 +1,6 @@
 //! The finding of an attribution: what each channel, piece of content or campaign is credited with.
 
-use catalog::{AfterConversion, Dimension, Measures, Unit};
+use catalog::{AfterConversion, Dimension, LifetimeConversion, Measures, Span, Unit};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,9 @@ pub struct AttributionFinding {
     /// Credit held against experiments, for what they measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calibrations: Vec<CalibrationFinding>,
+    /// Credit in what customers are predicted to bring.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime: Option<LifetimeCreditFinding>,
     /// The paths that most conversions came by.
     pub paths: Vec<PathFinding>,
     /// From where to where journeys go.
@@ -56,6 +59,20 @@ impl AttributionFinding {
     /// The credits of a model.
     pub fn model(&self, model: CreditModel) -> Option<&ModelFinding> {
         self.models.iter().find(|finding| finding.model == model)
+    }
+}
+
+impl LifetimeCreditFinding {
+    /// The credits of a model.
+    pub fn model(&self, model: CreditModel) -> Option<&LifetimeModelFinding> {
+        self.models.iter().find(|finding| finding.model == model)
+    }
+}
+
+impl LifetimeModelFinding {
+    /// What one of those that are credited gets.
+    pub fn credit(&self, key: &str) -> Option<&LifetimeCreditEstimate> {
+        self.credits.iter().find(|credit| credit.key == key)
     }
 }
 
@@ -373,6 +390,60 @@ pub struct CalibrationFactor {
     pub caused: Option<CreditEstimate>,
     /// Why there is no factor.
     pub not_estimable: Option<String>,
+}
+
+/// The margin that customers are predicted to bring, shared among the touches before one conversion of each.
+///
+/// It lies after the last day of the data, so that it comes on top of the credited value and is no part of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LifetimeCreditFinding {
+    /// The lifetime whose models predict it.
+    pub lifetime: String,
+    /// The conversion that a customer's margin goes with.
+    pub credit: LifetimeConversion,
+    /// How far margin is counted from the last day on.
+    pub horizon: Span,
+    /// The model of purchase timing.
+    pub model: Option<String>,
+    /// Customers of whom a margin is predicted, and all of it.
+    pub customers: u64,
+    pub value: f64,
+    /// Customers who converted after a touch that counts, with the conversion that is credited.
+    pub credited_customers: u64,
+    /// What they are predicted to bring: what each model shares out, to the cent.
+    pub credited_value: f64,
+    /// Those of them of whom nothing is predicted, because the lifetime does not know them: they are worth nothing here.
+    pub unknown_customers: u64,
+    /// The models, in the order of those that share out conversions.
+    pub models: Vec<LifetimeModelFinding>,
+    /// Why there is no such credit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
+}
+
+/// What one model credits in predicted margin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LifetimeModelFinding {
+    pub model: CreditModel,
+    /// The greatest first.
+    pub credits: Vec<LifetimeCreditEstimate>,
+}
+
+/// What one model credits one channel, piece of content or campaign with in predicted margin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LifetimeCreditEstimate {
+    pub key: String,
+    /// Customers credited, in fractions.
+    pub customers: f64,
+    /// Predicted margin, to the cent. Its standard error adds that of the bootstrap of customers to that of the models'
+    /// parameters.
+    pub value: CreditEstimate,
+    /// The value less what its touches cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_less_cost: Option<CreditEstimate>,
+    /// That as a share of the cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_on_cost: Option<CreditEstimate>,
 }
 
 /// A sequence of touches, and what became of the journeys that took it.

@@ -6,18 +6,20 @@ use attribution::{
     AfterConversion as Cutting, ChannelId, JourneyBuilder, JourneyError, JourneyTable, Outcome,
     PathPolicy, TouchStream,
 };
-use catalog::AfterConversion;
+use catalog::{AfterConversion, LifetimeConversion};
 use lake::{Chunk, Lake, LakeError, WrongColumn};
 
 use super::events::{column, what};
 use crate::error::MeasureError;
 
-/// A touch this soon after a conversion that no touch came before may be its cause, on a clock that is wrong.
+/// A touch this soon after a conversion that no touch came before may be its cause, on a clock that is wrong. How many
+/// there are by chance, those show that come later than this and not later than twice of it.
 const SKEW: i64 = 5 * 60 * MICROSECONDS_A_SECOND;
 const MICROSECONDS_A_SECOND: i64 = 1_000_000;
 pub(super) const MICROSECONDS_A_DAY: i64 = 86_400 * MICROSECONDS_A_SECOND;
 
 /// The journeys of all customers, and what was met on the way.
+#[derive(Debug, Clone)]
 pub(super) struct Journeys {
     /// Paths whose touches have no ages: what all models but those of time decay see.
     pub(super) table: JourneyTable,
@@ -25,8 +27,7 @@ pub(super) struct Journeys {
     pub(super) aged: JourneyTable,
     /// By the names of what is credited.
     pub(super) keys: BTreeMap<String, KeyCount>,
-    /// Touches by channel.
-    pub(super) channels: BTreeMap<String, u64>,
+    pub(super) channels: BTreeMap<String, ChannelCount>,
     pub(super) counts: Counts,
 }
 
@@ -41,6 +42,16 @@ pub(super) struct KeyCount {
     pub(super) cost: i128,
     /// Touches by the direct channel.
     pub(super) direct: u64,
+}
+
+/// What was met of a channel.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ChannelCount {
+    pub(super) touches: u64,
+    /// Conversions without a touch before them that have one of this channel within five minutes after.
+    pub(super) soon: u64,
+    /// The same, after five minutes and within ten.
+    pub(super) later: u64,
 }
 
 /// What was met over all customers.
@@ -59,8 +70,6 @@ pub(super) struct Counts {
     pub(super) after_last: u64,
     /// Touches whose window had passed.
     pub(super) too_old: u64,
-    /// Conversions without a touch before them that have one soon after.
-    pub(super) skewed: u64,
     /// Conversions of one customer at the same time with the same value.
     pub(super) alike: u64,
     /// Rows of the fact that were the same in every column as others.
@@ -81,6 +90,26 @@ pub(super) struct Making {
     pub(super) place: String,
     pub(super) after: AfterConversion,
     pub(super) direct: Option<String>,
+    pub(super) valued: Valued,
+}
+
+/// Which conversions of a customer keep their value; the others are worth nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Valued {
+    All,
+    One(LifetimeConversion),
+}
+
+impl Valued {
+    /// What a conversion is worth, given whether the customer had converted before and does again.
+    fn value(self, conversion: &Event, is_first: bool, is_last: bool) -> f64 {
+        let keeps = match self {
+            Self::All => true,
+            Self::One(LifetimeConversion::Acquisition) => is_first,
+            Self::One(LifetimeConversion::Retention) => is_last,
+        };
+        if keeps { conversion.value } else { 0.0 }
+    }
 }
 
 /// Reads the events of all customers and makes their journeys, on all threads of the engine.
@@ -204,7 +233,7 @@ struct Maker {
     keys: Names,
     channels: Names,
     key_counts: Vec<KeyCount>,
-    channel_counts: Vec<u64>,
+    channel_counts: Vec<ChannelCount>,
     counts: Counts,
     pieces: HashMap<String, Pieces>,
 }
@@ -238,7 +267,7 @@ impl Maker {
     fn channel(&mut self, name: &str) -> u32 {
         let (number, is_new) = self.channels.number(name);
         if is_new {
-            self.channel_counts.push(0);
+            self.channel_counts.push(ChannelCount::default());
         }
         number
     }
@@ -314,7 +343,7 @@ impl Maker {
             self.key_counts[*number as usize].add(count);
         }
         for (number, count) in channels.iter().zip(&other.channel_counts) {
-            self.channel_counts[*number as usize] += count;
+            self.channel_counts[*number as usize].add(count);
         }
         self.counts.add(&other.counts);
         self.plain.merge(other.plain)?;
@@ -432,7 +461,8 @@ impl<'m> Walk<'m> {
         self.journey = 0;
         self.open.clear();
         self.maker.counts.customers += 1;
-        let after = self.maker.making.after;
+        let Making { after, valued, .. } = self.maker.making;
+        let last = events.iter().rposition(|event| !event.is_touch());
         let mut last_conversion: Option<Event> = None;
         for (place, event) in events.iter().enumerate() {
             if event.is_touch() {
@@ -446,11 +476,11 @@ impl<'m> Walk<'m> {
                 continue;
             }
             self.take(events, event.moment);
-            let is_soon = |later: &Event| later.is_touch() && later.moment - event.moment <= SKEW;
-            if self.taken.is_empty() && events.get(place + 1).is_some_and(is_soon) {
-                self.maker.counts.skewed += 1;
+            if self.taken.is_empty() {
+                self.count_next(event, events.get(place + 1));
             }
-            self.journey(events, event.moment, Some(event.value))?;
+            let value = valued.value(event, last_conversion.is_none(), last == Some(place));
+            self.journey(events, event.moment, Some(value))?;
             if after == AfterConversion::Cut {
                 self.open.clear();
             }
@@ -477,10 +507,21 @@ impl<'m> Walk<'m> {
         self.journey(events, end, None)
     }
 
+    /// What follows a conversion that no touch came before.
+    fn count_next(&mut self, conversion: &Event, next: Option<&Event>) {
+        let Some(next) = next.filter(|next| next.is_touch()) else {
+            return;
+        };
+        let count = &mut self.maker.channel_counts[next.channel as usize];
+        let wait = next.moment - conversion.moment;
+        count.soon += u64::from(wait <= SKEW);
+        count.later += u64::from(wait > SKEW && wait <= 2 * SKEW);
+    }
+
     fn count_touch(&mut self, touch: &Event) {
         let maker = &mut *self.maker;
         maker.counts.touches += 1;
-        maker.channel_counts[touch.channel as usize] += 1;
+        maker.channel_counts[touch.channel as usize].touches += 1;
         let is_direct = match &maker.making.direct {
             Some(direct) => maker.channels.names[touch.channel as usize] == *direct,
             None => false,
@@ -545,6 +586,14 @@ impl<'m> Walk<'m> {
     }
 }
 
+impl ChannelCount {
+    fn add(&mut self, other: &Self) {
+        self.touches += other.touches;
+        self.soon += other.soon;
+        self.later += other.later;
+    }
+}
+
 impl KeyCount {
     fn add(&mut self, other: &Self) {
         self.touches += other.touches;
@@ -565,7 +614,6 @@ impl Counts {
         self.later_conversions += other.later_conversions;
         self.after_last += other.after_last;
         self.too_old += other.too_old;
-        self.skewed += other.skewed;
         self.alike += other.alike;
         self.repeated_rows += other.repeated_rows;
         self.longest = self.longest.max(other.longest);

@@ -6,7 +6,9 @@ mod checks;
 mod events;
 mod finding;
 mod flow;
+mod in_arm;
 mod journeys;
+mod lifetime;
 mod models;
 
 use std::collections::BTreeMap;
@@ -21,10 +23,12 @@ use self::checks::Looked;
 pub use self::finding::{
     AttributionCheck, AttributionCheckKind, AttributionFinding, Calibrated, CalibrationFactor,
     CalibrationFinding, CreditEstimate, CreditFinding, CreditModel, CreditTotals, EvidenceGrade,
-    FlowFinding, FlowNode, FlowStep, JourneyCounts, KeyFinding, MarkovFinding, MarkovOrder,
-    ModelCalibration, ModelFinding, PathFinding, RankedBy, Ranks, Spread, TestedChannel,
+    FlowFinding, FlowNode, FlowStep, JourneyCounts, KeyFinding, LifetimeCreditEstimate,
+    LifetimeCreditFinding, LifetimeModelFinding, MarkovFinding, MarkovOrder, ModelCalibration,
+    ModelFinding, PathFinding, RankedBy, Ranks, Spread, TestedChannel,
 };
-use self::journeys::{Journeys, Making};
+pub(crate) use self::in_arm::{ArmJourneys, credit_in_arm};
+use self::journeys::{Journeys, Making, Valued};
 use self::models::{Credited, Settings};
 use super::touches::COST_UNITS;
 use crate::error::MeasureError;
@@ -44,22 +48,12 @@ pub fn attribution(
     lake: &mut Lake,
     attribution: &Attribution,
 ) -> Result<AttributionFinding, MeasureError> {
-    let making = Making {
-        place: format!("attribution `{}`", attribution.name),
-        after: attribution.after_conversion,
-        direct: attribution.direct.clone(),
-    };
+    let making = making(attribution);
     let events = events::events(catalog, lake, attribution)?;
     let journeys = journeys::journeys(lake, &events.all(), &making)?;
     lake.check_unchanged()?;
     let valued = attribution.conversion.value.is_some();
-    let settings = Settings {
-        half_life: attribution.half_life.nominal_seconds() as f64,
-        has_direct: attribution.direct.is_some(),
-        valued,
-        alpha: attribution.alpha,
-        threads: lake.engine().threads(),
-    };
+    let settings = settings(attribution, lake);
     let table = &journeys.table;
     let refusal = refusal(table, &journeys);
     let (credits, calibrations) = if refusal.is_none() {
@@ -76,6 +70,13 @@ pub fn attribution(
         (Some(credits), calibrations)
     } else {
         (None, Vec::new())
+    };
+    let lifetime = match (&attribution.lifetime, &credits) {
+        (Some(credited), Some(_)) => {
+            let how = (&events, &making, &settings);
+            lifetime::lifetime(catalog, lake, credited, how)?
+        }
+        _ => None,
     };
     let shown = Shown {
         table,
@@ -120,12 +121,34 @@ pub fn attribution(
         keys,
         markov,
         calibrations,
+        lifetime,
         paths: flow::paths(table, sequences, valued),
         flow: flow::flow(table),
         checks,
         refusal,
         provenance: Provenance::of(catalog, lake)?,
     })
+}
+
+/// How journeys are made.
+fn making(attribution: &Attribution) -> Making {
+    Making {
+        place: format!("attribution `{}`", attribution.name),
+        after: attribution.after_conversion,
+        direct: attribution.direct.clone(),
+        valued: Valued::All,
+    }
+}
+
+/// What the models need beside the journeys.
+fn settings(attribution: &Attribution, lake: &Lake) -> Settings {
+    Settings {
+        half_life: attribution.half_life.nominal_seconds() as f64,
+        has_direct: attribution.direct.is_some(),
+        valued: attribution.conversion.value.is_some(),
+        alpha: attribution.alpha,
+        threads: lake.engine().threads(),
+    }
 }
 
 /// Why nothing can be credited.

@@ -44,6 +44,8 @@ pub(super) struct Settings {
 /// The credits of one model.
 pub(super) struct Credited {
     pub(super) model: CreditModel,
+    /// How it is worked out; none where it has no answer.
+    definition: Option<Model>,
     pub(super) credits: Result<Credits, Refusal>,
     pub(super) bootstrap: Option<Bootstrap>,
 }
@@ -183,6 +185,7 @@ fn best_chain(table: &JourneyTable, settings: &Settings) -> (Option<MarkovFindin
         };
         let credited = Credited {
             model: CreditModel::Markov,
+            definition: Some(Model::Markov { order }),
             bootstrap: group.bootstrapped(settings).and_then(|mut all| all.pop()),
             credits: Ok(fitted.credits),
         };
@@ -190,6 +193,7 @@ fn best_chain(table: &JourneyTable, settings: &Settings) -> (Option<MarkovFindin
     }
     let credited = Credited {
         model: CreditModel::Markov,
+        definition: None,
         credits: Err(refused(&refusal.unwrap_or(CreditError::NoConversions))),
         bootstrap: None,
     };
@@ -228,6 +232,7 @@ fn compared(table: &JourneyTable, settings: &Settings) -> Vec<Credited> {
             );
             return vec![Credited {
                 model,
+                definition: None,
                 credits: Err(Refusal::new(Reason::UnfitData, message)),
                 bootstrap: None,
             }];
@@ -261,8 +266,9 @@ impl Group<'_> {
         self.models
             .iter()
             .enumerate()
-            .map(|(place, (model, _))| Credited {
+            .map(|(place, (model, definition))| Credited {
                 model: *model,
+                definition: credits.is_ok().then(|| definition.clone()),
                 credits: of_model(place),
                 bootstrap: replicated.next(),
             })
@@ -288,6 +294,53 @@ impl Group<'_> {
 
 fn refused(error: &CreditError) -> Refusal {
     Refusal::new(Reason::TooLittleData, error.to_string())
+}
+
+impl AllCredits {
+    /// The value that each model with an answer credits each with, where conversions are worth something else: model
+    /// after model, in their order.
+    ///
+    /// # Errors
+    ///
+    /// Those of the models.
+    pub(super) fn with_values(
+        &self,
+        journeys: &Journeys,
+        value: impl Fn(f64) -> f64,
+    ) -> Result<Vec<f64>, CreditError> {
+        let answered = || {
+            let models = self.models.iter();
+            models.filter_map(|credited| credited.definition.as_ref())
+        };
+        let by_table = |table: &JourneyTable, aged: bool| {
+            let models = answered().filter(|model| needs_ages(model) == aged);
+            let models: Vec<Model> = models.cloned().collect();
+            let credits = match models.is_empty() {
+                true => Vec::new(),
+                false => credit(&table.revalued(&value), &models)?,
+            };
+            Ok(credits.into_iter())
+        };
+        let mut plain = by_table(&journeys.table, false)?;
+        let mut aged = by_table(&journeys.aged, true)?;
+        let mut values = Vec::new();
+        for model in answered() {
+            let credits = match needs_ages(model) {
+                true => aged.next(),
+                false => plain.next(),
+            };
+            values.extend(credits.map_or(Vec::new(), |credits| credits.value));
+        }
+        Ok(values)
+    }
+}
+
+fn needs_ages(model: &Model) -> bool {
+    use Heuristic::{SteppedTimeDecay, TimeDecay};
+    matches!(
+        model,
+        Model::Heuristic(TimeDecay { .. } | SteppedTimeDecay { .. })
+    )
 }
 
 impl Credited {

@@ -1,6 +1,6 @@
 //! What components of content bring, and what choosing them by segment would.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{Catalog, Performance};
 use lake::{Lake, sql};
@@ -210,11 +210,16 @@ fn of_segment(component: &str, segment: &str, units: &[Units], alpha: f64) -> Pe
         mean: 0.0,
         variance: 0.0,
     };
+    let of_keys: BTreeMap<[&str; 3], Sample> = units
+        .iter()
+        .filter_map(|row| match row.keys.as_slice() {
+            [segment, level, half] => Some(([segment.as_str(), level, half], row.sample())),
+            _ => None,
+        })
+        .collect();
     let sample = |segment: &str, level: &str, half: &str| {
-        units
-            .iter()
-            .find(|row| row.keys == [segment, level, half])
-            .map_or(nobody, Units::sample)
+        let found = of_keys.get(&[segment, level, half]);
+        found.copied().unwrap_or(nobody)
     };
     let cells: Vec<Vec<[Sample; 2]>> = segments
         .iter()
@@ -235,11 +240,20 @@ fn of_segment(component: &str, segment: &str, units: &[Units], alpha: f64) -> Pe
     };
     match value_of_personalizing(&cells, alpha) {
         Ok(found) => {
-            finding.value = Some(Valued {
-                estimate: found.value.estimate,
-                low: found.value.low,
-                high: found.value.high,
-            });
+            match found.value {
+                Some(value) => {
+                    finding.value = Some(Valued {
+                        estimate: value.estimate,
+                        low: value.low,
+                        high: value.high,
+                    });
+                }
+                None => {
+                    let message = "both halves of the customers choose the same level in every segment: no difference \
+                                   was measured that would say what other choices bring";
+                    finding.refusal = Some(Refusal::new(Reason::TooLittleData, message));
+                }
+            }
             finding.naive = Some(found.naive);
             finding.best = Some(levels[found.best].to_owned());
             finding.segments = segments

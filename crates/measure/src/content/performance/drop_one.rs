@@ -11,11 +11,13 @@ use lake::{Lake, sql};
 use stats::off_policy::{PolicySums, drop_weight};
 
 use super::finding::{DropOneFinding, DroppedItem, Valued};
-use super::query::{OUTCOMES, Prepared, SHOWN, Units};
+use super::query::{OUTCOMES, Prepared, SHOWN, Units, not_counted};
 use crate::error::MeasureError;
 use crate::{Reason, Refusal};
 
-/// Decisions with what they brought.
+/// Exposures as decisions with what they brought, or the reason for which they do not count.
+const EXPOSED: &str = "_ts_exposed";
+/// Those that count, as a view.
 const DECISIONS: &str = "_ts_decisions";
 /// The weight of decisions in the log without an item.
 const WEIGHTS: &str = "_ts_weights";
@@ -52,20 +54,25 @@ pub(super) fn drop_one(
     let context = "cannot read the decisions that chose content";
     lake.engine().execute(
         &format!(
-            "CREATE OR REPLACE TEMP TABLE {DECISIONS} AS SELECT s.customer, s.candidates AS list, s.content, \
-             s.propensity, CAST({} AS HUGEINT) AS y FROM {SHOWN} s \
+            "CREATE OR REPLACE TEMP TABLE {EXPOSED} AS SELECT s.customer, s.candidates AS list, s.content, \
+             s.propensity, s.left_out, CAST({} AS HUGEINT) AS y FROM (SELECT *, \
+             CASE WHEN propensity IS NULL THEN 'without a probability' \
+             WHEN NOT (propensity > 0 AND propensity <= 1) THEN 'with a probability outside (0, 1]' \
+             WHEN candidates IS NULL THEN 'without candidates' \
+             WHEN NOT {} THEN 'whose time was not over at the end of the data' END AS left_out FROM {SHOWN}) s \
              LEFT JOIN {OUTCOMES} f ON f.customer = s.customer AND {} \
-             WHERE s.propensity > 0 AND s.propensity <= 1 AND s.candidates IS NOT NULL AND {} \
-             GROUP BY s.id, s.customer, s.candidates, s.content, s.propensity",
+             GROUP BY s.id, s.customer, s.candidates, s.content, s.propensity, s.left_out; \
+             CREATE OR REPLACE TEMP VIEW {DECISIONS} AS SELECT * EXCLUDE (left_out) FROM {EXPOSED} \
+             WHERE left_out IS NULL",
             prepared.kind.aggregate(),
+            prepared.is_mature("moment"),
             prepared.follows("s.moment"),
-            prepared.is_mature("s.moment"),
         ),
         context,
     )?;
     let finding = of_decisions(lake, document, prepared, items);
     lake.engine().execute(
-        &format!("DROP TABLE IF EXISTS {DECISIONS}; DROP TABLE IF EXISTS {WEIGHTS}"),
+        &format!("DROP VIEW IF EXISTS {DECISIONS}; DROP TABLE IF EXISTS {EXPOSED}; DROP TABLE IF EXISTS {WEIGHTS}"),
         context,
     )?;
     finding.map(Some)
@@ -79,10 +86,13 @@ fn of_decisions(
 ) -> Result<DropOneFinding, MeasureError> {
     let choices = choices(lake)?;
     let decisions: u64 = choices.iter().map(|choice| choice.decisions).sum();
+    let left_out = not_counted(lake, EXPOSED)?;
     let refused = |reason, message: String| DropOneFinding {
         decisions,
+        left_out: left_out.clone(),
         mean: None,
         items: Vec::new(),
+        items_left_out: 0,
         refusal: Some(Refusal::new(reason, message)),
     };
     if decisions == 0 {
@@ -108,9 +118,11 @@ fn of_decisions(
             .cmp(&a.exposures)
             .then_with(|| a.keys.cmp(&b.keys))
     });
+    let items_left_out = most_shown.len().saturating_sub(MOST_ITEMS) as u64;
     most_shown.truncate(MOST_ITEMS);
     let mut dropped = Vec::new();
     let mut rows: Vec<String> = Vec::new();
+    let mut heaviest = 0.0_f64;
     for item in most_shown {
         let content = &item.keys[0];
         let mut finding = DroppedItem {
@@ -139,9 +151,10 @@ fn of_decisions(
         } else {
             for (list, chances) in &chances {
                 let chance = chances.get(content).copied().unwrap_or(0.0);
-                let weight = drop_weight(false, chance) * WEIGHT_UNITS;
+                let weight = (drop_weight(false, chance) * WEIGHT_UNITS).round();
+                heaviest = heaviest.max(weight);
                 let (content, list) = (sql::text(content), sql::text(list));
-                rows.push(format!("({content}, {list}, {})", weight.round() as i64));
+                rows.push(format!("({content}, {list}, {})", weight as i64));
             }
         }
         dropped.push(finding);
@@ -154,7 +167,7 @@ fn of_decisions(
         );
         lake.engine()
             .execute(&statement, "cannot weigh the decisions that chose content")?;
-        add_values(lake, document, prepared, &mut dropped)?;
+        add_values(lake, document, prepared, heaviest, &mut dropped)?;
     }
     dropped.sort_by(|a, b| {
         let value = |item: &DroppedItem| item.value.map_or(f64::NEG_INFINITY, |v| v.estimate);
@@ -168,8 +181,10 @@ fn of_decisions(
     )?;
     Ok(DropOneFinding {
         decisions,
+        left_out,
         mean: Some(mean / prepared.kind.units()),
         items: dropped,
+        items_left_out,
         refusal: None,
     })
 }
@@ -235,19 +250,50 @@ fn candidates(list: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Adds the values of items that have weights.
+/// The binary digits of a customer's sum that go into products: these have twice as many, and those of a billion customers
+/// add up inside the 127 of the engine's whole numbers.
+const DIGITS: i32 = 48;
+
+/// The powers of two by which a customer's decisions, rewards, weights and weighted rewards are divided before their
+/// products are added up: 1 for all but very large sums.
+fn shifts(lake: &Lake, heaviest: f64) -> Result<[f64; 4], MeasureError> {
+    let query = format!(
+        "SELECT CAST(max(n) AS DOUBLE), CAST(max(r) AS DOUBLE) FROM \
+         (SELECT count(*) AS n, sum(abs(y)) AS r FROM {DECISIONS} GROUP BY customer)"
+    );
+    let largest =
+        lake.engine()
+            .rows(&query, "cannot add up the decisions of customers", |row| {
+                Ok((row.get::<_, f64>(0)?, row.get::<_, f64>(1)?))
+            })?;
+    let (n, r) = largest.first().copied().unwrap_or((0.0, 0.0));
+    let shift = |largest: f64| 2_f64.powi((largest.max(1.0).log2().ceil() as i32 - DIGITS).max(0));
+    Ok([n, r, n * heaviest, r * heaviest].map(shift))
+}
+
+/// Adds the values of items that have weights, of which the largest is `heaviest`.
 fn add_values(
     lake: &Lake,
     document: &Performance,
     prepared: &Prepared,
+    heaviest: f64,
     items: &mut [DroppedItem],
 ) -> Result<(), MeasureError> {
     // Sums of a customer: decisions n, rewards r, weights d, weighted rewards b.
     const NAMES: [&str; 4] = ["n", "r", "d", "b"];
+    let shifts = shifts(lake, heaviest)?;
+    let shifted: Vec<String> = NAMES
+        .iter()
+        .zip(shifts)
+        .map(|(name, shift)| match shift > 1.0 {
+            true => format!("CAST(round(CAST({name} AS DOUBLE) / {shift}) AS HUGEINT)"),
+            false => (*name).to_owned(),
+        })
+        .collect();
     let mut sums: Vec<String> = NAMES.iter().map(|name| format!("sum({name})")).collect();
-    for (i, name) in NAMES.iter().enumerate() {
-        for other in &NAMES[i..] {
-            sums.push(format!("sum({name} * {other})"));
+    for (i, one) in shifted.iter().enumerate() {
+        for other in &shifted[i..] {
+            sums.push(format!("sum({one} * {other})"));
         }
     }
     let query = format!(
@@ -281,7 +327,8 @@ fn add_values(
             for (i, scale) in scales.iter().enumerate() {
                 sums.first[i] = row.get::<_, f64>(3 + i)? / scale;
                 for (j, other) in scales.iter().enumerate().skip(i) {
-                    let product = row.get::<_, f64>(column)? / (scale * other);
+                    let shift = shifts[i] * shifts[j];
+                    let product = row.get::<_, f64>(column)? * shift / (scale * other);
                     sums.second[i][j] = product;
                     sums.second[j][i] = product;
                     column += 1;

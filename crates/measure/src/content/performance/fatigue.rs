@@ -1,6 +1,15 @@
 //! Whether content wears out with each exposure of the same customer, and when a new piece pays.
 //!
-//! A response belongs to the last exposure to an item before it, within the time of the outcome.
+//! A response belongs to the last exposure to an item before it, within the time of the outcome. So an exposure that is
+//! soon followed by another has less time to be answered than the last one, and would seem to be worth less. For the
+//! curve, exposures of a customer to an item are therefore compared over the same time after each: the shortest time
+//! between two of them, at most that of the outcome. That is right however soon responses come, because what a longer
+//! time would add is a factor of the customer's level, which drops out; an offset of `ln(time)` would be right only for
+//! responses that come as often late as soon. For rates at the first exposure, and what they are worth, all responses
+//! count.
+//!
+//! Exposures at the same time, or on the same day where the outcome has no more than a day, cannot be told apart by what
+//! follows them, and are one.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +17,15 @@ use catalog::{Catalog, Performance};
 use lake::Lake;
 use stats::Counts;
 use stats::fatigue::{Fatigue, Sequences, Shape};
-use stats::rates::BetaBinomial;
+use stats::rates::{BetaBinomial, RatesError};
 
 use super::finding::{FatigueFinding, FatiguePoint, RetireFinding, Valued};
 use super::query::{OUTCOMES, Prepared, SHOWN};
+use crate::audience::NotCounted;
 use crate::error::MeasureError;
 use crate::{Reason, Refusal};
 
-/// Exposures of a customer to an item beyond this number are not looked at.
+/// The curve is learned from as many exposures of a customer to an item; those beyond are taken to be like the last.
 const MOST_EXPOSURES: usize = 20;
 /// The curve is shown as far as this, if there are as many exposures.
 const SHOWN_EXPOSURES: usize = 8;
@@ -25,11 +35,20 @@ const RECENT_DAYS: u32 = 30;
 /// Exposures of one number, in sequences of one length, to one item.
 struct Row {
     content: String,
+    /// Exposures of a sequence from which the curve is learned: their time was over, and they are not beyond the most.
     length: usize,
     exposure: usize,
+    /// Those whose time was over.
     exposures: u64,
+    /// Of these, those with a response in the time that all of their sequence have, and in their own time.
     responses: u64,
+    answered: u64,
+    /// All of the last days, whether or not their time was over.
     recent: u64,
+    /// What the curve does not look at.
+    repeated: u64,
+    immature: u64,
+    beyond: u64,
 }
 
 pub(super) fn fatigue(
@@ -39,6 +58,7 @@ pub(super) fn fatigue(
     prepared: &Prepared,
 ) -> Result<FatigueFinding, MeasureError> {
     let rows = read(lake, prepared)?;
+    let left_out = left_out(&rows);
     let lengths = lengths(&rows);
     let fitted = Fatigue::fit(&lengths, Shape::LogQuadratic)
         .map(|curve| (curve, "log_quadratic"))
@@ -49,7 +69,9 @@ pub(super) fn fatigue(
             return Ok(FatigueFinding {
                 shape: None,
                 curve: Vec::new(),
+                left_out,
                 retire: Vec::new(),
+                retire_refusal: None,
                 refusal: Some(Refusal::new(Reason::TooLittleData, error.to_string())),
             });
         }
@@ -71,33 +93,56 @@ pub(super) fn fatigue(
             },
         })
     });
+    let rule = prepared.value.map_or(Ok(Vec::new()), |value| {
+        retire(catalog, &rows, &curve, value, document.alpha)
+    });
+    let (retire, retire_refusal) = match rule {
+        Ok(retire) => (retire, None),
+        Err(error) => {
+            let refusal = Refusal::new(Reason::TooLittleData, error.to_string());
+            (Vec::new(), Some(refusal))
+        }
+    };
     Ok(FatigueFinding {
         shape: Some(shape.to_owned()),
         curve: points.collect(),
-        retire: prepared.value.map_or_else(Vec::new, |value| {
-            retire(catalog, &rows, &curve, value, document.alpha)
-        }),
+        left_out,
+        retire,
+        retire_refusal,
         refusal: None,
     })
 }
 
-// Comparisons alone: with an `OR` in it the join would try every pair of rows.
+// The times are cut before the join, which so has comparisons alone: with an `OR` in it, it would try every pair of rows.
 fn read(lake: &Lake, prepared: &Prepared) -> Result<Vec<Row>, MeasureError> {
     let query = format!(
-        "SELECT content, least(length, {MOST_EXPOSURES}), exposure, count(*), CAST(sum(responded) AS BIGINT), \
-         count(*) FILTER (recent) FROM ( \
-         SELECT v.content, v.length, v.exposure, v.recent, CAST(count(f.moment) > 0 AS BIGINT) AS responded FROM ( \
-         SELECT id, customer, content, moment, coalesce(lead(moment) OVER sequence, 'infinity') AS next, \
-         row_number() OVER sequence AS exposure, \
-         count(*) OVER (PARTITION BY customer, content) AS length, \
-         moment >= (SELECT max(moment) FROM {SHOWN}) - INTERVAL {RECENT_DAYS} DAY AS recent \
-         FROM {SHOWN} WHERE {} WINDOW sequence AS (PARTITION BY customer, content ORDER BY moment)) v \
-         LEFT JOIN {OUTCOMES} f ON f.customer = v.customer AND {} AND f.moment < v.next \
-         WHERE v.exposure <= {MOST_EXPOSURES} \
-         GROUP BY v.id, v.content, v.length, v.exposure, v.recent) \
-         GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
-        prepared.is_mature("moment"),
-        prepared.follows("v.moment"),
+        "WITH exposed AS ( \
+         SELECT customer, content, {start} AS shown_at, count(*) AS times FROM {SHOWN} GROUP BY ALL \
+         ), numbered AS ( \
+         SELECT *, lead(shown_at) OVER sequence AS next, row_number() OVER sequence AS exposure, {mature} AS mature, \
+         shown_at >= (SELECT max(shown_at) FROM exposed) - INTERVAL {RECENT_DAYS} DAY AS recent \
+         FROM exposed WINDOW sequence AS (PARTITION BY customer, content ORDER BY shown_at) \
+         ), compared AS ( \
+         SELECT *, mature AND exposure <= {MOST_EXPOSURES} AS counts, {horizon} AS horizon FROM numbered \
+         ), timed AS ( \
+         SELECT *, least(horizon, next) AS own_end, \
+         count(*) FILTER (counts) OVER sequence AS length, \
+         least(horizon, shown_at + to_microseconds( \
+         min(epoch_us(next) - epoch_us(shown_at)) FILTER (counts) OVER sequence)) AS equal_end \
+         FROM compared WINDOW sequence AS (PARTITION BY customer, content) \
+         ), answered AS ( \
+         SELECT e.content, e.length, e.exposure, e.times, e.mature, e.counts, e.recent, count(f.moment) > 0 AS answered, \
+         count(f.moment) FILTER (f.moment < e.equal_end) > 0 AS responded \
+         FROM timed e LEFT JOIN {OUTCOMES} f \
+         ON f.customer = e.customer AND f.moment >= e.shown_at AND f.moment < e.own_end \
+         GROUP BY e.customer, e.shown_at, e.content, e.length, e.exposure, e.times, e.mature, e.counts, e.recent) \
+         SELECT content, length, least(exposure, {MOST_EXPOSURES}) AS number, count(*) FILTER (counts), \
+         count(*) FILTER (counts AND responded), count(*) FILTER (counts AND answered), count(*) FILTER (recent), \
+         CAST(sum(times - 1) AS BIGINT), count(*) FILTER (NOT mature), count(*) FILTER (mature AND NOT counts) \
+         FROM answered GROUP BY ALL ORDER BY content, length, number",
+        start = prepared.start("moment"),
+        mature = prepared.is_mature("shown_at"),
+        horizon = prepared.horizon("shown_at"),
     );
     let place = |value: u64| usize::try_from(value).unwrap_or(MOST_EXPOSURES);
     let rows = lake
@@ -109,16 +154,50 @@ fn read(lake: &Lake, prepared: &Prepared) -> Result<Vec<Row>, MeasureError> {
                 exposure: place(row.get(2)?),
                 exposures: row.get(3)?,
                 responses: row.get(4)?,
-                recent: row.get(5)?,
+                answered: row.get(5)?,
+                recent: row.get(6)?,
+                repeated: row.get(7)?,
+                immature: row.get(8)?,
+                beyond: row.get(9)?,
             })
         })?;
     Ok(rows)
 }
 
+/// What the curve does not look at, by the reason.
+fn left_out(rows: &[Row]) -> Vec<NotCounted> {
+    let sum = |of_row: fn(&Row) -> u64| rows.iter().map(of_row).sum::<u64>();
+    [
+        (
+            "exposures at the same time as another, counted as one",
+            sum(|row| row.repeated),
+        ),
+        (
+            "exposures whose time was not over at the end of the data",
+            sum(|row| row.immature),
+        ),
+        (
+            "exposures beyond the twentieth to the same customer",
+            sum(|row| row.beyond),
+        ),
+        (
+            "responses later than the shortest time between two exposures",
+            sum(|row| row.answered - row.responses),
+        ),
+    ]
+    .into_iter()
+    .filter(|(_, number)| *number > 0)
+    .map(|(reason, number)| NotCounted {
+        reason: reason.to_owned(),
+        number,
+    })
+    .collect()
+}
+
 /// Responses in sequences of each length, of all items.
 fn lengths(rows: &[Row]) -> Vec<Sequences> {
     let mut lengths: BTreeMap<usize, Sequences> = BTreeMap::new();
-    for row in rows {
+    for row in rows.iter().filter(|row| row.exposures > 0) {
         let sequences = lengths.entry(row.length).or_insert_with(|| Sequences {
             sequences: 0,
             responses: vec![0; row.length],
@@ -138,7 +217,7 @@ fn retire(
     curve: &Fatigue,
     value: f64,
     alpha: f64,
-) -> Vec<RetireFinding> {
+) -> Result<Vec<RetireFinding>, RatesError> {
     let mut firsts: BTreeMap<&str, Counts> = BTreeMap::new();
     let mut recent: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for row in rows {
@@ -147,19 +226,15 @@ fn retire(
             .or_insert(Counts { successes: 0, n: 0 });
         if row.exposure == 1 {
             first.n += row.exposures;
-            first.successes += row.responses;
+            first.successes += row.answered;
         }
         recent
             .entry(&row.content)
             .or_insert_with(|| vec![0; MOST_EXPOSURES])[row.exposure - 1] += row.recent;
     }
     let counts: Vec<Counts> = firsts.values().copied().collect();
-    let Ok(rates) = BetaBinomial::fit(&counts) else {
-        return Vec::new();
-    };
-    let Ok(new) = rates.forecast() else {
-        return Vec::new();
-    };
+    let rates = BetaBinomial::fit(&counts)?;
+    let new = rates.forecast()?;
     let of_item = |(place, (content, recent)): (usize, (&&str, &Vec<u64>))| {
         let cost = catalog.content(content)?.cost.as_ref()?;
         let cost = super::economics::making(cost);
@@ -188,5 +263,5 @@ fn retire(
             .total_cmp(&a.gain.estimate)
             .then_with(|| a.content.cmp(&b.content))
     });
-    found
+    Ok(found)
 }

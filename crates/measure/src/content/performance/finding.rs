@@ -74,7 +74,7 @@ impl PerformanceFinding {
 }
 
 /// How much there is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Extent {
     /// Rows of touches.
     pub rows: u64,
@@ -84,6 +84,10 @@ pub struct Extent {
     pub items: u64,
     /// Rows that do not count, by the reason.
     pub left_out: Vec<NotCounted>,
+    /// Rows of the outcome that count, after the filters of its fact and metric.
+    pub outcomes: u64,
+    /// Those that do not, by the reason.
+    pub outcomes_left_out: Vec<NotCounted>,
     /// The first and the last exposure, in microseconds since 1970.
     pub from: Option<i64>,
     pub until: Option<i64>,
@@ -145,7 +149,8 @@ pub struct CostFinding {
     pub per_customer: Option<f64>,
     /// Margin beyond that of as many customers of the average item. It describes, and does not prove.
     pub margin_above_average: Option<Valued>,
-    /// Margin that would be lost without the item, from logged probabilities of choices: causal.
+    /// Margin that would be lost without the item in the decisions that `drop_one` counts, from logged probabilities of
+    /// choices: causal.
     pub incremental_margin: Option<Valued>,
     /// `(incremental margin - cost) / cost`; none without an incremental margin.
     pub roi: Option<Valued>,
@@ -326,8 +331,12 @@ pub struct FatigueFinding {
     pub shape: Option<String>,
     /// The rate of a response by the number of the exposure, over that at the first.
     pub curve: Vec<FatiguePoint>,
+    /// What the curve does not look at, by the reason.
+    pub left_out: Vec<NotCounted>,
     /// Whether to replace items by new ones, the most gain first; none without a value.
     pub retire: Vec<RetireFinding>,
+    /// Why it cannot be said of any item whether to replace it.
+    pub retire_refusal: Option<Refusal>,
     /// Why there is no curve.
     pub refusal: Option<Refusal>,
 }
@@ -336,7 +345,7 @@ pub struct FatigueFinding {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FatiguePoint {
     pub exposure: u64,
-    /// Exposures of this number.
+    /// Exposures of this number whose time was over at the end of the data.
     pub exposures: u64,
     pub relative: Valued,
 }
@@ -349,7 +358,7 @@ pub struct RetireFinding {
     pub gain: Valued,
     /// What a new one costs.
     pub cost: f64,
-    /// Exposures in the last 30 days.
+    /// Exposures in the last 30 days, whether or not their time was over.
     pub exposures: u64,
     /// The gain is above zero, not by chance.
     pub retire: bool,
@@ -358,12 +367,16 @@ pub struct RetireFinding {
 /// What would be lost without items.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DropOneFinding {
-    /// Decisions with a probability.
+    /// Decisions with a probability, candidates, and an outcome that is known.
     pub decisions: u64,
+    /// Exposures that are not such decisions, by the reason. No value speaks for them.
+    pub left_out: Vec<NotCounted>,
     /// The mean outcome of a decision.
     pub mean: Option<f64>,
     /// Items, the most valuable first.
     pub items: Vec<DroppedItem>,
+    /// Items that were not looked at, because others were shown more often.
+    pub items_left_out: u64,
     pub refusal: Option<Refusal>,
 }
 

@@ -6,7 +6,9 @@ use stats::{Counts, Sample};
 
 use super::finding::Extent;
 use crate::audience::NotCounted;
-use crate::audience::query::types::{check_number, check_time, require_column, type_of, unusable};
+use crate::audience::query::types::{
+    check_number, check_time, require_column, type_of, unusable, usable_time,
+};
 use crate::audience::query::{fact_rows, where_clause};
 use crate::audience::times::Clock;
 use crate::content::touches::{common_customer_type, touch_rows_with_columns};
@@ -16,11 +18,15 @@ use crate::error::MeasureError;
 const TOUCHED: &str = "_ts_touched";
 /// Those that count: exposures.
 pub(super) const SHOWN: &str = "_ts_shown";
-/// The rows of the fact that is the outcome.
+/// All rows of the fact that is the outcome, each with the reason for which it does not count, if there is one.
+const RECORDED: &str = "_ts_recorded";
+/// Those that count, as a view.
 pub(super) const OUTCOMES: &str = "_ts_outcomes";
 
 /// Sums of values are sums of whole ten-thousandths, the same in any order.
 pub(super) const VALUE_UNITS: f64 = 1e4;
+/// The largest value of a row that is taken for one: squares of a million of them add up inside the engine's whole numbers.
+const LARGEST_VALUE: f64 = 1e12;
 
 /// How outcomes of a customer are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,8 +191,11 @@ pub(super) fn prepare(
     let context = format!("cannot read the outcome of {place}");
     lake.engine().execute(
         &format!(
-            "CREATE OR REPLACE TEMP TABLE {OUTCOMES} AS SELECT {} AS customer, moment, value FROM ({}) \
-             WHERE customer IS NOT NULL AND moment IS NOT NULL AND value IS NOT NULL",
+            "CREATE OR REPLACE TEMP TABLE {RECORDED} AS SELECT {} AS customer, moment, value, \
+             CASE WHEN customer IS NULL THEN 'without a customer' WHEN moment IS NULL THEN 'without a usable time' \
+             WHEN value IS NULL THEN 'without a usable value' END AS left_out FROM ({}); \
+             CREATE OR REPLACE TEMP VIEW {OUTCOMES} AS SELECT * EXCLUDE (left_out) FROM {RECORDED} \
+             WHERE left_out IS NULL",
             as_customer("customer"),
             rows.sql,
         ),
@@ -292,7 +301,7 @@ fn outcome_rows(
             check_number(lake, &rows, &value, of_metric)?;
             let value = format!("CAST({value} AS DOUBLE)");
             format!(
-                "CASE WHEN isfinite({value}) THEN CAST(round({value} * {VALUE_UNITS}) AS HUGEINT) END"
+                "CASE WHEN abs({value}) <= {LARGEST_VALUE} THEN CAST(round({value} * {VALUE_UNITS}) AS HUGEINT) END"
             )
         }
         None => "CAST(1 AS HUGEINT)".to_owned(),
@@ -305,7 +314,7 @@ fn outcome_rows(
         sql: format!(
             "SELECT {} AS customer, {} AS moment, {value} AS value FROM {filtered}{}",
             sql::identifier(&fact.customer),
-            clock.time(time),
+            usable_time(&clock.time(time)),
             where_clause(metric.and_then(|metric| metric.filter.as_ref())),
         ),
         customer_type: type_of(&columns, &fact.customer)
@@ -316,9 +325,14 @@ fn outcome_rows(
 }
 
 impl Prepared {
+    /// From when what was shown at a time has its outcomes, as SQL.
+    pub(super) fn start(&self, shown: &str) -> String {
+        self.clock.exposure(shown)
+    }
+
     /// Whether an outcome `f` belongs to what was shown at a time, as SQL.
     pub(super) fn follows(&self, shown: &str) -> String {
-        let start = self.clock.exposure(shown);
+        let start = self.start(shown);
         format!(
             "f.moment >= {start} AND f.moment < {}",
             sql::after(&start, self.within)
@@ -327,7 +341,7 @@ impl Prepared {
 
     /// Until when what was shown at a time has its outcomes, as SQL.
     pub(super) fn horizon(&self, shown: &str) -> String {
-        sql::after(&self.clock.exposure(shown), self.within)
+        sql::after(&self.start(shown), self.within)
     }
 
     /// Whether that time had passed at the end of the data, as SQL.
@@ -411,59 +425,57 @@ impl Prepared {
     /// How much there is.
     pub(super) fn extent(&self, lake: &Lake) -> Result<Extent, MeasureError> {
         let context = "cannot count touches";
-        let left_out = lake.engine().rows(
-            &format!(
-                "SELECT left_out, count(*) FROM {TOUCHED} WHERE left_out IS NOT NULL GROUP BY 1 ORDER BY 1"
-            ),
-            context,
-            |row| {
-                Ok(NotCounted {
-                    reason: row.get(0)?,
-                    number: row.get(1)?,
-                })
-            },
-        )?;
-        let all = lake.engine().rows(
+        let mut rows = lake.engine().rows(
             &format!(
                 "SELECT count(*), count(DISTINCT customer), count(DISTINCT content), \
-                 epoch_us(CAST(min(moment) AS TIMESTAMP)), epoch_us(CAST(max(moment) AS TIMESTAMP)) FROM {SHOWN}"
+                 epoch_us(CAST(min(moment) AS TIMESTAMP)), epoch_us(CAST(max(moment) AS TIMESTAMP)), \
+                 (SELECT count(*) FROM {OUTCOMES}) FROM {SHOWN}"
             ),
             context,
             |row| {
                 Ok(Extent {
-                    rows: 0,
                     exposures: row.get(0)?,
                     customers: row.get(1)?,
                     items: row.get(2)?,
-                    left_out: Vec::new(),
                     from: row.get(3)?,
                     until: row.get(4)?,
+                    outcomes: row.get(5)?,
+                    ..Extent::default()
                 })
             },
         )?;
-        let none = Extent {
-            rows: 0,
-            exposures: 0,
-            customers: 0,
-            items: 0,
-            left_out: Vec::new(),
-            from: None,
-            until: None,
-        };
-        let mut extent = all.into_iter().next().unwrap_or(none);
-        let not_counted: u64 = left_out.iter().map(|left| left.number).sum();
-        extent.rows = extent.exposures + not_counted;
-        extent.left_out = left_out;
+        let mut extent = rows.pop().unwrap_or_default();
+        extent.left_out = not_counted(lake, TOUCHED)?;
+        extent.outcomes_left_out = not_counted(lake, RECORDED)?;
+        let left_out: u64 = extent.left_out.iter().map(|left| left.number).sum();
+        extent.rows = extent.exposures + left_out;
         Ok(extent)
     }
 
     /// Lets go of the tables.
     pub(super) fn finish(&self, lake: &Lake) -> Result<(), MeasureError> {
         let statement = format!(
-            "DROP TABLE IF EXISTS {TOUCHED}; DROP TABLE IF EXISTS {SHOWN}; DROP TABLE IF EXISTS {OUTCOMES}"
+            "DROP TABLE IF EXISTS {TOUCHED}; DROP TABLE IF EXISTS {SHOWN}; DROP VIEW IF EXISTS {OUTCOMES}; \
+             DROP TABLE IF EXISTS {RECORDED}"
         );
         Ok(lake
             .engine()
             .execute(&statement, "cannot drop the tables of touches")?)
     }
+}
+
+/// Rows of a table or query in parentheses whose `left_out` is a reason, by the reason.
+pub(super) fn not_counted(lake: &Lake, rows: &str) -> Result<Vec<NotCounted>, MeasureError> {
+    let query = format!(
+        "SELECT left_out, count(*) FROM {rows} WHERE left_out IS NOT NULL GROUP BY 1 ORDER BY 1"
+    );
+    let counts = lake
+        .engine()
+        .rows(&query, "cannot count rows that are left out", |row| {
+            Ok(NotCounted {
+                reason: row.get(0)?,
+                number: row.get(1)?,
+            })
+        })?;
+    Ok(counts)
 }

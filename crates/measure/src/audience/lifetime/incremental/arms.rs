@@ -8,15 +8,13 @@ use clv::{
     BgNbd, Customer, CustomerColumns, CustomerTable, Estimation, FitError, GammaGammaFit, MbgNbd,
     ParetoNbd, SpendTable, TimingFit, TimingModel,
 };
-use stats::Sample;
 
 use super::super::base::DAYS_PER_UNIT;
 use super::super::{Band, refusal_of};
-use super::{
-    Context, IncrementalArm, IncrementalPart, Placebo, StaysOnFinding, StopsFinding, WindowMeasured,
-};
+use super::measured::measured;
+use super::surrogate::Modelled;
+use super::{Context, IncrementalArm, IncrementalPart, Placebo, StaysOnFinding, StopsFinding};
 use crate::audience::Estimate;
-use crate::audience::finding::Pair;
 use crate::audience::replay::mix;
 use crate::{Reason, Refusal};
 use catalog::LifetimeEffect;
@@ -28,6 +26,9 @@ pub(super) struct History {
     pub(super) age: f64,
     pub(super) recency: f64,
     pub(super) spend: f64,
+    /// Whether they had bought before they were assigned, and what that brought in the year before.
+    pub(super) is_existing: bool,
+    pub(super) prior: f64,
     pub(super) customers: f64,
 }
 
@@ -90,42 +91,23 @@ impl<'a> Arms<'a> {
         }
     }
 
-    pub(super) fn finding(
-        &self,
-        arm: String,
-        customers: Pair<u64>,
-        existing: Pair<u64>,
-        never_bought: Pair<u64>,
-    ) -> IncrementalArm {
-        let mut finding = IncrementalArm {
-            arm,
-            customers,
-            existing,
-            never_bought,
-            measured: None,
-            model: None,
-            rate: None,
-            attrition: None,
-            spend: None,
-            stays_on: None,
-            stops: None,
-            counts: None,
-            band: None,
-            placebo: Vec::new(),
-            refusals: Vec::new(),
-        };
-        if let Err(failed) = self.fill(&mut finding) {
+    pub(super) fn histories(&self) -> &[(bool, History)] {
+        &self.histories
+    }
+
+    /// Adds what is measured and modelled to a finding.
+    pub(super) fn measure(&self, finding: &mut IncrementalArm) {
+        if let Err(failed) = self.fill(finding) {
             finding.refusals.push(Refusal::from(&failed));
         }
         finding.counts = match self.context.effect {
             LifetimeEffect::StaysOn => finding.stays_on.map(|value| value.total.amount),
             LifetimeEffect::Stops => finding.stops.map(|value| value.total),
         };
-        finding
     }
 
     fn fill(&self, finding: &mut IncrementalArm) -> Result<(), Failed> {
-        let measured = match self.measured() {
+        let measured = match measured(&self.histories, self.context) {
             Ok(measured) => measured,
             Err(error) => {
                 let refusal = Refusal::new(Reason::TooLittleData, error.to_string());
@@ -133,9 +115,10 @@ impl<'a> Arms<'a> {
                 return Ok(());
             }
         };
+        let difference = measured.decides();
         let window = Measured {
-            difference: measured.difference.estimate,
-            standard_error: measured.difference.se,
+            difference: difference.estimate,
+            standard_error: difference.se,
         };
         finding.measured = Some(measured);
         let spend = self.spend()?;
@@ -165,69 +148,23 @@ impl<'a> Arms<'a> {
         self.take(finding, "mbg-nbd", &mbg, &mut best);
         self.take(finding, "bg-nbd", &bg, &mut best);
         if let Ok(pareto) = &pareto {
-            match self.stops(&pareto.timing, &spend, window) {
+            match self.stops(&pareto.timing, &spend, window, self.context.horizon_days) {
                 Ok(value) => finding.stops = Some(value),
                 Err(failed) => finding.refusals.push(Refusal::from(&failed)),
+            }
+            let days = finding.measured.as_ref().map(|measured| measured.days);
+            if let (Some(fading), Some(days)) = (&mut finding.fading, days) {
+                fading.add_paces(&pareto.timing, &spend, days, &self.settings());
+            }
+            if let Some(surrogate) = &mut finding.surrogate
+                && surrogate.effect.is_some()
+                && let Some(modelled) = self.within(pareto, &spend, window, surrogate.days())
+            {
+                surrogate.compare(modelled);
             }
         }
         finding.placebo = self.placebo(&spend);
         Ok(())
-    }
-
-    /// The difference of value per customer in the window.
-    fn measured(&self) -> Result<WindowMeasured, stats::Unestimable> {
-        let margin = if self.context.has_spend {
-            self.context.margin
-        } else {
-            1.0
-        };
-        let value = |history: &History| {
-            margin
-                * if self.context.has_spend {
-                    history.spend
-                } else {
-                    f64::from(history.frequency)
-                }
-        };
-        let sample = |arm: bool| {
-            let rows = || {
-                self.histories
-                    .iter()
-                    .filter(move |(treated, _)| *treated == arm)
-            };
-            let sum = |of: &dyn Fn(&History) -> f64| -> f64 {
-                rows()
-                    .map(|(_, history)| history.customers * of(history))
-                    .sum()
-            };
-            let n = sum(&|_| 1.0);
-            let mean = sum(&value) / n;
-            let squares = sum(&|history| (value(history) - mean).powi(2));
-            Sample {
-                n: n as u64,
-                mean,
-                variance: squares / (n - 1.0),
-            }
-        };
-        let (treated, reference) = (sample(true), sample(false));
-        let lift = stats::lift_of_means(&treated, &reference, self.context.alpha)?;
-        let days = |(_, history): &(bool, History)| history.customers * history.age;
-        let customers = (treated.n + reference.n) as f64;
-        Ok(WindowMeasured {
-            days: self.histories.iter().map(days).sum::<f64>() / customers,
-            mean: Pair {
-                arm: treated.mean,
-                against: reference.mean,
-            },
-            difference: Estimate {
-                estimate: lift.absolute.estimate,
-                se: lift.absolute.se,
-                low: lift.absolute.low,
-                high: lift.absolute.high,
-                df: lift.absolute.df.is_finite().then_some(lift.absolute.df),
-            },
-            p_value: lift.probability.p,
-        })
     }
 
     /// What a purchase brings in both arms.
@@ -380,6 +317,7 @@ impl<'a> Arms<'a> {
         timing: &TimingArms<ParetoNbd>,
         spend: &SpendArms,
         measured: Measured,
+        horizon_days: f64,
     ) -> Result<StopsFinding, Failed> {
         let histories: Vec<ArmHistory> = self
             .histories
@@ -394,13 +332,36 @@ impl<'a> Arms<'a> {
                 customers: history.customers,
             })
             .collect();
-        let settings = self.settings();
+        let settings = Settings {
+            horizon: Horizon::Days(horizon_days),
+            ..self.settings()
+        };
         let value = stops(timing, spend, &histories, measured, &settings)?;
         Ok(StopsFinding {
             total: estimate(&value.total),
             to_twelve_months: estimate(&value.to_twelve_months),
             beyond: estimate(&value.beyond),
             extrapolated: value.extrapolated,
+        })
+    }
+
+    /// Both values within some days; none where customers have been seen for longer.
+    fn within(
+        &self,
+        pareto: &Fitted<ParetoNbd>,
+        spend: &SpendArms,
+        measured: Measured,
+        days: f64,
+    ) -> Option<Modelled> {
+        let settings = Settings {
+            horizon: Horizon::Days(days),
+            ..self.settings()
+        };
+        let on = stays_on(&pareto.timing, spend, &self.windows(), None, &settings).ok()?;
+        let off = self.stops(&pareto.timing, spend, measured, days).ok()?;
+        Some(Modelled {
+            stops: off.total,
+            stays_on: estimate(&on.total.amount),
         })
     }
 
@@ -428,16 +389,8 @@ impl<'a> Arms<'a> {
             .collect()
     }
 
-    /// A normal estimate.
     fn estimate(&self, value: f64, se: f64) -> Estimate {
-        let reach = stats::tail::normal_quantile(1.0 - 0.5 * self.context.alpha) * se;
-        Estimate {
-            estimate: value,
-            se,
-            low: value - reach,
-            high: value + reach,
-            df: None,
-        }
+        normal(value, se, self.context.alpha)
     }
 }
 
@@ -458,7 +411,19 @@ fn stays_on_finding(value: &StaysOn) -> StaysOnFinding {
     }
 }
 
-fn estimate(amount: &Amount) -> Estimate {
+/// A normal estimate.
+pub(super) fn normal(value: f64, se: f64, alpha: f64) -> Estimate {
+    let reach = stats::tail::normal_quantile(1.0 - 0.5 * alpha) * se;
+    Estimate {
+        estimate: value,
+        se,
+        low: value - reach,
+        high: value + reach,
+        df: None,
+    }
+}
+
+pub(super) fn estimate(amount: &Amount) -> Estimate {
     Estimate {
         estimate: amount.value,
         se: amount.standard_error,

@@ -1,0 +1,212 @@
+//! The customers of purchases, each with a cell: the values of all columns by which customers are told apart.
+
+use lake::sql;
+
+use super::purchases::{CELLS, CUSTOMERS, PURCHASES, Purchases};
+use super::reader::{Reader, leave_out};
+use crate::audience::query::source_view;
+use crate::audience::query::types::{
+    check_number, is_number, require_column, same_customer, type_of,
+};
+use crate::error::MeasureError;
+
+/// The most combinations of values by which customers are shown.
+const MOST_CELLS: usize = 20_000;
+
+impl Reader<'_> {
+    /// The customers who count, with their cells. `holder` is the column of purchases that says who they are where a
+    /// customer of purchases is a contract, of which one may have several.
+    pub(super) fn customers(
+        &self,
+        purchases: &mut Purchases,
+        holder: &str,
+    ) -> Result<(), MeasureError> {
+        let (joined, cost) = self.joined(purchases)?;
+        let classes: Vec<String> = self
+            .classes
+            .iter()
+            .enumerate()
+            .map(|(i, class)| {
+                let table = if class.of_customers { "k" } else { "c.head" };
+                format!("{table}.g{i} AS g{i}")
+            })
+            .collect();
+        let varies: Vec<String> = self
+            .of_fact()
+            .map(|(i, _)| format!("min(head.g{i}) IS DISTINCT FROM max(head.g{i})"))
+            .collect();
+        let varies = if varies.is_empty() {
+            "false".to_owned()
+        } else {
+            varies.join(" OR ")
+        };
+        let (from, end) = (purchases.from, purchases.end);
+        let select = std::iter::once("c.customer, c.first, c.varies".to_owned())
+            .chain(classes)
+            .chain(cost)
+            .collect::<Vec<_>>()
+            .join(", ");
+        let all = format!(
+            "SELECT customer, any_value({holder}) AS holder, min(day) AS first, min(head) AS head, {varies} AS varies FROM {PURCHASES} GROUP BY customer"
+        );
+        let with_classes = format!("{CUSTOMERS}_classed");
+        self.run(
+            &with_classes,
+            &format!("SELECT {select} FROM ({all}) AS c{joined}"),
+        )?;
+        let names: Vec<String> = (0..self.classes.len()).map(|i| format!("g{i}")).collect();
+        let (cells, on, order) = if names.is_empty() {
+            (
+                "SELECT 0::BIGINT AS cell".to_owned(),
+                "true".to_owned(),
+                String::new(),
+            )
+        } else {
+            let list = names.join(", ");
+            let same: Vec<String> = names
+                .iter()
+                .map(|name| format!("c.{name} IS NOT DISTINCT FROM t.{name}"))
+                .collect();
+            (
+                format!(
+                    "SELECT row_number() OVER (ORDER BY {list}) - 1 AS cell, {list} FROM \
+                     (SELECT DISTINCT {list} FROM {with_classes} WHERE first BETWEEN {from} AND {end})"
+                ),
+                same.join(" AND "),
+                list,
+            )
+        };
+        self.run(CELLS, &cells)?;
+        let cost = if self.lifetime.acquisition.is_some() {
+            ", c.cost"
+        } else {
+            ""
+        };
+        self.run(
+            CUSTOMERS,
+            &format!(
+                "SELECT c.customer, c.first, t.cell, c.varies{cost} FROM {with_classes} AS c JOIN {CELLS} AS t ON {on} \
+                 WHERE c.first BETWEEN {from} AND {end}"
+            ),
+        )?;
+        let early = format!(
+            "SELECT count(*) FILTER (WHERE first < {from}), count(*) FILTER (WHERE first > {end}), \
+             count(*) FILTER (WHERE varies AND first BETWEEN {from} AND {end}) FROM {with_classes}"
+        );
+        let counts: Vec<(i64, i64, i64)> =
+            self.lake.engine().rows(&early, &self.context, |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        let (before, after, varying) = counts.into_iter().next().unwrap_or_default();
+        leave_out(
+            &mut purchases.left_out,
+            "customers who had bought before the first day",
+            before,
+        );
+        leave_out(
+            &mut purchases.left_out,
+            "customers whose first purchase is after the last day",
+            after,
+        );
+        purchases.varying = varying as u64;
+        let drop = format!("DROP TABLE {with_classes}");
+        self.lake.engine().execute(&drop, &self.context)?;
+        if order.is_empty() {
+            purchases.cells = vec![Vec::new()];
+            return Ok(());
+        }
+        let width = names.len();
+        let query = format!(
+            "SELECT {order} FROM {CELLS} ORDER BY cell LIMIT {}",
+            MOST_CELLS + 1
+        );
+        purchases.cells = self.lake.engine().rows(&query, &self.context, |row| {
+            (0..width).map(|i| row.get(i)).collect()
+        })?;
+        if purchases.cells.len() > MOST_CELLS {
+            return Err(MeasureError::Limit {
+                place: format!("{}, by and covariates", self.place),
+                message: format!(
+                    "customers have more than {MOST_CELLS} combinations of values: name columns with fewer values, or \
+                     round numbers in the source"
+                ),
+            });
+        }
+        Ok(())
+    }
+
+    /// The join with what else is known of customers, and the cost of acquisition as a column.
+    fn joined(&self, purchases: &mut Purchases) -> Result<(String, Option<String>), MeasureError> {
+        let Some(customers) = &self.lifetime.customers else {
+            return Ok((String::new(), None));
+        };
+        let view = source_view(&customers.source);
+        let columns = self.lake.columns(&view)?;
+        let require = |key: &str, column: &str| {
+            let place = format!("{}, {key}", self.place);
+            require_column(&columns, place, &customers.source, column)
+        };
+        require("customers", &customers.customer)?;
+        let mut select = vec![format!(
+            "{} AS customer",
+            sql::identifier(&customers.customer)
+        )];
+        for (i, class) in self
+            .classes
+            .iter()
+            .enumerate()
+            .filter(|(_, class)| class.of_customers)
+        {
+            let key = if i < self.lifetime.by.len() {
+                "by"
+            } else if purchases.covariates.contains(&i) {
+                "covariates"
+            } else {
+                "acquisition"
+            };
+            require(key, class.column)?;
+            select.push(format!(
+                "min(CAST({} AS VARCHAR)) AS g{i}",
+                sql::identifier(class.column)
+            ));
+        }
+        let covariates = self.classes[purchases.covariates.clone()].iter();
+        purchases.numeric = covariates
+            .map(|class| is_number(type_of(&columns, class.column).unwrap_or_default()))
+            .collect();
+        let mut cost = None;
+        if let Some(acquisition) = &self.lifetime.acquisition {
+            require("acquisition", &acquisition.cost)?;
+            let column = sql::identifier(&acquisition.cost);
+            check_number(
+                self.lake,
+                &view,
+                &column,
+                format!("{}, acquisition", self.place),
+            )?;
+            let number = format!("CAST({column} AS DOUBLE)");
+            select.push(format!(
+                "min(CASE WHEN isfinite({number}) THEN {number} END) AS cost"
+            ));
+            // What acquiring somebody cost is spent once, however many contracts follow.
+            cost = Some(
+                "CASE WHEN row_number() OVER (PARTITION BY c.holder ORDER BY c.first, c.customer) = 1 THEN k.cost \
+                 WHEN k.cost IS NOT NULL THEN 0 END AS cost"
+                    .to_owned(),
+            );
+        }
+        let same = same_customer(
+            ("c.holder", &purchases.customer_type),
+            (
+                "k.customer",
+                type_of(&columns, &customers.customer).unwrap_or_default(),
+            ),
+            format!("{}, customers", self.place),
+        )?;
+        let query = format!(
+            " LEFT JOIN (SELECT {} FROM {view} GROUP BY 1) AS k ON {same}",
+            select.join(", ")
+        );
+        Ok((query, cost))
+    }
+}

@@ -1,0 +1,165 @@
+//! Customers who buy at opportunities: BG/BB behind the same face as the models in continuous time.
+
+use clv::{BetaBoundary, BgBb, BgBbFit, Customer, CustomerTable, Effect, FitError, Opportunities};
+
+use super::finding::Parameter;
+use super::fit::{NO_ATTRITION, PurchaseModel, ln_slope};
+
+/// A fitted BG/BB model. Its parameters are moved as their logarithms.
+pub(super) struct Discrete {
+    fit: BgBbFit,
+    /// The mean length of an opportunity's period, in the models' unit of time.
+    length: f64,
+}
+
+/// The share of a period that a horizon may be short of it and still hold it: months differ by a tenth.
+const SHORT: f64 = 0.1;
+
+impl Discrete {
+    /// Fits the model to customers whose purchases lie on the first days of periods.
+    pub(super) fn fit(table: &CustomerTable, length: f64) -> Result<Self, FitError> {
+        let histories: Vec<(Opportunities, f64)> = table
+            .groups()
+            .map(|(customer, customers, _)| (opportunities(&customer, length), customers))
+            .collect();
+        if !histories.iter().any(|(history, _)| history.taken > 0) {
+            return Err(FitError::NoRepeatPurchases);
+        }
+        let fit = BgBbFit::new(&histories)?;
+        Ok(Self { fit, length })
+    }
+
+    fn history(&self, customer: &Customer) -> Opportunities {
+        opportunities(customer, self.length)
+    }
+
+    /// Opportunities within a horizon.
+    fn within(&self, horizon: f64) -> u32 {
+        (horizon / self.length + SHORT) as u32
+    }
+
+    fn parameters(&self) -> [f64; 4] {
+        let BgBb {
+            alpha,
+            beta,
+            gamma,
+            delta,
+        } = self.fit.parameters;
+        [alpha, beta, gamma, delta]
+    }
+}
+
+/// Time since the first purchase in opportunities: periods differ in length by days only.
+fn opportunities(customer: &Customer, length: f64) -> Opportunities {
+    let number = |time: f64| (time / length).round() as u32;
+    Opportunities {
+        taken: customer.frequency,
+        last: number(customer.recency),
+        all: number(customer.age),
+    }
+}
+
+impl PurchaseModel for Discrete {
+    fn log_likelihood(&self) -> f64 {
+        self.fit.log_likelihood
+    }
+
+    fn boundaries(&self) -> Vec<&'static str> {
+        let buying = self.fit.buying_boundary.map(|boundary| match boundary {
+            BetaBoundary::Never => "nobody ever buys again",
+            BetaBoundary::Always => "everyone who is there buys at every opportunity",
+            BetaBoundary::Alike => "all customers are equally likely to buy",
+            BetaBoundary::Polarized => "some customers always buy, the others never",
+        });
+        let leaving = self.fit.leaving_boundary.map(|boundary| match boundary {
+            BetaBoundary::Never => NO_ATTRITION,
+            BetaBoundary::Always => "everyone leaves at the first opportunity",
+            BetaBoundary::Alike => "all customers are equally likely to leave",
+            BetaBoundary::Polarized => "some customers leave at once, the others never",
+        });
+        buying.into_iter().chain(leaving).collect()
+    }
+
+    fn sees_no_attrition(&self) -> bool {
+        self.fit.leaving_boundary == Some(BetaBoundary::Never)
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        let named = ["alpha", "beta", "gamma", "delta"]
+            .iter()
+            .zip(self.parameters());
+        named
+            .enumerate()
+            .map(|(i, (name, value))| Parameter {
+                name: (*name).to_owned(),
+                value,
+                se: value * self.fit.covariance[5 * i].max(0.0).sqrt(),
+            })
+            .collect()
+    }
+
+    fn attrition_p(&self, _table: &CustomerTable) -> Option<f64> {
+        None
+    }
+
+    fn attrition_shape(&self) -> (f64, f64) {
+        (
+            self.fit.parameters.gamma,
+            self.fit.covariance[10].max(0.0).sqrt(),
+        )
+    }
+
+    fn effects(&self) -> [&[Effect]; 2] {
+        [&[], &[]]
+    }
+
+    fn covariance(&self) -> Vec<f64> {
+        self.fit.covariance.clone()
+    }
+
+    fn alive(&self, customer: &Customer, _covariates: &[f64]) -> f64 {
+        self.fit
+            .parameters
+            .probability_alive(self.history(customer))
+    }
+
+    fn expected(&self, customer: &Customer, _covariates: &[f64], horizon: f64) -> f64 {
+        let model = &self.fit.parameters;
+        model.conditional_expected_transactions(self.history(customer), self.within(horizon))
+    }
+
+    fn discounted(
+        &self,
+        customer: &Customer,
+        _covariates: &[f64],
+        discount: f64,
+        horizon: f64,
+    ) -> f64 {
+        let (model, history) = (&self.fit.parameters, self.history(customer));
+        let rate = (discount * self.length).exp_m1();
+        if horizon.is_finite() {
+            return model.discounted_expected_transactions(history, self.within(horizon), rate);
+        }
+        model
+            .discounted_expected_residual_transactions(history, rate)
+            .unwrap_or(f64::INFINITY)
+    }
+
+    fn slopes(&self, customer: &Customer, _covariates: &[f64], horizon: f64) -> [f64; 4] {
+        let history = self.history(customer);
+        std::array::from_fn(|i| {
+            ln_slope(|step| {
+                let mut at = self.parameters();
+                at[i] *= step.exp();
+                let [alpha, beta, gamma, delta] = at;
+                let model = BgBb {
+                    alpha,
+                    beta,
+                    gamma,
+                    delta,
+                };
+                model.conditional_expected_transactions(history, self.within(horizon))
+            })
+        })
+    }
+}

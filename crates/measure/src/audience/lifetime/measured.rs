@@ -1,0 +1,234 @@
+//! Purchases: models fitted to the customer base, and what they say.
+
+use catalog::Lifetime;
+use clv::{CustomerTable, Effect, FitError};
+use lake::Lake;
+use stats::tail::normal_quantile;
+
+use super::acquisition::{self, View};
+use super::base::Base;
+use super::cohorts::{self, Ages, Cohort};
+use super::fit::{Fitted, Kind};
+use super::purchases::Purchases;
+use super::spend::Spend;
+use super::value::{self, Expected, Group, Terms, in_units};
+use super::{
+    ALPHA, BackTest, LifetimeCheck, LifetimeExtent, LifetimeFinding, TimingFinding, backtest, days,
+    refusal_of,
+};
+use crate::audience::{Estimate, Severity};
+use crate::error::MeasureError;
+use crate::{Reason, Refusal};
+
+/// What has been read.
+pub(super) struct Measured<'a> {
+    pub(super) lifetime: &'a Lifetime,
+    pub(super) terms: Terms,
+    pub(super) base: Base,
+    pub(super) cohorts: Vec<Cohort>,
+    pub(super) ages: Ages,
+    pub(super) purchases: Purchases,
+}
+
+/// The likeliest model, and what goes with it.
+pub(super) struct Chosen<'f> {
+    pub(super) fitted: &'f Fitted,
+    pub(super) spend: Spend,
+    pub(super) expected: Expected,
+    pub(super) threads: usize,
+}
+
+/// The models of a document.
+pub(super) fn kinds(lifetime: &Lifetime) -> Vec<Kind> {
+    let opportunity = lifetime.opportunities.map(|every| in_units(days(every)));
+    Kind::all(lifetime.model, opportunity)
+}
+
+impl Measured<'_> {
+    /// Counts customers and purchases.
+    pub(super) fn count(&self, extent: &mut LifetimeExtent) {
+        let rows = || self.base.kept.iter();
+        let without = rows().filter(|row| row.frequency == 0);
+        let repeats = rows().map(|row| u64::from(row.customers) * u64::from(row.frequency));
+        extent.customers = self.base.customers();
+        extent.without_repeat = without.map(|row| u64::from(row.customers)).sum();
+        extent.repeat_purchases = repeats.sum();
+    }
+
+    /// Fits models and adds what they say.
+    pub(super) fn fill(
+        &self,
+        lake: &Lake,
+        finding: &mut LifetimeFinding,
+    ) -> Result<(), MeasureError> {
+        finding.checks = self.checks();
+        let all = Group::split(&self.base, 1, |_| 0).remove(0);
+        let (end, margin) = (self.purchases.end, self.terms.margin);
+        finding.cohorts = cohorts::finding(&self.cohorts, self.ages, end, margin);
+        let table = match self.base.all() {
+            Ok(table) => table,
+            Err(error) => {
+                finding.refusal = Some(refusal_of(&error));
+                return Ok(());
+            }
+        };
+        let fits: Vec<(Kind, Result<Fitted, FitError>)> = kinds(self.lifetime)
+            .into_iter()
+            .map(|kind| (kind, kind.fit(&table)))
+            .collect();
+        let fitted: Vec<(Kind, &Fitted)> = fits
+            .iter()
+            .filter_map(|(kind, fit)| Some((*kind, fit.as_ref().ok()?)))
+            .collect();
+        let (back_test, later) = self.back_test(lake, &fitted)?;
+        finding.back_test = back_test;
+        self.baselines(finding, &all, later.as_ref().unwrap_or(&self.base));
+        let spend = self.spend(finding);
+        let threads = lake.engine().threads();
+        let mut discounted = Vec::new();
+        for (kind, fit) in &fits {
+            let purchases = (fit.as_ref().ok())
+                .map(|fit| value::discounted(&self.base, fit, &self.terms, threads));
+            let mut said = timing(*kind, fit, &table);
+            if let (Some(spend), Some(purchases)) = (&spend, &purchases) {
+                let total = all.total(&self.base, purchases, spend, self.terms.margin);
+                said.future = total.ok().map(|total| total / all.customers);
+            }
+            finding.models.push(said);
+            discounted.push((*kind, purchases.unwrap_or_default()));
+        }
+        finding.models.sort_by(|a, b| {
+            let value = |model: &TimingFinding| model.log_likelihood.unwrap_or(f64::NEG_INFINITY);
+            value(b).total_cmp(&value(a))
+        });
+        let best = fitted
+            .iter()
+            .max_by(|a, b| a.1.log_likelihood().total_cmp(&b.1.log_likelihood()));
+        let Some((kind, best)) = best else {
+            let refused = finding.models.first();
+            finding.refusal = refused.and_then(|model| model.refusal.clone());
+            return Ok(());
+        };
+        finding.model = Some(kind.name().to_owned());
+        self.add_covariates(finding, best, spend.as_ref());
+        let Some(spend) = spend else {
+            let said = finding.spend.as_ref();
+            finding.refusal = said.and_then(|spend| spend.refusal.clone());
+            return Ok(());
+        };
+        let purchases = discounted.into_iter().find(|(of, _)| of == kind);
+        let purchases = purchases
+            .map(|(_, purchases)| purchases)
+            .unwrap_or_default();
+        let expected = Expected::new(&self.base, best, &self.terms, purchases, threads);
+        let chosen = Chosen {
+            fitted: best,
+            spend,
+            expected,
+            threads,
+        };
+        if let Err(error) = self.values(finding, &chosen, &all) {
+            finding.refusal = Some(Refusal::new(Reason::UnfitData, error.to_string()));
+        }
+        let view = View {
+            ages: self.ages,
+            end: self.purchases.end,
+            margin,
+            alpha: ALPHA,
+        };
+        let read = (self.cohorts.as_slice(), &self.purchases);
+        acquisition::add(finding, self.lifetime, read, view);
+        Ok(())
+    }
+
+    /// What covariates do to the chosen model of timing and to spend.
+    fn add_covariates(
+        &self,
+        finding: &mut LifetimeFinding,
+        fitted: &Fitted,
+        spend: Option<&Spend>,
+    ) {
+        let known = self.base.known();
+        let left_out = known.left_out.iter().map(|message| LifetimeCheck {
+            severity: Severity::Warning,
+            message: message.clone(),
+        });
+        finding.checks.extend(left_out);
+        let [rate, attrition] = fitted.effects();
+        for column in 0..known.columns.len() {
+            let effect = |effects: &[Effect]| {
+                let effect = effects.iter().find(|effect| effect.covariate == column)?;
+                Some(factor(effect.value, effect.standard_error?))
+            };
+            let mut said = known.finding(column);
+            (said.rate, said.attrition) = (effect(rate), effect(attrition));
+            said.spend = spend
+                .and_then(|spend| spend.effect(column))
+                .map(|(g, se)| factor(g, se));
+            finding.covariates.push(said);
+        }
+    }
+
+    /// A back-test, and the customer base that it was made on where that is another one: where the data reach beyond
+    /// `until` models are held against what is there, else they see half of the time.
+    fn back_test(
+        &self,
+        lake: &Lake,
+        fitted: &[(Kind, &Fitted)],
+    ) -> Result<(Option<BackTest>, Option<Base>), MeasureError> {
+        let Purchases {
+            from,
+            end,
+            data_end,
+            ref periods,
+            ..
+        } = self.purchases;
+        if data_end > end {
+            return Ok((backtest::back_test(&self.base, fitted, data_end), None));
+        }
+        let half = from + (end - from) / 2;
+        let half = match periods {
+            Some(periods) => periods.start_at(half).unwrap_or(from - 1),
+            None => half,
+        };
+        let base = Base::read(lake, &self.lifetime.name, (half, end), self.base.known())?;
+        let Ok(table) = base.all() else {
+            return Ok((None, None));
+        };
+        let fits: Vec<(Kind, Fitted)> = kinds(self.lifetime)
+            .into_iter()
+            .filter_map(|kind| Some((kind, kind.fit(&table).ok()?)))
+            .collect();
+        let fitted: Vec<(Kind, &Fitted)> = fits.iter().map(|(kind, fit)| (*kind, fit)).collect();
+        let back_test = backtest::back_test(&base, &fitted, end);
+        Ok((back_test, Some(base)))
+    }
+}
+
+/// What a model says of when customers buy.
+fn timing(kind: Kind, fit: &Result<Fitted, FitError>, table: &CustomerTable) -> TimingFinding {
+    let mut finding = TimingFinding::of(kind.name());
+    match fit {
+        Err(error) => finding.refusal = Some(refusal_of(error)),
+        Ok(fitted) => {
+            finding.parameters = fitted.parameters();
+            finding.log_likelihood = Some(fitted.log_likelihood());
+            finding.boundaries = fitted.boundaries().into_iter().map(str::to_owned).collect();
+            finding.sees_no_attrition = fitted.sees_no_attrition();
+            finding.attrition_p = fitted.attrition_p(table);
+        }
+    }
+    finding
+}
+
+/// What an effect on a logarithm multiplies.
+fn factor(effect: f64, se: f64) -> Estimate {
+    let reach = normal_quantile(1.0 - 0.5 * ALPHA) * se;
+    Estimate {
+        estimate: effect.exp(),
+        se: effect.exp() * se,
+        low: (effect - reach).exp(),
+        high: (effect + reach).exp(),
+        df: None,
+    }
+}
