@@ -1,5 +1,7 @@
 //! Writes a page of made-up findings, to look at: `cargo run -p touchstone-report --example sample -- sample.html`.
 
+#[path = "../tests/report/behind.rs"]
+mod behind;
 #[path = "../tests/report/fixture.rs"]
 mod fixture;
 #[path = "../tests/report/others.rs"]
@@ -17,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(path) = std::env::args().nth(1) {
         let report = Report {
             lifetimes: &[others::lifetime()],
-            attributions: &[others::attribution()],
+            attributions: &[others::attribution_in_lifetime_value()],
             performances: &[others::performance()],
             ..findings.report()
         };

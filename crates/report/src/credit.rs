@@ -1,6 +1,12 @@
 //! Words for credit that the terminal and the page share.
 
-use measure::content::{AttributionCheckKind, AttributionFinding, CreditModel, ModelFinding};
+use catalog::LifetimeConversion;
+use measure::content::{
+    AttributionCheckKind, AttributionFinding, CreditModel, LifetimeCreditFinding,
+    LifetimeModelFinding, ModelFinding,
+};
+
+use crate::format::Format;
 
 /// The model that is shown with its intervals: none is the right one, this is the one that looks at whole journeys.
 pub(crate) fn detailed(finding: &AttributionFinding) -> Option<&ModelFinding> {
@@ -55,4 +61,43 @@ pub(crate) fn check_name(kind: AttributionCheckKind) -> &'static str {
         AttributionCheckKind::Models => "models",
         AttributionCheckKind::Experiments => "experiments",
     }
+}
+
+/// What is shared out in predicted margin.
+pub(crate) fn lifetime_scope(
+    finding: &AttributionFinding,
+    lifetime: &LifetimeCreditFinding,
+    format: Format,
+) -> String {
+    let conversion = match lifetime.credit {
+        LifetimeConversion::Acquisition => "first",
+        LifetimeConversion::Retention => "last",
+    };
+    let unknown = match lifetime.unknown_customers {
+        0 => String::new(),
+        number => format!(
+            ", {} of whom the lifetime does not know",
+            format.count(number)
+        ),
+    };
+    format!(
+        "{} predicts that {} bring {} {} of margin within {} from the last day of the data on. {} of it go to the \
+         touches before the {conversion} conversion of {}{unknown}. It comes on top of the credited conversions. \
+         Intervals hold both which customers there are and what the model does not know.",
+        lifetime.model.as_deref().unwrap_or_default(),
+        format.counted(lifetime.customers, "customer", "customers"),
+        format.fixed(lifetime.value, 2),
+        finding.currency,
+        lifetime.horizon,
+        format.fixed(lifetime.credited_value, 2),
+        format.counted(lifetime.credited_customers, "customer", "customers"),
+    )
+}
+
+/// The credits in predicted margin of the model that is shown with its intervals.
+pub(crate) fn lifetime_detailed<'f>(
+    finding: &AttributionFinding,
+    lifetime: &'f LifetimeCreditFinding,
+) -> Option<&'f LifetimeModelFinding> {
+    lifetime.model(detailed(finding)?.model)
 }

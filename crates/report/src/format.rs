@@ -145,6 +145,11 @@ impl Format {
         format!("{}{}{currency}", self.round_money(amount), self.space)
     }
 
+    /// An amount to the cent with its currency: `1,234.50 EUR`.
+    pub fn cents(self, amount: f64, currency: &str) -> String {
+        format!("{}{}{currency}", self.fixed(amount, 2), self.space)
+    }
+
     /// An amount to the unit of currency, without the currency.
     pub fn round_money(self, amount: Money) -> String {
         let number = amount.to_f64();

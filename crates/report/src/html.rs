@@ -12,13 +12,18 @@ mod components;
 mod curve;
 mod design;
 mod experiment;
+mod factorial;
 mod flow;
 mod forest;
 mod history;
 mod incremental;
+mod incremental_behind;
 mod interaction;
 mod lifetime;
+mod lifetime_credit;
+mod lifetime_states;
 mod money;
+mod overlaps;
 mod page;
 mod palette;
 mod performance;
@@ -26,13 +31,14 @@ mod programme;
 mod provenance;
 mod replay;
 mod rows;
+mod worth;
 
 use catalog::Unit;
 use measure::audience::{
-    DesignFinding, InteractionFinding, LifetimeFinding, LiftFinding, ProgrammeFinding,
-    ReplayFinding,
+    DesignFinding, InteractionFinding, LifetimeFinding, LiftFinding, OverlapsFinding,
+    ProgrammeFinding, ReplayFinding,
 };
-use measure::content::{AttributionFinding, PerformanceFinding};
+use measure::content::{AttributionFinding, FactorialFinding, PerformanceFinding};
 use schemars::JsonSchema;
 use serde::Serialize;
 use value::LedgerFinding;
@@ -57,12 +63,18 @@ pub struct Report<'a> {
     pub attributions: &'a [AttributionFinding],
     /// How pieces of content do.
     pub performances: &'a [PerformanceFinding],
-    /// Whether experiments disturb each other.
+    /// What channels and components cause, alone and together.
+    pub factorials: &'a [FactorialFinding],
+    /// Whether experiments on the same customers disturb each other.
+    pub overlaps: Option<&'a OverlapsFinding>,
+    /// Pairs of experiments that were looked at closely.
     pub interactions: &'a [InteractionFinding],
     /// Whether analyses are valid on their data.
     pub replays: &'a [ReplayFinding],
     /// How large experiments have to be.
     pub designs: &'a [DesignFinding],
+    /// What could not be shown, and why, in sentences.
+    pub left_out: &'a [String],
     /// Estimates beside the truth, where it is known; empty otherwise.
     pub truth: &'a [TruthRow],
     /// The version of the program that writes the page.

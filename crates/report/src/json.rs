@@ -1,10 +1,10 @@
 //! Findings as JSON, and the schemas that describe it.
 
 use measure::audience::{
-    DesignFinding, InteractionFinding, LifetimeFinding, LiftFinding, ProgrammeFinding,
-    ReplayFinding,
+    DesignFinding, InteractionFinding, LifetimeFinding, LiftFinding, OverlapsFinding,
+    ProgrammeFinding, ReplayFinding,
 };
-use measure::content::{AttributionFinding, PerformanceFinding};
+use measure::content::{AttributionFinding, FactorialFinding, PerformanceFinding};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use value::LedgerFinding;
@@ -44,6 +44,10 @@ pub fn schemas() -> Value {
         schemars::schema_for!(InteractionFinding).to_value(),
     );
     schemas.insert(
+        OverlapsFinding::FORMAT.to_owned(),
+        schemars::schema_for!(OverlapsFinding).to_value(),
+    );
+    schemas.insert(
         DesignFinding::FORMAT.to_owned(),
         schemars::schema_for!(DesignFinding).to_value(),
     );
@@ -54,6 +58,10 @@ pub fn schemas() -> Value {
     schemas.insert(
         PerformanceFinding::FORMAT.to_owned(),
         schemars::schema_for!(PerformanceFinding).to_value(),
+    );
+    schemas.insert(
+        FactorialFinding::FORMAT.to_owned(),
+        schemars::schema_for!(FactorialFinding).to_value(),
     );
     schemas.insert(
         LedgerFinding::FORMAT.to_owned(),

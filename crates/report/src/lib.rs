@@ -5,9 +5,16 @@
 
 mod credit;
 mod evidence;
+mod factorial;
 pub mod format;
 pub mod html;
+mod incremental;
 pub mod json;
+mod lifetime;
+mod overlaps;
+mod performance;
 mod programmes;
+mod scope;
 pub mod terminal;
 mod words;
+mod worth;

@@ -2,33 +2,43 @@
 
 mod attribution;
 mod design;
+mod factorial;
+mod incremental;
 mod interaction;
 mod lake;
 mod ledger;
 mod lifetime;
+mod lifetime_credit;
+mod lifetime_states;
 mod lift;
+mod overlaps;
 mod performance;
 mod programme;
 mod replay;
 mod truth;
+mod worth;
 
 pub use attribution::attribution;
 pub use design::design;
+pub use factorial::factorial;
 pub use interaction::interaction;
 pub use lake::{imports, snapshots};
 pub use ledger::ledger;
 pub use lifetime::lifetime;
 pub use lift::lift;
+pub use overlaps::overlaps;
 pub use performance::performance;
 pub use programme::programme;
 pub use replay::replay;
 pub use truth::truth;
 
+use Side::Left;
 use comfy_table::presets::NOTHING;
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table,
     TableComponent,
 };
+use measure::audience::Severity;
 
 /// The terminal that is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,6 +138,31 @@ impl Screen {
             format!("{paragraph}\n")
         }
     }
+}
+
+/// What was looked at before anything is believed: names, how bad it is, and what was found.
+fn checks(
+    screen: Screen,
+    found: impl IntoIterator<Item = (&'static str, Severity, String)>,
+) -> String {
+    let mut table = screen.table(
+        [("check", Left), ("", Left), ("what was found", Left)],
+        true,
+    );
+    for (name, severity, message) in found {
+        let tone = match severity {
+            Severity::Fine => Tone::Good,
+            Severity::Notice => Tone::Plain,
+            Severity::Warning => Tone::Caution,
+            Severity::Stop => Tone::Bad,
+        };
+        table.add_row([
+            screen.cell(name, Tone::Plain),
+            screen.cell(crate::words::severity(severity), tone),
+            screen.cell(message, Tone::Plain),
+        ]);
+    }
+    finish(&table)
 }
 
 /// The side that a column's text keeps to.

@@ -438,11 +438,20 @@ pub(crate) fn equals(p_value: &str) -> String {
     }
 }
 
-/// The lifts per customer that an initiative's increments rest on.
+/// The lifts per customer that an initiative's increments rest on; of customers' lives the gain `a life`.
 pub(crate) fn measured_lifts(format: Format, initiative: &InitiativeValue) -> Vec<Shown> {
     let lifts = initiative.increments.iter();
     lifts
-        .map(|increment| format.absolute(Unit::Money, (&increment.lift).into()))
+        .map(|increment| {
+            let shown = format.absolute(Unit::Money, (&increment.lift).into());
+            match increment.lifetime {
+                None => shown,
+                Some(_) => Shown {
+                    estimate: format!("{} a life", shown.estimate),
+                    ..shown
+                },
+            }
+        })
         .collect()
 }
 

@@ -10,7 +10,9 @@ use crate::oracle::scaled;
 
 /// Name and text of every document's file, for a company of `customers`.
 pub(crate) fn documents(customers: u64) -> Vec<(String, String)> {
-    let experiments = EXPERIMENTS.iter().map(experiment);
+    let experiments = EXPERIMENTS
+        .iter()
+        .map(|declared| experiment(declared, customers));
     [
         ("touchstone.yaml", include_str!("project/touchstone.yaml").to_owned()),
         ("catalog/sources.yaml", include_str!("project/sources.yaml").to_owned()),
@@ -24,6 +26,7 @@ pub(crate) fn documents(customers: u64) -> Vec<(String, String)> {
             file("Where customers are reached.", CHANNELS.iter().map(|channel| named("channel", channel.name, channel.description))),
         ),
         ("catalog/touches.yaml", include_str!("project/touches.yaml").to_owned()),
+        ("catalog/factorials.yaml", include_str!("project/factorials.yaml").to_owned()),
         ("catalog/content.yaml", file("What customers are shown.", CONTENT.iter().map(content))),
         (
             "catalog/initiatives.yaml",
@@ -85,7 +88,24 @@ fn initiative(initiative: &Initiative) -> String {
     )
 }
 
-fn experiment(experiment: &Experiment) -> String {
+/// The experiment that declares a plan, so that it may be looked at from its first day.
+const PLANNED: &str = "loyalty-offers";
+/// The share of the company's customers that it plans for, a little below those who are there when it runs.
+const PLANNED_SHARE: f64 = 0.7;
+
+/// When the data of an experiment may decide, where it says so.
+fn plan(experiment: &Experiment, customers: u64) -> String {
+    if experiment.name != PLANNED {
+        return String::new();
+    }
+    let planned = (PLANNED_SHARE * customers as f64).max(2.0);
+    format!(
+        "# Looked at every day, and decided by one boundary for all looks.\n\
+         plan: {{ looks: hybrid, minimum_effect: 0.08, customers: {planned:.0}, days: 42 }}\n"
+    )
+}
+
+fn experiment(experiment: &Experiment, customers: u64) -> String {
     let name = experiment.name;
     let arms: String = experiment.arms.iter().map(arm).collect();
     let covariates: String = experiment
@@ -115,12 +135,13 @@ fn experiment(experiment: &Experiment) -> String {
          arms:\n{arms}\
          metrics:\n  primary: {}\n  secondary: {}\n\
          covariates:\n{covariates}  - {{ metric: revenue, before: {before} }}\n\
-         segments: {}\n",
+         segments: {}\n{}",
         scalar(experiment.description),
         scalar(experiment.hypothesis),
         experiment.primary,
         list(experiment.secondary),
         list(experiment.segments),
+        plan(experiment, customers),
     )
 }
 

@@ -91,6 +91,8 @@ pub(crate) enum Command {
         #[arg(long, short, default_value = "report.html", value_name = "FILE")]
         output: PathBuf,
         #[command(flatten)]
+        replay: Replay,
+        #[command(flatten)]
         at: At,
     },
     /// Write the data, the catalog and the truth of a simulated retailer
@@ -120,6 +122,16 @@ pub(crate) enum Measure {
         #[command(flatten)]
         at: At,
     },
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Replay {
+    /// Also analyse this many random halves of every experiment's reference arm, to see whether the analyses are valid
+    #[arg(long, value_name = "SPLITS")]
+    pub(crate) replay: Option<u32>,
+    /// The same seed gives the same halves
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    pub(crate) seed: u64,
 }
 
 #[derive(Debug, Clone, Args)]

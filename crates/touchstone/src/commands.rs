@@ -9,16 +9,21 @@ mod plan;
 mod programme;
 mod schema;
 mod seal;
+mod trust;
+mod worth;
 
 use catalog::Catalog;
 use lake::{Lake, Snapshot};
-use measure::audience::{self, Depth, LifetimeFinding, LiftFinding, ProgrammeFinding};
+use measure::audience::{
+    self, Depth, LifetimeFinding, LiftFinding, OverlapsFinding, ProgrammeFinding,
+};
 use report::html::Report;
 use report::terminal;
 use schemars::JsonSchema;
 use serde::Serialize;
+use value::Findings;
 
-use crate::cli::{Cli, Command, Global, Measure};
+use crate::cli::{Cli, Command, Global, Measure, Replay};
 use crate::failure::{Failure, eprint, pretty};
 use crate::output::{print, show};
 use crate::progress::Spinner;
@@ -69,7 +74,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
             what: Measure::Content { name: None, at },
         } => content::all(global, at.at),
         Command::Roi(at) => roi(global, at.at),
-        Command::Report { output, at } => html(global, &output, at.at),
+        Command::Report { output, replay, at } => html(global, &output, &replay, at.at),
         Command::Simulate { folder, company } => demo::simulate(global, &folder, company),
     }
 }
@@ -199,6 +204,9 @@ struct Lifts {
     /// What customers are worth over their lifetime.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     lifetimes: Vec<LifetimeFinding>,
+    /// Whether experiments on the same customers disturb each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overlaps: Option<OverlapsFinding>,
 }
 
 impl Lifts {
@@ -220,6 +228,7 @@ fn measure_all(global: &Global, depth: Depth, at: Option<u64>) -> Result<(), Fai
         experiments,
         programmes,
         lifetimes,
+        overlaps: trust::overlaps(&catalog, &mut lake)?,
     };
     show(global.format, &lifts, |lifts, screen| {
         let tables: Vec<String> = lifts
@@ -238,6 +247,12 @@ fn measure_all(global: &Global, depth: Depth, at: Option<u64>) -> Result<(), Fai
                     .iter()
                     .map(|finding| terminal::lifetime(finding, screen)),
             )
+            .chain(
+                lifts
+                    .overlaps
+                    .iter()
+                    .map(|finding| terminal::overlaps(finding, screen)),
+            )
             .collect();
         tables.join("\n")
     })
@@ -246,19 +261,30 @@ fn measure_all(global: &Global, depth: Depth, at: Option<u64>) -> Result<(), Fai
 fn roi(global: &Global, at: Option<u64>) -> Result<(), Failure> {
     let catalog = project::load(global)?;
     let mut lake = Lake::open(&catalog, at)?;
-    let lifts = measured(&catalog, &mut lake, Depth::Usual)?;
-    let ledger = project::ledger(&catalog, &lake, &lifts)?;
+    let worth = worth::Worth::measure(&catalog, &mut lake)?;
+    let lifts = if worth::counts_credit(&catalog) {
+        project::lifts(&catalog, &mut lake, Depth::Usual)?
+    } else {
+        measured(&catalog, &mut lake, Depth::Usual)?
+    };
+    let ledger = project::ledger(&catalog, &lake, &worth.with(&lifts))?;
     show(global.format, &ledger, terminal::ledger)
 }
 
 /// Writes the report on everything that the catalog declares.
-fn html(global: &Global, output: &std::path::Path, at: Option<u64>) -> Result<(), Failure> {
+fn html(
+    global: &Global,
+    output: &std::path::Path,
+    replay: &Replay,
+    at: Option<u64>,
+) -> Result<(), Failure> {
     let catalog = project::load(global)?;
     let mut lake = Lake::open(&catalog, at)?;
     let programmes = programme::all(&catalog, &mut lake)?;
     let lifetimes = lifetime::all(&catalog, &mut lake)?;
     let attributions = content::attributions(&catalog, &mut lake)?;
     let performances = content::performances(&catalog, &mut lake)?;
+    let factorials = content::factorials(&catalog, &mut lake)?;
     let only_experiments = programmes.is_empty()
         && lifetimes.is_empty()
         && attributions.is_empty()
@@ -268,18 +294,32 @@ fn html(global: &Global, output: &std::path::Path, at: Option<u64>) -> Result<()
     } else {
         project::lifts(&catalog, &mut lake, Depth::Usual)?
     };
-    let ledger = if lifts.is_empty() {
+    let ledger = if lifts.is_empty() && !worth::counts_credit(&catalog) {
         None
     } else {
-        Some(project::ledger(&catalog, &lake, &lifts)?)
+        let findings = Findings {
+            lifts: &lifts,
+            lifetimes: &lifetimes,
+            attributions: &attributions,
+            performances: &performances,
+        };
+        Some(project::ledger(&catalog, &lake, &findings)?)
     };
+    let overlaps = trust::overlaps(&catalog, &mut lake)?;
+    let replays = trust::replays(&catalog, &mut lake, replay)?;
+    let (designs, left_out) = trust::designs(&catalog, &lifts);
     let report = Report {
         ledger: ledger.as_ref(),
         lifts: &lifts,
+        overlaps: overlaps.as_ref(),
+        replays: &replays,
+        designs: &designs,
+        left_out: &left_out,
         programmes: &programmes,
         lifetimes: &lifetimes,
         attributions: &attributions,
         performances: &performances,
+        factorials: &factorials,
         ..Report::default()
     };
     write_html(&catalog, report, output)?;

@@ -4,7 +4,7 @@ use catalog::{Catalog, Experiment};
 use lake::Lake;
 use measure::Provenance;
 use measure::audience::{self, Depth, LiftFinding};
-use value::LedgerFinding;
+use value::{Findings, LedgerFinding};
 
 use crate::cli::Global;
 use crate::failure::Failure;
@@ -59,15 +59,15 @@ pub(crate) fn lifts(
     Ok(lifts)
 }
 
-/// The ledger of a project whose experiments have been measured.
+/// The ledger of what has been measured of a project.
 pub(crate) fn ledger(
     catalog: &Catalog,
     lake: &Lake,
-    lifts: &[LiftFinding],
+    findings: &Findings<'_>,
 ) -> Result<LedgerFinding, Failure> {
     Ok(value::ledger(
         catalog,
-        lifts,
+        findings,
         Provenance::of(catalog, lake)?,
     ))
 }

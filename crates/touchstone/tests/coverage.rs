@@ -63,7 +63,12 @@ fn run(seed: u64, folder: &Path, results: &Mutex<Results>) {
         .experiments()
         .map(|experiment| lift(&catalog, &mut lake, experiment).unwrap())
         .collect();
-    let ledger = value::ledger(&catalog, &lifts, Provenance::of(&catalog, &lake).unwrap());
+    let findings = value::Findings {
+        lifts: &lifts,
+        ..value::Findings::default()
+    };
+    let provenance = Provenance::of(&catalog, &lake).unwrap();
+    let ledger = value::ledger(&catalog, &findings, provenance);
 
     let mut results = results.lock().unwrap();
     for finding in &lifts {

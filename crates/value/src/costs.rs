@@ -1,15 +1,17 @@
 //! What an initiative costs: the catalog's prices times what the experiments counted.
 
-use catalog::{Catalog, Cost, Initiative, Per, Unit};
+use catalog::{Catalog, Cost, Initiative, LifetimeEffect, Per, Unit};
+use measure::audience::LifetimeFinding;
 use measure::{Reason, Refusal};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive;
 
 use crate::finding::{CostLine, Money};
-use crate::increment::{SECONDS_A_DAY, Shown, schedule};
+use crate::increment::{DAYS_A_YEAR, SECONDS_A_DAY, Shown, schedule};
+use crate::lifetime::incremental_arm;
 
 /// The mean length of a month.
-const DAYS_A_MONTH: f64 = 365.2425 / 12.0;
+pub(crate) const DAYS_A_MONTH: f64 = 365.2425 / 12.0;
 
 /// How much of something was paid for: as it is, and with later rounds at the value of today.
 #[derive(Clone, Copy)]
@@ -27,15 +29,64 @@ impl Quantity {
     }
 }
 
-/// Each cost of an initiative, in the order of the catalog, or why it cannot be counted.
+/// A treatment that goes on for its customers after the data, to the horizon of a lifetime.
+///
+/// What was paid for a customer in a mean day that was observed is paid on every day to the horizon, as if no customer
+/// ever left: the most that it can come to.
+#[derive(Clone, Copy)]
+struct Lasting {
+    /// Mean days that customers were observed for.
+    days: f64,
+    horizon_days: f64,
+    /// A year.
+    discount_rate: f64,
+    /// What the arm's customers spent in the days observed.
+    spend: f64,
+}
+
+impl Lasting {
+    /// None where the treatment ended with the data, or nothing is known of the arm's lives.
+    fn of(catalog: &Catalog, lifetime: &LifetimeFinding, shown: &Shown<'_>) -> Option<Self> {
+        let found = incremental_arm(lifetime, &shown.lift.experiment, &shown.arm.name)?;
+        let measured = found.measured.as_ref()?;
+        let goes_on = lifetime.incremental.as_ref()?.effect == LifetimeEffect::StaysOn;
+        goes_on.then(|| Self {
+            days: measured.days,
+            horizon_days: lifetime.horizon_days,
+            discount_rate: catalog.project().discount_rate,
+            spend: found.customers.arm as f64 * measured.mean.arm / lifetime.margin.unwrap_or(1.0),
+        })
+    }
+
+    /// A quantity of the days observed, over all days to the horizon: with discount `1 + 1/days x` the integral of
+    /// `(1 + r)^(-t / year)` from the days observed to the horizon.
+    fn over(self, observed: f64) -> Quantity {
+        let later = (self.horizon_days - self.days).max(0.0);
+        let rate = self.discount_rate.ln_1p() / DAYS_A_YEAR;
+        let worth = if rate == 0.0 {
+            later
+        } else {
+            (-rate * self.days).exp() * -(-rate * later).exp_m1() / rate
+        };
+        Quantity {
+            all: observed * (1.0 + later / self.days),
+            discounted: observed * (1.0 + worth / self.days),
+        }
+    }
+}
+
+/// Each cost of an initiative, in the order of the catalog, or why it cannot be counted. Where the initiative counts by a
+/// lifetime, over which the treatment goes on, so do the costs.
 pub(crate) fn costs(
     catalog: &Catalog,
     initiative: &Initiative,
     shown: &[Shown<'_>],
+    lifetime: Option<&LifetimeFinding>,
 ) -> Vec<Result<CostLine, Refusal>> {
+    let lasting = lifetime.and_then(|lifetime| Lasting::of(catalog, lifetime, shown.first()?));
     catalog
         .costs_of(&initiative.name)
-        .map(|cost| line(catalog, cost, initiative, shown))
+        .map(|cost| line(catalog, cost, initiative, shown, lasting))
         .collect()
 }
 
@@ -44,6 +95,7 @@ fn line(
     cost: &Cost,
     initiative: &Initiative,
     shown: &[Shown<'_>],
+    lasting: Option<Lasting>,
 ) -> Result<CostLine, Refusal> {
     let undeclared = |message: &str| {
         Refusal::new(
@@ -57,7 +109,7 @@ fn line(
     let (per, quantity) = match cost.per {
         Per::Once => ("once", Quantity::plain(1.0)),
         Per::Month => {
-            let months = months(cost, initiative, shown).ok_or_else(|| {
+            let months = months(cost, initiative, shown, lasting).ok_or_else(|| {
                 undeclared("the experiment has no times to count months by: add `months:`")
             })?;
             ("month", Quantity::plain(months))
@@ -73,11 +125,22 @@ fn line(
             let touches = over_rounds(&|shown| touches(shown, cost.fact.as_deref()?));
             (
                 "touch",
-                touches.ok_or_else(|| undeclared("its touches were not counted"))?,
+                going_on(
+                    touches.ok_or_else(|| undeclared("its touches were not counted"))?,
+                    lasting,
+                ),
             )
         }
         Per::Revenue => {
-            let revenue = over_rounds(&|shown| revenue(shown, cost.metric.as_deref()));
+            let revenue = match lasting {
+                Some(_) if cost.metric.is_some() => {
+                    let message = "over customers' lives a share of revenue is one of the lifetime's spend: leave \
+                                   `metric` out";
+                    return Err(undeclared(message));
+                }
+                Some(lasting) => Some(lasting.over(lasting.spend.max(0.0))),
+                None => over_rounds(&|shown| revenue(shown, cost.metric.as_deref())),
+            };
             (
                 "revenue",
                 revenue.ok_or_else(|| {
@@ -96,6 +159,11 @@ fn line(
         quantity: quantity.all,
         amount: Money::rounded(amount),
     })
+}
+
+/// What touches come to where customers are treated on.
+fn going_on(touches: Quantity, lasting: Option<Lasting>) -> Quantity {
+    lasting.map_or(touches, |lasting| lasting.over(touches.all))
 }
 
 /// A quantity that grows with customers, over all arms and rounds.
@@ -148,8 +216,14 @@ fn revenue(shown: &Shown<'_>, metric: Option<&str>) -> Option<f64> {
     Some((comparison.mean?.arm * comparison.n.arm as f64).max(0.0))
 }
 
-/// The declared months, else those that the longest experiment and the rounds after it take, begun ones whole.
-fn months(cost: &Cost, initiative: &Initiative, shown: &[Shown<'_>]) -> Option<f64> {
+/// The declared months, else those that the longest experiment and the rounds after it take, begun ones whole. Where
+/// customers are treated on, until the last of them has reached the horizon.
+fn months(
+    cost: &Cost,
+    initiative: &Initiative,
+    shown: &[Shown<'_>],
+    lasting: Option<Lasting>,
+) -> Option<f64> {
     if let Some(months) = cost.months {
         return Some(f64::from(months));
     }
@@ -162,5 +236,10 @@ fn months(cost: &Cost, initiative: &Initiative, shown: &[Shown<'_>]) -> Option<f
         f64::from(recurs.times.saturating_sub(1)) * recurs.every.nominal_seconds() as f64
             / SECONDS_A_DAY
     });
-    Some(((f64::from(days) + later) / DAYS_A_MONTH).ceil().max(1.0))
+    let goes_on = lasting.map_or(0.0, |lasting| lasting.horizon_days);
+    Some(
+        ((f64::from(days) + later.max(goes_on)) / DAYS_A_MONTH)
+            .ceil()
+            .max(1.0),
+    )
 }

@@ -6,6 +6,10 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::beside::Beside;
+use crate::credit::CountedCredit;
+use crate::lifetime::LifetimeIncrement;
+
 /// An amount of the project's currency, exact to the cent. In JSON it is a number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -67,13 +71,19 @@ pub struct LedgerFinding {
     pub confidence: f64,
     /// In the order of the catalog.
     pub initiatives: Vec<InitiativeValue>,
-    /// The sum of the initiatives that have an increment.
+    /// Content that counts by its credit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credit: Option<CountedCredit>,
+    /// The sum of the initiatives that have an increment, and of the credit that counts.
     pub total: Option<Total>,
     /// Initiatives without a number, which the total leaves out.
     pub refused: u64,
     /// What holdouts say of programmes of initiatives; not in the total, which has the initiatives.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub programmes: Vec<ProgrammeValue>,
+    /// What else is known in money, each with why it is not in the total.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<Beside>,
     pub caveats: Vec<String>,
     pub provenance: Provenance,
 }
@@ -124,7 +134,7 @@ pub struct InitiativeValue {
 pub struct Increment {
     pub experiment: String,
     pub arm: String,
-    /// The money metric.
+    /// The money metric; of an increment over customers' lives, the lifetime.
     pub metric: String,
     /// The gain per customer: the absolute lift that decides, or less it where the metric had better decrease.
     pub lift: Estimate,
@@ -132,10 +142,13 @@ pub struct Increment {
     pub adjusted: bool,
     /// Customers in the arm.
     pub customers: u64,
-    /// The contribution margin on the metric's money.
+    /// The contribution margin on the metric's money; 1 of a lifetime, whose values are margin.
     pub margin: f64,
-    /// The rounds counted: the measured one first, then those that the catalog says recur.
+    /// The rounds counted: the measured one first, then those that the catalog says recur. None of a lifetime.
     pub rounds: Vec<Round>,
+    /// What customers' lives gain, where the initiative counts by them and not by the lift.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime: Option<LifetimeIncrement>,
     /// Lift times customers times margin, over all rounds, in the value of today.
     pub amount: Money,
     pub low: Money,
@@ -143,6 +156,17 @@ pub struct Increment {
     /// The standard error of the amount.
     pub se: f64,
     pub grade: Grade,
+}
+
+impl Increment {
+    /// What it is made of, with the grade of each part.
+    pub(crate) fn graded(&self) -> Vec<(Grade, Money)> {
+        let lifetime = self.lifetime.iter().flat_map(|lifetime| &lifetime.parts);
+        let rounds = self.rounds.iter().map(|round| (round.grade, round.amount));
+        rounds
+            .chain(lifetime.map(|part| (part.grade, part.amount)))
+            .collect()
+    }
 }
 
 /// One round of an initiative that recurs.
@@ -204,7 +228,7 @@ pub struct Total {
     pub net: Money,
     pub roi: Option<Estimate>,
     pub probability_positive: f64,
-    /// The weakest grade among the initiatives.
+    /// The weakest grade in it.
     pub grade: Grade,
     /// The share of the increments' absolute amounts by grade, the best first.
     pub by_grade: Vec<(Grade, f64)>,
@@ -245,7 +269,7 @@ pub struct Covered {
 }
 
 /// An amount with its standard error and interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MoneyEstimate {
     pub amount: Money,
     pub low: Money,

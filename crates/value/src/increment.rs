@@ -1,15 +1,16 @@
 //! What an arm's lift comes to in money, over all the customers and rounds that count.
 
 use catalog::{Better, Catalog, Initiative, Metric, Recurrence, Unit};
-use measure::audience::{ArmFinding, Comparison, LiftFinding};
+use measure::audience::{ArmFinding, Comparison, LifetimeFinding, LiftFinding};
 use measure::{Reason, Refusal};
 
 use stats::tail::student_t_critical;
 
 use crate::finding::{Estimate, Grade, Increment, Money, Round};
 use crate::ledger::CONFIDENCE;
+use crate::lifetime;
 
-const DAYS_A_YEAR: f64 = 365.2425;
+pub(crate) const DAYS_A_YEAR: f64 = 365.2425;
 pub(crate) const SECONDS_A_DAY: f64 = 86_400.0;
 
 /// An increment with what the sums over several need.
@@ -27,13 +28,30 @@ pub(crate) struct Measured {
 impl Measured {
     /// Whether both rest on one arm of reference.
     pub(crate) fn shares_reference_with(&self, other: &Self) -> bool {
+        let counts_lives = self.counts_lives() || other.counts_lives();
         self.increment.experiment == other.increment.experiment
-            && self.increment.metric == other.increment.metric
+            && (self.increment.metric == other.increment.metric || counts_lives)
     }
 
-    /// The covariance of two increments that share their reference arm.
+    /// The covariance of two increments that share their reference arm: of lifts the one that comes with its mean, of
+    /// lives the largest that it can be.
     pub(crate) fn covariance_with(&self, other: &Self) -> f64 {
+        if self.counts_lives() || other.counts_lives() {
+            return self.increment.se * other.increment.se;
+        }
         self.weight * other.weight * self.against_se * other.against_se
+    }
+
+    fn counts_lives(&self) -> bool {
+        self.increment.lifetime.is_some()
+    }
+
+    /// What was measured in the time of the data, without what models say of later.
+    pub(crate) fn within_the_data(&self) -> Money {
+        let lifetime = self.increment.lifetime.as_ref();
+        lifetime
+            .and_then(|lifetime| lifetime.parts.first())
+            .map_or(self.increment.amount, |measured| measured.amount)
     }
 }
 
@@ -53,11 +71,13 @@ pub(crate) fn shown<'a>(initiative: &Initiative, lifts: &'a [LiftFinding]) -> Ve
         .collect()
 }
 
-/// The increments of an initiative, one for each arm that shows it.
+/// The increments of an initiative, one for each arm that shows it: over customers' lives where a lifetime is given,
+/// else by the lift.
 pub(crate) fn increments(
     catalog: &Catalog,
     initiative: &Initiative,
     shown: &[Shown<'_>],
+    lifetime: Option<&LifetimeFinding>,
 ) -> Result<Vec<Measured>, Refusal> {
     if shown.is_empty() {
         return Err(Refusal::new(
@@ -65,17 +85,14 @@ pub(crate) fn increments(
             "not measured: no arm of an experiment names this initiative",
         ));
     }
-    shown
-        .iter()
-        .map(|shown| {
-            increment(
-                catalog,
-                initiative.recurs.as_ref(),
-                shown.lift,
-                &shown.arm.name,
-            )
-        })
-        .collect()
+    let of_arm = |shown: &Shown<'_>| match lifetime {
+        Some(lifetime) => lifetime::increment(shown.lift, &shown.arm.name, lifetime),
+        None => {
+            let recurs = initiative.recurs.as_ref();
+            increment(catalog, recurs, shown.lift, &shown.arm.name)
+        }
+    };
+    shown.iter().map(of_arm).collect()
 }
 
 /// The increment of one arm, over the rounds that recur.
@@ -85,10 +102,7 @@ pub(crate) fn increment(
     lift: &LiftFinding,
     arm: &str,
 ) -> Result<Measured, Refusal> {
-    if let Some(refusal) = &lift.refusal {
-        let message = format!("experiment `{}`: {}", lift.experiment, refusal.message);
-        return Err(Refusal::new(refusal.reason, message));
-    }
+    trusted(lift)?;
     let (comparison, metric) = money_metric(catalog, lift, arm)?;
     let margin = catalog.margin_of(metric).ok_or_else(|| {
         let message = format!(
@@ -114,12 +128,6 @@ pub(crate) fn increment(
     // What customers bring whose window has not passed is not measured yet.
     let waiting = comparison.maturity.filter(|maturity| !maturity.counted);
     let customers = assigned.saturating_sub(waiting.map_or(0, |waiting| waiting.not_matured.arm));
-    let too_large = || {
-        Refusal::new(
-            Reason::UnfitData,
-            "the amount is too large for money to the cent",
-        )
-    };
     let rounds = rounds(catalog, recurs, customers, gain * margin).ok_or_else(too_large)?;
     let weight: f64 = margin
         * rounds
@@ -128,13 +136,7 @@ pub(crate) fn increment(
             .sum::<f64>();
     let amount = Money(rounds.iter().map(|round| round.amount.0).sum());
     let df = effect.df.unwrap_or(f64::INFINITY);
-    // The ledger's intervals have one level, whatever that of the experiment.
-    let critical = student_t_critical(1.0 - CONFIDENCE, df);
-    // Before the planned end of an experiment that is looked at early, an interval that holds at every look is wider.
-    let at_this_look = lift.plan.as_ref().filter(|_| comparison.primary);
-    let critical = at_this_look
-        .and_then(|plan| plan.critical)
-        .map_or(critical, |boundary| boundary.max(critical));
+    let critical = critical(lift, comparison.primary, df);
     let reach = critical * effect.se;
     let increment = Increment {
         experiment: lift.experiment.clone(),
@@ -158,6 +160,7 @@ pub(crate) fn increment(
             .max()
             .unwrap_or(Grade::A),
         rounds,
+        lifetime: None,
     };
     Ok(Measured {
         increment,
@@ -165,6 +168,33 @@ pub(crate) fn increment(
         weight,
         against_se: outcome.against_se.unwrap_or(0.0),
     })
+}
+
+/// Refuses what rests on an experiment that is refused.
+pub(crate) fn trusted(lift: &LiftFinding) -> Result<(), Refusal> {
+    match &lift.refusal {
+        None => Ok(()),
+        Some(refusal) => {
+            let message = format!("experiment `{}`: {}", lift.experiment, refusal.message);
+            Err(Refusal::new(refusal.reason, message))
+        }
+    }
+}
+
+/// Standard errors from an estimate to the limits of its interval. The ledger's intervals have one level, whatever that
+/// of the experiment. Before the planned end of an experiment that is looked at early, an interval of what the plan
+/// decides by holds at every look, and is wider.
+pub(crate) fn critical(lift: &LiftFinding, planned: bool, df: f64) -> f64 {
+    let at_the_end = student_t_critical(1.0 - CONFIDENCE, df);
+    let at_this_look = lift.plan.as_ref().filter(|_| planned);
+    at_this_look
+        .and_then(|plan| plan.critical)
+        .map_or(at_the_end, |boundary| boundary.max(at_the_end))
+}
+
+pub(crate) fn too_large() -> Refusal {
+    let message = "the amount is too large for money to the cent";
+    Refusal::new(Reason::UnfitData, message)
 }
 
 /// The primary metric where it is money, else the first that is.

@@ -3,21 +3,36 @@
 use std::collections::BTreeMap;
 
 use catalog::{Catalog, Initiative};
-use measure::audience::{LiftFinding, Severity};
-use measure::{Provenance, Refusal};
+use measure::audience::{LifetimeFinding, LiftFinding, Severity};
+use measure::content::{AttributionFinding, PerformanceFinding};
+use measure::{Provenance, Reason, Refusal};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use stats::tail::student_t_critical;
 
+use crate::beside::beside;
 use crate::costs::costs;
+use crate::credit::{CountedCredit, counted_credit, refusals};
 use crate::finding::{
-    Estimate, Grade, InitiativeValue, LedgerFinding, Money, MoneyEstimate, Payback, Total,
+    Estimate, Grade, InitiativeValue, LedgerFinding, Money, MoneyEstimate, Total,
 };
-use crate::increment::{Measured, SECONDS_A_DAY, increments, shown};
+use crate::increment::{Measured, increments, shown};
+use crate::payback::payback;
 use crate::programme::programmes;
 
 /// The level of the ledger's intervals.
 pub(crate) const CONFIDENCE: f64 = 0.95;
+
+/// What a project has measured, as far as it can become money.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Findings<'a> {
+    pub lifts: &'a [LiftFinding],
+    /// Those with an experiment.
+    pub lifetimes: &'a [LifetimeFinding],
+    /// Those that share out money.
+    pub attributions: &'a [AttributionFinding],
+    pub performances: &'a [PerformanceFinding],
+}
 
 /// Values a project's initiatives by what their experiments measured.
 ///
@@ -30,26 +45,33 @@ pub(crate) const CONFIDENCE: f64 = 0.95;
 ///
 /// In the total, increments of different experiments are added as independent; those of one experiment share the
 /// reference arm, and their covariance `w_i w_j Var(reference mean)` is in its standard error.
-pub fn ledger(catalog: &Catalog, lifts: &[LiftFinding], provenance: Provenance) -> LedgerFinding {
+///
+/// An initiative with `lifetime` counts by what its customers' lives gain, in place of the lift; content with `credit`
+/// counts by what attribution credits it with beyond what experiments measured. All else that is known in money stands
+/// beside the total, so that no money is counted twice.
+pub fn ledger(catalog: &Catalog, findings: &Findings<'_>, provenance: Provenance) -> LedgerFinding {
     let mut rows = Vec::new();
     let mut counted: Vec<Measured> = Vec::new();
     for initiative in catalog.initiatives() {
-        let (row, measured) = value_of(catalog, initiative, lifts);
+        let (row, measured) = value_of(catalog, initiative, findings);
         if row.net.is_some() {
             counted.extend(measured);
         }
         rows.push(row);
     }
     let refused = rows.iter().filter(|row| row.net.is_none()).count() as u64;
+    let credit = counted_credit(catalog, findings.attributions, &counted);
     LedgerFinding {
         format: LedgerFinding::FORMAT.to_owned(),
         project: catalog.project().name.clone(),
         currency: catalog.project().currency.clone(),
         confidence: CONFIDENCE,
-        total: total(&rows, &counted),
-        caveats: caveats(&rows, &counted, lifts, refused),
+        total: total(&rows, &counted, credit.as_ref()),
+        caveats: caveats(catalog, &rows, &counted, findings, credit.as_ref()),
         refused,
-        programmes: programmes(catalog, lifts),
+        programmes: programmes(catalog, findings.lifts),
+        beside: beside(catalog, findings, &rows),
+        credit,
         initiatives: rows,
         provenance,
     }
@@ -58,7 +80,7 @@ pub fn ledger(catalog: &Catalog, lifts: &[LiftFinding], provenance: Provenance) 
 fn value_of(
     catalog: &Catalog,
     initiative: &Initiative,
-    lifts: &[LiftFinding],
+    findings: &Findings<'_>,
 ) -> (InitiativeValue, Vec<Measured>) {
     let mut row = InitiativeValue {
         name: initiative.name.clone(),
@@ -80,7 +102,7 @@ fn value_of(
         grade: None,
         refusal: None,
     };
-    let measured = match fill(&mut row, catalog, initiative, lifts) {
+    let measured = match fill(&mut row, catalog, initiative, findings) {
         Ok(measured) => measured,
         Err(refusal) => {
             row.refusal = Some(refusal);
@@ -95,19 +117,23 @@ fn fill(
     row: &mut InitiativeValue,
     catalog: &Catalog,
     initiative: &Initiative,
-    lifts: &[LiftFinding],
+    findings: &Findings<'_>,
 ) -> Result<Vec<Measured>, Refusal> {
-    let shown = shown(initiative, lifts);
+    let shown = shown(initiative, findings.lifts);
+    let lifetime = match &initiative.lifetime {
+        None => None,
+        Some(name) => Some(lifetime_of(name, findings.lifetimes)?),
+    };
     row.customers = shown.iter().map(|shown| shown.arm.customers).sum();
     let mut uncounted = None;
-    for cost in costs(catalog, initiative, &shown) {
+    for cost in costs(catalog, initiative, &shown, lifetime) {
         match cost {
             Ok(line) => row.costs.push(line),
             Err(refusal) => uncounted = uncounted.or(Some(refusal)),
         }
     }
     row.cost = Money(row.costs.iter().map(|line| line.amount.0).sum());
-    let measured = increments(catalog, initiative, &shown)?;
+    let measured = increments(catalog, initiative, &shown, lifetime)?;
     row.increments = measured
         .iter()
         .map(|measured| measured.increment.clone())
@@ -126,10 +152,20 @@ fn fill(
     row.probability_positive = Some(sum.probability_above(row.cost));
     if let ([only], [shown]) = (measured.as_slice(), shown.as_slice()) {
         row.break_even_lift = (only.weight > 0.0).then(|| row.cost.to_f64() / only.weight);
-        let days = shown.lift.period.map(|period| f64::from(period.days));
-        row.payback = days.map(|days| payback(initiative, only, days, row.cost.to_f64()));
+        row.payback = payback(initiative, &only.increment, shown.lift, row.cost.to_f64());
     }
     Ok(measured)
+}
+
+fn lifetime_of<'l>(
+    name: &str,
+    lifetimes: &'l [LifetimeFinding],
+) -> Result<&'l LifetimeFinding, Refusal> {
+    let found = lifetimes.iter().find(|found| found.lifetime == name);
+    found.ok_or_else(|| {
+        let message = format!("the lifetime `{name}` is not measured");
+        Refusal::new(Reason::Undeclared, message)
+    })
 }
 
 /// A sum of increments with its uncertainty.
@@ -207,49 +243,32 @@ impl Sum {
     }
 }
 
-/// Counts the days until the margin added has paid for a cost that is spent on the first day.
-///
-/// Within a round the margin comes evenly over the round's days.
-fn payback(initiative: &Initiative, measured: &Measured, first_days: f64, cost: f64) -> Payback {
-    let later_days = initiative.recurs.as_ref().map_or(0.0, |recurs| {
-        recurs.every.nominal_seconds() as f64 / SECONDS_A_DAY
-    });
-    let rounds = &measured.increment.rounds;
-    let margin = measured.increment.margin;
-    let days_at = |lift: f64| {
-        let mut earned = 0.0;
-        let mut days = 0.0;
-        for (k, round) in rounds.iter().enumerate() {
-            let length = if k == 0 { first_days } else { later_days };
-            let in_round = lift * margin * round.customers as f64 * round.retained * round.discount;
-            if in_round > 0.0 && earned + in_round >= cost {
-                return Some(days + length * ((cost - earned) / in_round).max(0.0));
-            }
-            earned += in_round;
-            days += length;
-        }
-        None
-    };
-    let lift = measured.increment.lift;
-    Payback {
-        days: days_at(lift.estimate),
-        earliest_days: days_at(lift.high),
-        latest_days: days_at(lift.low),
-        of_days: first_days + later_days * (rounds.len() as f64 - 1.0),
-    }
-}
-
-fn total(rows: &[InitiativeValue], counted: &[Measured]) -> Option<Total> {
-    if counted.is_empty() {
+/// The sum of what is counted. The error of a credit goes with those of the increments in an unknown way: standard
+/// errors are added up, which is the most that the error of the sum can be.
+fn total(
+    rows: &[InitiativeValue],
+    counted: &[Measured],
+    credit: Option<&CountedCredit>,
+) -> Option<Total> {
+    let credit = credit.filter(|credit| credit.contents_counted().next().is_some());
+    if counted.is_empty() && credit.is_none() {
         return None;
     }
-    let sum = Sum::of(counted);
-    let cost = Money(
-        rows.iter()
-            .filter(|row| row.net.is_some())
-            .map(|row| row.cost.0)
-            .sum(),
-    );
+    let increments = Sum::of(counted);
+    let credited = credit.map(|credit| credit.counted).unwrap_or_default();
+    let sum = Sum {
+        amount: Money(increments.amount.0 + credited.amount.0),
+        se: increments.se + credited.se,
+        df: increments.df,
+    };
+    let costs = rows.iter().filter(|row| row.net.is_some());
+    let cost: Decimal = costs.map(|row| row.cost.0).sum();
+    let cost = Money(cost + credit.map_or(Decimal::ZERO, |credit| credit.cost.0));
+    let graded: Vec<(Grade, Money)> = counted
+        .iter()
+        .flat_map(|measured| measured.increment.graded())
+        .chain(credit.map(|credit| (Grade::D, credit.counted.amount)))
+        .collect();
     Some(Total {
         increment: sum.amount,
         increment_low: Money::from_f64(sum.low())?,
@@ -259,22 +278,16 @@ fn total(rows: &[InitiativeValue], counted: &[Measured]) -> Option<Total> {
         net: Money(sum.amount.0 - cost.0),
         roi: sum.roi(cost),
         probability_positive: sum.probability_above(cost),
-        grade: counted
-            .iter()
-            .map(|measured| measured.increment.grade)
-            .max()?,
-        by_grade: by_grade(counted),
+        grade: graded.iter().map(|(grade, _)| *grade).max()?,
+        by_grade: by_grade(&graded),
     })
 }
 
 /// How much of the money, gains and losses alike, rests on which grade.
-fn by_grade(counted: &[Measured]) -> Vec<(Grade, f64)> {
+fn by_grade(graded: &[(Grade, Money)]) -> Vec<(Grade, f64)> {
     let mut amounts: BTreeMap<Grade, Decimal> = BTreeMap::new();
-    for round in counted
-        .iter()
-        .flat_map(|measured| &measured.increment.rounds)
-    {
-        *amounts.entry(round.grade).or_default() += round.amount.0.abs();
+    for (grade, amount) in graded {
+        *amounts.entry(*grade).or_default() += amount.0.abs();
     }
     let all: Decimal = amounts.values().sum();
     if all.is_zero() {
@@ -287,12 +300,14 @@ fn by_grade(counted: &[Measured]) -> Vec<(Grade, f64)> {
 }
 
 fn caveats(
+    catalog: &Catalog,
     rows: &[InitiativeValue],
     counted: &[Measured],
-    lifts: &[LiftFinding],
-    refused: u64,
+    findings: &Findings<'_>,
+    credit: Option<&CountedCredit>,
 ) -> Vec<String> {
     let mut caveats = Vec::new();
+    let refused = rows.iter().filter(|row| row.net.is_none()).count();
     if refused > 0 {
         let all = rows.len();
         let initiatives = if all == 1 {
@@ -316,7 +331,8 @@ fn caveats(
     experiments.sort_unstable();
     experiments.dedup();
     // What the experiments warn of holds for the money that rests on them.
-    for lift in lifts
+    for lift in findings
+        .lifts
         .iter()
         .filter(|lift| experiments.contains(&lift.experiment.as_str()))
     {
@@ -345,5 +361,24 @@ fn caveats(
                 .to_owned(),
         );
     }
+    caveats.extend(counted.iter().filter_map(lives_caveat));
+    caveats.extend(credit.and_then(CountedCredit::caveat));
+    caveats.extend(refusals(catalog, findings.attributions));
     caveats
+}
+
+/// How much of an increment over customers' lives nobody has seen.
+fn lives_caveat(measured: &Measured) -> Option<String> {
+    let increment = &measured.increment;
+    let life = increment.lifetime.as_ref()?;
+    let modelled = increment.amount.to_f64() - measured.within_the_data().to_f64();
+    let share = match increment.amount.to_f64() {
+        0.0 => String::new(),
+        amount => format!(", {:.0} % of it", 100.0 * modelled / amount),
+    };
+    Some(format!(
+        "the arm `{}` of `{}` counts by customers' lives (`{}`): what comes after the data{share} is modelled, and its interval holds the \
+         error of the model's parameters, and not the doubt whether the model is right",
+        increment.arm, increment.experiment, life.lifetime
+    ))
 }

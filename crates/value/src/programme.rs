@@ -107,7 +107,8 @@ fn covered(
         rounds: 0,
         refusal: None,
     };
-    let measured = match increments(catalog, initiative, &shown) {
+    // Lives go on after the holdout: for its time it is the lift that counts.
+    let measured = match increments(catalog, initiative, &shown, None) {
         Ok(measured) => measured,
         Err(refusal) => {
             covered.refusal = Some(refusal);

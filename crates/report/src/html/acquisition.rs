@@ -1,15 +1,17 @@
 //! What acquisition cost, and when customers have brought it back.
 
 use catalog::Unit;
-use measure::audience::lifetime::{AcquisitionFinding, CohortFinding, LifetimeFinding};
+use measure::audience::lifetime::{AcquisitionFinding, LifetimeFinding};
 
 use super::ReportError;
 use super::block::{Block, Cell, Table, level, number};
 use super::curve::{self, Curve, Threshold, whole_number};
 use super::lifetime::{MOST_COHORTS, counted_in, unit};
-use super::page::{FORMAT, quoted};
-use super::rows::alone;
+use super::page::{FORMAT, quoted, sentence};
 use crate::format::{Interval, Shown};
+
+/// Most curves that are drawn; the others are in the JSON.
+const MOST_CURVES: usize = 7;
 
 pub(super) fn acquisition(finding: &LifetimeFinding) -> Result<Vec<Block>, ReportError> {
     if finding.acquisition.is_empty() {
@@ -18,7 +20,7 @@ pub(super) fn acquisition(finding: &LifetimeFinding) -> Result<Vec<Block>, Repor
     let unit = unit(finding);
     let level_of = FORMAT.level(1.0 - finding.alpha);
     let mut blocks = vec![Block::Title("Acquisition and payback".to_owned())];
-    blocks.extend(payback_curve(finding)?);
+    blocks.extend(payback_curves(finding)?);
     let caption = format!(
         "Amounts per customer, in {}. Under an estimate: its {level_of} interval. Paid back when the mean customer has \
          brought what he cost, by the observed curve; an open end was not reached in the months observed.",
@@ -96,10 +98,24 @@ fn payback(found: &AcquisitionFinding) -> Cell {
     }
 }
 
-/// What the mean customer has brought by age, against what all customers cost on average.
-fn payback_curve(finding: &LifetimeFinding) -> Result<Option<Block>, ReportError> {
-    let all = finding.acquisition.iter().find(|found| found.of == "all");
-    let Some((found, cost)) = all.and_then(|found| Some((found, found.cost?))) else {
+/// What the mean customer has brought by age, against what acquiring him cost: all customers, then channels.
+fn payback_curves(finding: &LifetimeFinding) -> Result<Vec<Block>, ReportError> {
+    let groups = finding
+        .acquisition
+        .iter()
+        .filter(|found| found.of != "cohort");
+    let mut blocks = Vec::new();
+    for found in groups.take(MOST_CURVES) {
+        blocks.extend(payback_curve(found, finding)?);
+    }
+    Ok(blocks)
+}
+
+fn payback_curve(
+    found: &AcquisitionFinding,
+    finding: &LifetimeFinding,
+) -> Result<Option<Block>, ReportError> {
+    let Some(cost) = found.cost else {
         return Ok(None);
     };
     let unit = unit(finding);
@@ -112,11 +128,10 @@ fn payback_curve(finding: &LifetimeFinding) -> Result<Option<Block>, ReportError
             high: payback.high.unwrap_or(payback.observed),
         })
     });
+    let points = found.curve.iter();
     let drawn = curve::draw(&Curve {
-        points: cumulative(&finding.cohorts)
-            .into_iter()
-            .enumerate()
-            .map(|(month, value)| (month as f64 + 1.0, alone(value)))
+        points: points
+            .map(|point| (point.months, (&point.brought).into()))
             .collect(),
         x_tick: &whole_number,
         y_tick: &|y| FORMAT.quantity(y),
@@ -137,56 +152,18 @@ fn payback_curve(finding: &LifetimeFinding) -> Result<Option<Block>, ReportError
         ),
         None => "no payback can be said".to_owned(),
     };
+    let who = match found.group.as_str() {
+        "" => "What the mean customer has brought".to_owned(),
+        group => format!("{} {group}: what the mean customer has brought", found.of),
+    };
+    let what = format!("{} by month since the first purchase", sentence(&who));
     Ok(Block::picture(
         drawn,
-        format!("What the mean customer has brought by month since the first purchase: {says}"),
+        format!("{what}: {says}"),
         format!(
-            "What the mean customer has brought by month since the first purchase, in {}, over the cohorts observed at \
-             each age: {says}.",
-            counted_in(finding)
+            "{what}, in {}, over the customers observed so long, with {} intervals: {says}.",
+            counted_in(finding),
+            FORMAT.level(1.0 - finding.alpha)
         ),
     ))
-}
-
-/// The sum over ages of the mean that the cohorts observed at that age brought.
-fn cumulative(cohorts: &[CohortFinding]) -> Vec<f64> {
-    let longest = cohorts.iter().map(|cohort| cohort.by_age.len()).max();
-    let mut sum = 0.0;
-    let mut curve = Vec::new();
-    for age in 0..longest.unwrap_or(0) {
-        let seen = cohorts.iter().filter_map(|cohort| {
-            let value = cohort.by_age.get(age).copied().flatten()?;
-            Some((cohort.customers as f64, value))
-        });
-        let (customers, total) = seen.fold((0.0, 0.0), |(customers, total), (n, value)| {
-            (customers + n, total + n * value)
-        });
-        if customers == 0.0 {
-            break;
-        }
-        sum += total / customers;
-        curve.push(sum);
-    }
-    curve
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_not_observed_does_not_bend_the_curve() {
-        let cohort = |customers, by_age: &[Option<f64>]| CohortFinding {
-            value: None,
-            month: "2024-01".to_owned(),
-            customers,
-            by_age: by_age.to_vec(),
-        };
-        let cohorts = [
-            cohort(100, &[Some(10.0), Some(4.0), Some(2.0)]),
-            cohort(300, &[Some(14.0), None, None]),
-        ];
-        assert_eq!(cumulative(&cohorts), [13.0, 17.0, 19.0]);
-        assert!(cumulative(&[]).is_empty());
-    }
 }

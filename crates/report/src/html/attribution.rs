@@ -10,6 +10,7 @@ use super::ReportError;
 use super::block::{Block, Cell, Checked, Column, Section, Table};
 use super::calibration::{calibrated, ladder};
 use super::flow::{self, Step};
+use super::lifetime_credit::lifetime_credit;
 use super::page::{FORMAT, quoted, sentence};
 use super::palette::{QUIET, TEXT};
 use super::rows::{self, Axis, Group, Row};
@@ -47,6 +48,8 @@ pub(super) fn section(index: usize, finding: &AttributionFinding) -> Result<Sect
         for calibration in &finding.calibrations {
             blocks.extend(calibrated(finding, calibration)?);
         }
+        let lifetime = finding.lifetime.iter();
+        blocks.extend(lifetime.flat_map(|one| lifetime_credit(finding, one)));
         blocks.extend(journeys(finding)?);
     }
     blocks.push(Block::Title("Can it be trusted?".to_owned()));

@@ -105,6 +105,12 @@ pub(super) enum Cell {
     Reason(String),
     /// What nobody has seen yet: empty and grey, and no zero.
     Unobserved,
+    /// A number on a ground that is the stronger the greater a share is, with something small under it.
+    Heat {
+        share: f64,
+        shown: String,
+        about: String,
+    },
 }
 
 impl Block {
@@ -175,6 +181,11 @@ impl Table {
 }
 
 impl Cell {
+    /// The ground that a share is shown on, of six.
+    pub(super) fn ground(share: &f64) -> u32 {
+        (share.clamp(0.0, 1.0) * 5.0).round() as u32
+    }
+
     /// A number, or a dash.
     pub(super) fn number(number: Option<String>) -> Self {
         Self::Number(number.unwrap_or_else(|| "–".to_owned()))

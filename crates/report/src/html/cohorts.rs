@@ -6,9 +6,10 @@ use super::ReportError;
 use super::block::{Block, Cell, Column, Table, level, number};
 use super::curve::{self, Curve, whole};
 use super::lifetime::{MOST_COHORTS, counted_in, unit};
-use super::page::FORMAT;
+use super::page::{FORMAT, sentence};
 use super::rows::alone;
 use crate::format::Interval;
+use crate::lifetime::{Words, age as age_of, ages};
 
 /// Most months of age that are shown.
 const MOST_MONTHS: usize = 12;
@@ -17,7 +18,8 @@ pub(super) fn cohorts(finding: &LifetimeFinding) -> Result<Vec<Block>, ReportErr
     if finding.cohorts.is_empty() {
         return Ok(Vec::new());
     }
-    let mut blocks = vec![Block::Title("By month of the first purchase".to_owned())];
+    let first = Words::of(finding).first;
+    let mut blocks = vec![Block::Title(format!("By month of the {first}"))];
     blocks.extend(alive(finding)?);
     blocks.push(Block::Table(cohort_table(finding)));
     Ok(blocks)
@@ -51,35 +53,35 @@ fn alive(finding: &LifetimeFinding) -> Result<Vec<Block>, ReportError> {
         FORMAT.quantity(y)
     })?;
     let future = draw(&|value| (&value.future).into(), &|y| FORMAT.quantity(y))?;
-    let level = FORMAT.level(1.0 - finding.alpha);
+    let (level, words) = (FORMAT.level(1.0 - finding.alpha), Words::of(finding));
+    let share = format!(
+        "hare of {} {} {}",
+        words.customers, words.who, words.have_not_left
+    );
+    let purchases = format!(
+        "{} expected of a {}",
+        sentence(words.purchases),
+        words.customer
+    );
+    let value = format!("Future value per {}", words.customer);
     let pictures = [
-        (
-            still,
-            "Share of customers who have not left".to_owned(),
-            "Expected share of customers who have not left".to_owned(),
-        ),
+        (still, format!("S{share}"), format!("Expected s{share}")),
         (
             expected,
-            "Purchases expected of a customer".to_owned(),
-            format!(
-                "Purchases expected of a customer in the next {}",
-                finding.horizon
-            ),
+            purchases.clone(),
+            format!("{purchases} in the next {}", finding.horizon),
         ),
         (
             future,
-            "Future value per customer".to_owned(),
-            format!(
-                "Future value per customer in {}, with {level} intervals",
-                counted_in(finding)
-            ),
+            value.clone(),
+            format!("{value} in {}, with {level} intervals", counted_in(finding)),
         ),
     ];
     let pictures = pictures.into_iter().filter_map(|(drawn, label, caption)| {
         Block::picture(
             drawn,
-            format!("{label}, by month of the first purchase"),
-            format!("{caption}, by month of the first purchase."),
+            format!("{label}, by month of the {}", words.first),
+            format!("{caption}, by month of the {}.", words.first),
         )
     });
     Ok(pictures.collect())
@@ -98,24 +100,24 @@ fn cohort_table(finding: &LifetimeFinding) -> Table {
         .max()
         .unwrap_or(0)
         .min(MOST_MONTHS);
-    let unit = unit(finding);
+    let (unit, words) = (unit(finding), Words::of(finding));
     let more = finding.cohorts.len().saturating_sub(MOST_COHORTS);
     let more = match more {
         0 => String::new(),
         more => format!(" {more} later cohorts are in the JSON."),
     };
     let caption = format!(
-        "What customers brought on average in each month since their first purchase, that purchase included, in {}. \
-         Grey and empty: not all of them have been observed to the end of that month.{more}",
+        "{}, in {}. Grey and empty: not all of them have been observed to its end.{more}",
+        ages(finding),
         counted_in(finding)
     );
     let mut table = Table::new(
         "Cohorts by age",
         caption,
-        ["First bought", "Customers", "Future value"],
+        ["First bought", &sentence(words.customers), "Future value"],
     );
     table.columns.extend((1..=months).map(|age| Column {
-        name: format!("Month {age}"),
+        name: sentence(&age_of(finding, age)),
         class: "number",
     }));
     for cohort in finding.cohorts.iter().take(MOST_COHORTS) {

@@ -1,13 +1,13 @@
 //! The section on how large an experiment has to be.
 
-use catalog::Looks;
-use measure::audience::{DesignFinding, Size};
+use measure::audience::DesignFinding;
 
 use super::ReportError;
 use super::block::{Block, Cell, Section, Table};
 use super::curve::{self, Curve, Threshold, whole_number};
 use super::page::{FORMAT, sentence};
 use super::rows::alone;
+use crate::scope;
 
 /// The section of a design.
 pub(super) fn section(index: usize, finding: &DesignFinding) -> Result<Section, ReportError> {
@@ -24,16 +24,9 @@ pub(super) fn section(index: usize, finding: &DesignFinding) -> Result<Section, 
         blocks.push(Block::Table(sizes(finding)));
     }
     blocks.extend(weeks(finding)?);
-    blocks.extend(cost(finding).map(Block::Prose));
+    blocks.extend(scope::cost(FORMAT, finding).map(Block::Prose));
     if let Some(roll) = &finding.roll {
-        blocks.push(Block::Prose(format!(
-            "For {} in all, the test that earns most has {} in the new arm and {} in the reference arm; the arm chosen \
-             by it is the worse one with a probability of {}.",
-            FORMAT.counted(roll.audience, "customer", "customers"),
-            FORMAT.count(roll.treated),
-            FORMAT.count(roll.control),
-            FORMAT.probability(roll.error_rate)
-        )));
+        blocks.push(Block::Prose(scope::roll(FORMAT, roll)));
     }
     Ok(Section {
         id: format!("design-{}", index + 1),
@@ -63,24 +56,12 @@ fn says(finding: &DesignFinding) -> String {
 
 fn baseline(finding: &DesignFinding) -> String {
     let baseline = &finding.baseline;
-    let from = match baseline.customers {
-        Some(customers) => format!(
-            "measured on {}",
-            FORMAT.counted(customers, "customer", "customers")
-        ),
-        None => "as given".to_owned(),
-    };
-    let explained = if baseline.r2 > 0.0 {
-        let share = FORMAT.percent(baseline.r2, 1);
-        format!("; covariates explain {share} of the variation")
-    } else {
-        String::new()
-    };
     sentence(&format!(
-        "{}: mean {}, standard deviation {}, {from}{explained}.",
+        "{}: mean {}, standard deviation {}, {}.",
         finding.metric,
         FORMAT.fixed(baseline.mean, 4),
         FORMAT.fixed(baseline.sd, 4),
+        scope::baseline(FORMAT, baseline)
     ))
 }
 
@@ -100,15 +81,11 @@ fn sizes(finding: &DesignFinding) -> Table {
     let mut table = Table::new("Sizes", caption, columns).words([2]);
     for size in &finding.sizes {
         let days = |days: Option<u32>| Cell::number(days.map(|days| FORMAT.days(f64::from(days))));
-        let arms = finding.arms.iter().zip(&size.by_arm);
-        let arms: Vec<String> = arms
-            .map(|(arm, customers)| format!("{} {}", arm.name, FORMAT.count(*customers)))
-            .collect();
         let row = table.row(
-            looks(size),
+            scope::looks(size.looks),
             vec![
                 Cell::count(size.customers),
-                Cell::Words(arms.join(", ")),
+                Cell::Words(scope::by_arm(FORMAT, finding, size)),
                 days(size.intake_days),
                 days(size.days),
                 Cell::Number(format!("×\u{a0}{}", FORMAT.fixed(size.inflation, 3))),
@@ -119,15 +96,6 @@ fn sizes(finding: &DesignFinding) -> Table {
         }
     }
     table
-}
-
-fn looks(size: &Size) -> &'static str {
-    match size.looks {
-        Looks::Fixed => "fixed",
-        Looks::Hybrid => "hybrid",
-        Looks::GroupSequential => "group sequential",
-        Looks::Anytime => "anytime",
-    }
 }
 
 /// What can be told after each week.
@@ -174,23 +142,4 @@ fn weeks(finding: &DesignFinding) -> Result<Vec<Block>, ReportError> {
         table,
     };
     Ok(picture.into_iter().chain([folded]).collect())
-}
-
-fn cost(finding: &DesignFinding) -> Option<String> {
-    let cost = finding.cost.as_ref()?;
-    let amount = |amount: f64| format!("{}\u{a0}{}", FORMAT.fixed(amount, 2), finding.currency);
-    let mut text = format!("Running it costs {} of delivery", amount(cost.delivery));
-    if let Some(forgone) = cost.forgone {
-        text.push_str(&format!(
-            ", and {} of margin that the reference arm forgoes if the effect is the one that matters",
-            amount(forgone)
-        ));
-    }
-    if !cost.left_out.is_empty() {
-        text.push_str(&format!(
-            "; not known beforehand: {}",
-            cost.left_out.join(", ")
-        ));
-    }
-    Some(text + ".")
 }

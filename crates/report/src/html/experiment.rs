@@ -123,7 +123,7 @@ impl Experiment {
                 .filter_map(|comparison| history::draw(FORMAT, comparison, &level).transpose())
                 .collect::<Result<_, _>>()?,
             topics: if trusted {
-                evidence::topics(FORMAT, finding)
+                typeset(evidence::topics(FORMAT, finding))
             } else {
                 Vec::new()
             },
@@ -145,6 +145,14 @@ impl Experiment {
             level,
         })
     }
+}
+
+/// The subjects with the quotation marks of a page.
+fn typeset(mut topics: Vec<Topic>) -> Vec<Topic> {
+    for sentence in topics.iter_mut().flat_map(|topic| &mut topic.sentences) {
+        *sentence = quoted(sentence);
+    }
+    topics
 }
 
 fn decision(finding: &LiftFinding, comparison: &Comparison) -> Decision {

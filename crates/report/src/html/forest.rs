@@ -55,6 +55,8 @@ struct Layout {
     stacked: bool,
     /// The most characters of a label.
     longest: usize,
+    /// The characters that a label and the numbers in its line may have together.
+    line: usize,
     ticks: usize,
 }
 
@@ -72,6 +74,7 @@ const WIDE: Layout = Layout {
     right: 240,
     stacked: false,
     longest: 34,
+    line: 120,
     ticks: 6,
 };
 
@@ -82,6 +85,7 @@ const NARROW: Layout = Layout {
     right: 8,
     stacked: true,
     longest: 24,
+    line: 46,
     ticks: 5,
 };
 
@@ -258,10 +262,11 @@ fn words<'a>(root: &Area<'a>, row: &Row, top: i32, layout: &Layout) -> Result<()
             layout.row_height as i32 / 2
         };
     let ink = if row.mark == Mark::Aside { QUIET } else { TEXT };
+    let beside = layout.line.saturating_sub(row.shown.chars().count()).max(8);
     let left = text(TEXT_SIZE, ink, HPos::Left);
     let right = text(TEXT_SIZE, ink, HPos::Right);
     root.draw(&Text::new(
-        shortened(&row.label, layout.longest),
+        shortened(&row.label, layout.longest.min(beside)),
         (0, y),
         left,
     ))?;

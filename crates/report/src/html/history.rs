@@ -5,7 +5,7 @@ use measure::audience::{Comparison, Look};
 use plotters::prelude::*;
 
 use super::ReportError;
-use super::palette::{GOOD, GRID, QUIET, TEXT};
+use super::palette::{GRID, QUIET, TEXT};
 use crate::format::{Format, Interval, date};
 
 /// A history in both widths, with what it says in words.
@@ -22,7 +22,7 @@ const NARROW: (u32, u32, usize) = (340, 220, 3);
 
 /// The first looks have intervals that would dwarf the others: the axis holds what is at most this many times as far
 /// from zero as the last one.
-const MOST_REACH: f64 = 6.0;
+const MOST_REACH: f64 = 2.5;
 /// The plotting library divides font sizes by this before it writes them.
 const FONT_SCALE: f64 = 1.24;
 
@@ -63,13 +63,34 @@ pub(super) fn draw(
             now.high
         ),
         caption: format!(
-            "{of}: the effect as it was known at each look, with {level} intervals of the plan ({} looks). A ring marks \
-             the looks whose interval excludes zero.",
-            looks.len()
+            "{of}: the effect as it was known at each look, with {level} intervals of the plan ({} looks).{}{}",
+            looks.len(),
+            match looks.iter().find(|look| look.crossed) {
+                Some(look) => format!(
+                    " The ring marks the first look whose interval excludes zero, on {}.",
+                    date(look.until)
+                ),
+                None => " At no look the interval excludes zero.".to_owned(),
+            },
+            if looks.iter().any(|look| reach(look) > most_reach(last)) {
+                " The first intervals go on beyond the picture."
+            } else {
+                ""
+            },
         ),
         wide: plot(WIDE)?,
         narrow: plot(NARROW)?,
     }))
+}
+
+/// How far from zero an interval reaches.
+fn reach(look: &Look) -> f64 {
+    look.low.abs().max(look.high.abs())
+}
+
+/// How far from zero the axis goes, where the last look is this one.
+fn most_reach(last: &Look) -> f64 {
+    MOST_REACH * reach(last).max(f64::MIN_POSITIVE)
 }
 
 type Failure<'a> = DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>;
@@ -80,7 +101,7 @@ fn picture<'a>(
     (width, height, ticks): (u32, u32, usize),
 ) -> Result<String, Failure<'a>> {
     let (first, last) = (looks[0], looks[looks.len() - 1]);
-    let most = MOST_REACH * last.low.abs().max(last.high.abs()).max(f64::MIN_POSITIVE);
+    let most = most_reach(last);
     let held = |value: f64| value.clamp(-most, most);
     let low = looks.iter().map(|look| held(look.low)).fold(0.0, f64::min);
     let high = looks.iter().map(|look| held(look.high)).fold(0.0, f64::max);
@@ -137,10 +158,10 @@ fn picture<'a>(
             .map(|look| (look.until as f64, held(look.estimate)));
         let line: Vec<(f64, f64)> = line.collect();
         chart.draw_series([PathElement::new(line, TEXT.drawn().stroke_width(2))])?;
-        let crossed = looks.iter().filter(|look| look.crossed);
+        let crossed = looks.iter().find(|look| look.crossed);
         chart.draw_series(crossed.map(|look| {
             let center = (look.until as f64, held(look.estimate));
-            Circle::new(center, 4, GOOD.drawn().stroke_width(2))
+            Circle::new(center, 6, TEXT.drawn().stroke_width(2))
         }))?;
         root.present()?;
     }
@@ -164,8 +185,13 @@ mod tests {
     }
 
     #[test]
-    fn looks_that_cross_have_a_ring_and_wide_first_looks_stay_inside() {
-        let looks = [look(1, 3.0, 1e9), look(2, 1.0, 2.0), look(3, 1.2, 1.0)];
+    fn the_first_look_that_crosses_has_a_ring_and_wide_first_looks_stay_inside() {
+        let looks = [
+            look(1, 3.0, 1e9),
+            look(2, 1.0, 2.0),
+            look(3, 1.2, 1.0),
+            look(4, 1.1, 0.9),
+        ];
         let svg = picture(&looks.iter().collect::<Vec<_>>(), Unit::Money, WIDE).unwrap();
         assert_eq!(svg.matches("<circle").count(), 1, "{svg}");
         assert!(!svg.contains("1000000000"), "{svg}");

@@ -9,6 +9,7 @@ use measure::audience::lifetime::{
 
 use super::ReportError;
 use super::block::{Block, Cell, Table, in_line};
+use super::incremental_behind::behind;
 use super::lifetime::{counted_in, unit};
 use super::page::{FORMAT, quoted};
 use super::palette::{BAD, GOOD, Ink, QUIET, TEXT};
@@ -57,6 +58,7 @@ fn of_arm(
         blocks.push(Block::Table(table));
     }
     blocks.push(Block::Note(quoted(&note(arm))));
+    blocks.extend(behind(arm, finding)?);
     Ok(blocks)
 }
 

@@ -8,10 +8,13 @@ use super::acquisition::acquisition;
 use super::block::{Block, Cell, Checked, Section, Table, in_line, level, number};
 use super::cohorts::cohorts;
 use super::incremental::incremental;
-use super::page::{FORMAT, quoted};
+use super::incremental_behind::rollout;
+use super::lifetime_states::{covariates, retention, states};
+use super::page::{FORMAT, quoted, sentence};
 use super::palette::{GOOD, QUIET};
 use super::rows::{self, Axis, Group, Row, alone};
 use crate::format::Interval;
+use crate::lifetime::{Words, scope};
 
 /// Most groups of a column that are shown; the others are in the JSON.
 const MOST_GROUPS: usize = 12;
@@ -24,19 +27,27 @@ pub(super) fn section(index: usize, finding: &LifetimeFinding) -> Result<Section
     if let Some(description) = &finding.description {
         blocks.push(Block::Prose(description.clone()));
     }
-    blocks.push(Block::Note(quoted(&scope(finding))));
+    let discount = FORMAT.percent(finding.discount_rate, 1);
+    let scope = format!("{} Discounted by {discount} a year.", scope(finding));
+    blocks.push(Block::Note(quoted(&scope)));
     if let Some(refusal) = &finding.refusal {
         blocks.push(Block::refusal("No value is given", refusal));
     }
     blocks.extend(worth(finding));
     blocks.extend(audiences(finding)?);
+    blocks.extend(covariates(finding));
+    blocks.extend(states(finding));
+    blocks.extend(retention(finding)?);
     blocks.extend(cohorts(finding)?);
     if let Some(test) = &finding.back_test {
-        blocks.extend(back_test(test)?);
+        blocks.extend(back_test(test, &Words::of(finding))?);
     }
     blocks.extend(acquisition(finding)?);
     if let Some(found) = &finding.incremental {
         blocks.extend(incremental(found, finding)?);
+    }
+    if let Some(found) = &finding.rollout {
+        blocks.extend(rollout(found, finding)?);
     }
     blocks.extend(trust(finding));
     Ok(Section {
@@ -71,12 +82,14 @@ pub(super) fn says(finding: &LifetimeFinding) -> String {
             .refusal
             .as_ref()
             .map_or("", |refusal| &refusal.message);
-        return format!("What a customer is worth cannot be said: {why}.");
+        let customer = Words::of(finding).customer;
+        return format!("What a {customer} is worth cannot be said: {why}.");
     };
-    let unit = unit(finding);
+    let (unit, words) = (unit(finding), Words::of(finding));
     let future = level(unit, (&value.future).into());
     let mut text = format!(
-        "A customer is worth {} {} in the next {} ({} interval from {}), after {} so far; {} have not left.",
+        "A {} is worth {} {} in the next {} ({} interval from {}), after {} so far; {} {}.",
+        words.customer,
         future.estimate,
         counted_in(finding),
         finding.horizon,
@@ -84,6 +97,7 @@ pub(super) fn says(finding: &LifetimeFinding) -> String {
         future.interval(),
         number(unit, value.past),
         FORMAT.percent(value.alive, 0),
+        words.have_not_left,
     );
     let chosen = finding.back_test.as_ref().and_then(|test| {
         let forecast = test
@@ -102,47 +116,23 @@ pub(super) fn says(finding: &LifetimeFinding) -> String {
     text
 }
 
-fn scope(finding: &LifetimeFinding) -> String {
-    let extent = &finding.extent;
-    let mut text = format!(
-        "{} from {} to {}, {} of them without a second purchase; {}. Discounted by {} a year.",
-        FORMAT.counted(extent.customers, "customer", "customers"),
-        extent.first_day,
-        extent.last_day,
-        FORMAT.count(extent.without_repeat),
-        FORMAT.counted(
-            extent.repeat_purchases,
-            "repeat purchase",
-            "repeat purchases"
-        ),
-        FORMAT.percent(finding.discount_rate, 1),
-    );
-    if extent.returns_netted > 0 {
-        let returned = FORMAT.counted(extent.returns_netted, "returned row", "returned rows");
-        text.push_str(&format!(" {returned} netted against their order."));
-    }
-    for left in &extent.left_out {
-        text.push_str(&format!(
-            " Left out: {} {}.",
-            FORMAT.count(left.number),
-            left.reason
-        ));
-    }
-    text
-}
-
 /// All customers: past, future, other models, simple rules.
 fn worth(finding: &LifetimeFinding) -> Vec<Block> {
     let Some(value) = &finding.value else {
         return Vec::new();
     };
-    let unit = unit(finding);
+    let (unit, words) = (unit(finding), Words::of(finding));
     let caption = format!(
-        "Per customer, in {}. Under a value: its {} interval.",
+        "Per {}, in {}. Under a value: its {} interval.",
+        words.customer,
         counted_in(finding),
         FORMAT.level(1.0 - finding.alpha)
     );
-    let mut table = Table::new("Value per customer", caption, ["Value", "Per customer"]);
+    let mut table = Table::new(
+        &format!("Value per {}", words.customer),
+        caption,
+        ["Value", &format!("Per {}", words.customer)],
+    );
     let plain = |value: f64| vec![Cell::Number(number(unit, value))];
     let shown = |value: Interval| vec![Cell::Interval(level(unit, value))];
     table.row("So far, not discounted", plain(value.past));
@@ -159,7 +149,7 @@ fn worth(finding: &LifetimeFinding) -> Vec<Block> {
         table.row("By other models", vec![Cell::Number(range)]);
     }
     if let Some(new) = &finding.new_customer {
-        let name = format!("A new customer, in {}", finding.horizon);
+        let name = format!("A new {}, in {}", words.customer, finding.horizon);
         table.row(name, shown((&new.value).into()));
     }
     for baseline in &finding.baselines {
@@ -180,7 +170,8 @@ fn worth(finding: &LifetimeFinding) -> Vec<Block> {
             .find(|quantile| quantile.share == 0.5)
             .map(|median| {
                 format!(
-                    "Half of the customers are worth less than {}. ",
+                    "Half of the {} are worth less than {}. ",
+                    words.customers,
                     number(unit, median.value)
                 )
             });
@@ -208,7 +199,7 @@ fn audiences(finding: &LifetimeFinding) -> Result<Vec<Block>, ReportError> {
     if columns.is_empty() {
         return Ok(Vec::new());
     }
-    let unit = unit(finding);
+    let (unit, words) = (unit(finding), Words::of(finding));
     let counted_in = counted_in(finding);
     let groups: Vec<Group> = columns
         .iter()
@@ -247,10 +238,10 @@ fn audiences(finding: &LifetimeFinding) -> Result<Vec<Block>, ReportError> {
             caption,
             [
                 column,
-                "Customers",
+                sentence(words.customers).as_str(),
                 "Value so far",
-                "Have not left",
-                "Purchases expected",
+                sentence(words.have_not_left).as_str(),
+                format!("{} expected", sentence(words.purchases)).as_str(),
                 "Future value",
             ],
         );
@@ -278,7 +269,7 @@ fn group_cells(unit: Unit, value: &GroupValue) -> Vec<Cell> {
 }
 
 /// The forecast against what happened.
-fn back_test(test: &BackTest) -> Result<Vec<Block>, ReportError> {
+fn back_test(test: &BackTest, words: &Words) -> Result<Vec<Block>, ReportError> {
     let actual = test.actual as f64;
     let happened = Row::bar(
         "happened",
@@ -304,8 +295,9 @@ fn back_test(test: &BackTest) -> Result<Vec<Block>, ReportError> {
         line: Some(actual),
     };
     let what = format!(
-        "Purchases of {} in the {} days until {}, forecast from what was known on {}",
-        FORMAT.counted(test.customers, "customer", "customers"),
+        "{} of {} in the {} days until {}, forecast from what was known on {}",
+        sentence(words.purchases),
+        FORMAT.counted(test.customers, words.customer, words.customers),
         test.days,
         test.forecast_until,
         test.seen_until

@@ -3,8 +3,10 @@
 use value::{CostLine, InitiativeValue, LedgerFinding};
 
 use super::ReportError;
+use super::block::Section;
 use super::forest::{Mark, Row};
 use super::page::{FORMAT, Figure, percent, quoted, sentence};
+use super::worth;
 use crate::format::Shown;
 use crate::{programmes, words};
 
@@ -18,6 +20,8 @@ pub(super) struct Money {
     pub(super) programmes_title: &'static str,
     pub(super) programmes: Vec<String>,
     pub(super) rounds: Vec<Round>,
+    /// Customers' lives, credit, and what is not in the total.
+    pub(super) worth: Option<Section>,
     pub(super) costs: Vec<Cost>,
     /// Of initiatives with a number, which the ledger's total has.
     pub(super) cost_counted: String,
@@ -104,7 +108,11 @@ impl Money {
         Ok(Self {
             level,
             figure: Figure::draw(label, &caption, &plotted)?,
-            rows: initiatives.iter().filter_map(row).collect(),
+            rows: initiatives
+                .iter()
+                .filter_map(row)
+                .chain(ledger.credit.as_ref().and_then(credit))
+                .collect(),
             total: ledger.total.as_ref().map(total),
             refused: initiatives
                 .iter()
@@ -117,6 +125,7 @@ impl Money {
                 .map(|says| quoted(says))
                 .collect(),
             rounds: initiatives.iter().flat_map(rounds).collect(),
+            worth: worth::section(ledger),
             costs: initiatives
                 .iter()
                 .flat_map(|initiative| initiative.costs.iter().map(|line| cost(initiative, line)))
@@ -192,6 +201,27 @@ fn row(initiative: &InitiativeValue) -> Option<Initiative> {
             .payback
             .as_ref()
             .map_or_else(dash, |payback| words::payback(FORMAT, payback)),
+    })
+}
+
+/// The credit that counts; none where no content has one.
+fn credit(credit: &value::CountedCredit) -> Option<Initiative> {
+    credit.contents_counted().next()?;
+    Some(Initiative {
+        name: format!("credit by {}", credit.attribution),
+        about: "content that no experiment measures".to_owned(),
+        grade: words::grade(value::Grade::D),
+        customers: dash(),
+        increment: FORMAT.money(credit.counted.amount),
+        increment_interval: interval(credit.counted.low, credit.counted.high),
+        cost: FORMAT.money(credit.cost),
+        net: FORMAT.money(credit.net),
+        roi: dash(),
+        roi_interval: String::new(),
+        probability: dash(),
+        lifts: Vec::new(),
+        break_even: dash(),
+        payback: dash(),
     })
 }
 

@@ -12,8 +12,8 @@ use super::money::Money;
 use super::palette::{INKS, Ink};
 use super::provenance::{Provenance, provenance};
 use super::{
-    Report, ReportError, TruthRow, attribution, design, interaction, lifetime, performance,
-    programme, replay,
+    Report, ReportError, TruthRow, attribution, design, factorial, interaction, lifetime, overlaps,
+    performance, programme, replay,
 };
 use crate::format::{Format, Interval};
 use crate::words;
@@ -125,6 +125,7 @@ fn sections(report: &Report<'_>) -> Result<Vec<Section>, ReportError> {
     for (number, finding) in report.programmes.iter().enumerate() {
         sections.push(programme::section(number, finding)?);
     }
+    sections.extend(report.overlaps.map(overlaps::section));
     for (number, finding) in report.interactions.iter().enumerate() {
         sections.push(interaction::section(number, finding));
     }
@@ -143,6 +144,9 @@ fn sections(report: &Report<'_>) -> Result<Vec<Section>, ReportError> {
     for (number, finding) in report.performances.iter().enumerate() {
         sections.push(performance::section(number, finding)?);
     }
+    for (number, finding) in report.factorials.iter().enumerate() {
+        sections.push(factorial::section(number, finding)?);
+    }
     Ok(sections)
 }
 
@@ -159,6 +163,7 @@ fn verdict(report: &Report<'_>) -> String {
         report.lifetimes.first().map(lifetime::says),
         report.attributions.first().map(attribution::says),
         report.performances.first().map(performance::says),
+        report.factorials.first().map(factorial::says),
     ];
     others
         .into_iter()
@@ -305,6 +310,8 @@ fn attention(report: &Report<'_>) -> Vec<Attention> {
         }));
     }
     found.extend(others_attention(report));
+    let left_out = report.left_out.iter().cloned();
+    found.extend(left_out.map(|why| (Severity::Notice, why)));
     for initiative in report.ledger.iter().flat_map(|ledger| &ledger.initiatives) {
         if initiative.net.is_none() {
             let message = format!(
@@ -350,6 +357,10 @@ fn others_attention(report: &Report<'_>) -> Vec<(Severity, String)> {
         let checks = finding.checks.iter();
         found
             .extend(checks.filter_map(|check| checked(kind, name, check.severity, &check.message)));
+    }
+    if let Some(finding) = report.overlaps {
+        let bad = finding.dependent().next().is_some() || finding.disturbed().next().is_some();
+        found.extend(bad.then(|| (Severity::Warning, crate::overlaps::says(FORMAT, finding))));
     }
     for finding in report.performances {
         found.extend(refused("Content", &finding.performance, &finding.refusal));

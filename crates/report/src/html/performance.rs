@@ -11,6 +11,8 @@ use super::page::{FORMAT, quoted, sentence};
 use super::palette::{QUIET, TEXT};
 use super::rows::{self, Axis, Group, Row};
 use crate::format::{Interval, Shown};
+use crate::performance::{decisions, not_in_curve};
+use crate::scope;
 
 /// Most items, cells and contexts that are shown; the others are in the JSON.
 const MOST_ITEMS: usize = 25;
@@ -81,28 +83,11 @@ pub(super) fn says(finding: &PerformanceFinding) -> String {
 }
 
 fn scope(finding: &PerformanceFinding) -> String {
-    let extent = &finding.extent;
-    let mut text = format!(
-        "{} of {} to {}. Outcome: {} within {} of the first time. Who was shown what was not random unless said so: this \
-         describes.",
-        FORMAT.counted(extent.exposures, "exposure", "exposures"),
-        FORMAT.counted(extent.items, "piece of content", "pieces of content"),
-        FORMAT.counted(extent.customers, "customer", "customers"),
-        finding.outcome,
-        finding.within,
-    );
-    for left in &extent.left_out {
-        let rows = FORMAT.counted(left.number, "row", "rows");
-        text.push_str(&format!(" {rows} left out: {}.", left.reason));
-    }
-    let immature: u64 = finding.items.iter().map(|item| item.immature).sum();
-    if immature > 0 {
-        text.push_str(&format!(
-            " {} left out: their time was not over at the end of the data.",
-            FORMAT.counted(immature, "customer", "customers")
-        ));
-    }
-    text
+    format!(
+        "{} Who was shown what was not random unless said so: this describes.{}",
+        scope::performance(FORMAT, finding),
+        scope::performance_left_out(FORMAT, finding)
+    )
 }
 
 pub(super) fn interval(believed: Believed) -> Interval {
@@ -293,8 +278,12 @@ fn money(finding: &PerformanceFinding) -> Vec<Block> {
 fn wear(finding: &PerformanceFinding) -> Result<Vec<Block>, ReportError> {
     let fatigue = &finding.fatigue;
     let mut blocks = vec![Block::Title("Wear".to_owned())];
+    let left_out = not_in_curve(FORMAT, fatigue);
     if let Some(refusal) = &fatigue.refusal {
         blocks.push(Block::refusal("Wear cannot be said", refusal));
+        if !left_out.is_empty() {
+            blocks.push(Block::Note(left_out));
+        }
         return Ok(blocks);
     }
     let points = fatigue.curve.iter();
@@ -319,6 +308,10 @@ fn wear(finding: &PerformanceFinding) -> Result<Vec<Block>, ReportError> {
              intervals."
         ),
     ));
+    let note = format!(
+        "Exposures of a customer to an item are compared over the same time after each. {left_out}"
+    );
+    blocks.push(Block::Note(note.trim_end().to_owned()));
     let mut curve = Table::new(
         "Wear by exposure",
         "Rate of responses by the number of the exposure of the same customer, over that at the first.".to_owned(),
@@ -336,6 +329,10 @@ fn wear(finding: &PerformanceFinding) -> Result<Vec<Block>, ReportError> {
             summary: "The numbers by exposure".to_owned(),
             table: curve,
         });
+    }
+    if let Some(refusal) = &fatigue.retire_refusal {
+        let what = "Whether to replace items cannot be said";
+        blocks.push(Block::refusal(what, refusal));
     }
     if !fatigue.retire.is_empty() {
         blocks.push(Block::Table(retire(finding)));
@@ -386,7 +383,10 @@ fn drop_one(finding: &PerformanceFinding) -> Result<Vec<Block>, ReportError> {
     let Some(drop_one) = &finding.drop_one else {
         return Ok(Vec::new());
     };
-    let mut blocks = vec![Block::Title("What would be missed".to_owned())];
+    let mut blocks = vec![
+        Block::Title("What would be missed".to_owned()),
+        Block::Note(decisions(FORMAT, drop_one)),
+    ];
     if let Some(refusal) = &drop_one.refusal {
         let what = "What items are worth cannot be said";
         blocks.push(Block::refusal(what, refusal));

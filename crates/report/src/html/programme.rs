@@ -11,7 +11,7 @@ use super::page::{FORMAT, quoted};
 use super::palette::{BAD, GOOD, QUIET};
 use super::rows::{self, Axis, Group, Row};
 use crate::format::{Interval, Shown, places};
-use crate::words;
+use crate::{scope, words};
 
 /// Most effects that are shown one by one; the others are in the JSON.
 const MOST_FOUND: usize = 20;
@@ -55,27 +55,13 @@ pub(super) fn says(finding: &ProgrammeFinding) -> String {
 
 fn scope(finding: &ProgrammeFinding) -> String {
     let extent = &finding.extent;
-    let mut text = format!(
+    let text = format!(
         "{} with {}; {}.",
         FORMAT.counted(extent.arms, "arm", "arms"),
         FORMAT.counted(extent.customers, "customer", "customers"),
         FORMAT.counted(extent.looks, "look", "looks"),
     );
-    for left in &extent.looks_left_out {
-        let looks = FORMAT.counted(left.number, "look", "looks");
-        text.push_str(&format!(" {looks} left out: {}.", left.reason));
-    }
-    for left in &extent.rows_left_out {
-        let rows = FORMAT.counted(left.number, "row", "rows");
-        text.push_str(&format!(" {rows} left out: {}.", left.reason));
-    }
-    if extent.in_several_periods > 0 {
-        text.push_str(&format!(
-            " {} in several periods, counted in the first.",
-            FORMAT.counted(extent.in_several_periods, "experiment", "experiments")
-        ));
-    }
-    text
+    text + &scope::programme_left_out(FORMAT, extent)
 }
 
 /// The effects that were found, the clearest first: what was observed, and what is to be expected.
@@ -103,7 +89,8 @@ fn found(finding: &ProgrammeFinding) -> Result<Vec<Block>, ReportError> {
     let interval = FORMAT.level(1.0 - finding.alpha);
     let caption = format!(
         "The effects that were found, the clearest first, with {interval} intervals. To expect: what is left of an \
-         effect without the luck that made it stand out.{more}"
+         effect without the luck that made it stand out. {}{more}",
+        adjusted_by(finding.multiplicity)
     );
     let mut table = Table::new(
         "Effects found",
@@ -114,7 +101,7 @@ fn found(finding: &ProgrammeFinding) -> Result<Vec<Block>, ReportError> {
             "Relative effect",
             "To expect",
             "p",
-            adjusted_by(finding.multiplicity),
+            "Adjusted p",
             "Hybrid decides",
         ],
     )
@@ -132,7 +119,10 @@ fn found(finding: &ProgrammeFinding) -> Result<Vec<Block>, ReportError> {
             high: shrunk.high,
         });
         if let Some(expected) = expected {
-            let label = format!("{}, {}", experiment.experiment, comparison.arm);
+            let label = format!(
+                "{}, {}: {}",
+                experiment.experiment, comparison.arm, comparison.metric
+            );
             let dot = Row::dot(label, expected, in_line(&FORMAT.relative(expected)));
             rows.push(Row {
                 aside: observed.map(|observed| observed.estimate),
@@ -163,7 +153,7 @@ fn found(finding: &ProgrammeFinding) -> Result<Vec<Block>, ReportError> {
                 Cell::interval(expected.map(|expected| FORMAT.relative(expected))),
                 Cell::number(outcome.p_value.map(|p| FORMAT.p_value(p, outcome.ln_p))),
                 Cell::number(adjusted.map(|p| FORMAT.p_value(p, None))),
-                Cell::number(hybrid.map(|decided| decided.time.clone())),
+                Cell::number(hybrid.map(|decided| scope::time(&decided.time))),
             ],
         );
         row.about = comparison.arm.clone();
@@ -192,9 +182,9 @@ fn found(finding: &ProgrammeFinding) -> Result<Vec<Block>, ReportError> {
 
 fn adjusted_by(multiplicity: Multiplicity) -> &'static str {
     match multiplicity {
-        Multiplicity::Alone => "p, unadjusted",
-        Multiplicity::Holm => "p, Holm",
-        Multiplicity::BenjaminiHochberg => "p, Benjamini-Hochberg",
+        Multiplicity::Alone => "Probabilities are not adjusted for the number of comparisons.",
+        Multiplicity::Holm => "Adjusted: Holm.",
+        Multiplicity::BenjaminiHochberg => "Adjusted: Benjamini and Hochberg.",
     }
 }
 

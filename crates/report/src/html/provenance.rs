@@ -27,6 +27,7 @@ pub(super) fn provenance(report: &Report<'_>) -> Option<Provenance> {
     let all: Vec<&measure::Provenance> = ledger
         .chain(report.lifts.iter().map(|finding| &finding.provenance))
         .chain(report.programmes.iter().map(|finding| &finding.provenance))
+        .chain(report.overlaps.map(|finding| &finding.provenance))
         .chain(
             report
                 .interactions
@@ -47,6 +48,7 @@ pub(super) fn provenance(report: &Report<'_>) -> Option<Provenance> {
                 .iter()
                 .map(|finding| &finding.provenance),
         )
+        .chain(report.factorials.iter().map(|finding| &finding.provenance))
         .collect();
     if all.is_empty() {
         return None;

@@ -4,17 +4,13 @@ use measure::audience::{ReplayFinding, ReplayMetric, ReplayVerdict};
 
 use super::block::{Block, Cell, Section, Table};
 use super::page::{FORMAT, quoted};
+use crate::scope;
 
 /// The section of a replay.
 pub(super) fn section(index: usize, finding: &ReplayFinding) -> Section {
     let caption = format!(
-        "A/A replay: {} of {}, who all got the same, split in two at random {} times (seed {}). A valid analysis finds a \
-         difference in {} of the splits. Under a share: where a valid analysis stays in 999 of 1,000 replays.",
-        FORMAT.counted(finding.customers, "customer", "customers"),
-        finding.arm,
-        FORMAT.count(u64::from(finding.splits)),
-        finding.seed,
-        FORMAT.percent(finding.alpha, 1),
+        "{} Under a share: where a valid analysis stays in 999 of 1,000 replays.",
+        scope::replay(FORMAT, finding)
     );
     let columns = ["Metric", "Splits", "Found", "Uniform p", "Analysis"];
     let mut table = Table::new("Replay", caption, columns).words([4]);

@@ -1,13 +1,13 @@
 //! What channels, content and campaigns are credited with.
 
 use catalog::Unit;
-use measure::audience::Severity;
 use measure::content::{
     AttributionFinding, Calibrated, CalibrationFinding, CreditEstimate, CreditFinding, CreditModel,
     ModelCalibration, ModelFinding, RankedBy,
 };
 
 use super::Side::{Left, Right};
+use super::lifetime_credit::lifetime_credit;
 use super::{Screen, Tone, finish};
 use crate::credit::{by, check_name, detailed, name};
 use crate::format::{Format, Interval};
@@ -40,6 +40,8 @@ pub fn attribution(finding: &AttributionFinding, screen: Screen) -> String {
         parts.extend(refusals(finding, screen));
         let calibrations = finding.calibrations.iter();
         parts.extend(calibrations.map(|one| calibration(finding, one, screen)));
+        let lifetime = finding.lifetime.iter();
+        parts.extend(lifetime.map(|one| lifetime_credit(finding, one, screen)));
         parts.push(paths(finding, screen));
     }
     parts.push(checks(finding, screen));
@@ -207,7 +209,7 @@ fn number(finding: &AttributionFinding, number: f64) -> String {
     }
 }
 
-fn interval(estimate: CreditEstimate) -> String {
+pub(super) fn interval(estimate: CreditEstimate) -> String {
     match (estimate.low, estimate.high) {
         (Some(low), Some(high)) => FORMAT
             .whole(Interval {
@@ -377,22 +379,13 @@ fn paths(finding: &AttributionFinding, screen: Screen) -> String {
 }
 
 fn checks(finding: &AttributionFinding, screen: Screen) -> String {
-    let mut table = screen.table(
-        [("check", Left), ("", Left), ("what was found", Left)],
-        true,
-    );
-    for check in &finding.checks {
-        let tone = match check.severity {
-            Severity::Fine => Tone::Good,
-            Severity::Notice => Tone::Plain,
-            Severity::Warning => Tone::Caution,
-            Severity::Stop => Tone::Bad,
-        };
-        table.add_row([
-            screen.cell(check_name(check.kind), Tone::Plain),
-            screen.cell(crate::words::severity(check.severity), tone),
-            screen.cell(&check.message, Tone::Plain),
-        ]);
-    }
-    finish(&table)
+    let found = finding.checks.iter();
+    let found = found.map(|check| {
+        (
+            check_name(check.kind),
+            check.severity,
+            check.message.clone(),
+        )
+    });
+    super::checks(screen, found)
 }

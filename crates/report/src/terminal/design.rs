@@ -1,11 +1,11 @@
 //! How large an experiment has to be.
 
-use catalog::Looks;
 use measure::audience::{DesignFinding, Size};
 
 use super::Side::{Left, Right};
 use super::{Screen, Tone, finish};
 use crate::format::Format;
+use crate::scope;
 
 const FORMAT: Format = Format::PLAIN;
 
@@ -43,27 +43,15 @@ pub fn design(finding: &DesignFinding, screen: Screen) -> String {
 
 fn baseline(finding: &DesignFinding) -> String {
     let baseline = &finding.baseline;
-    let from = match baseline.customers {
-        Some(customers) => format!(
-            "measured on {}",
-            FORMAT.counted(customers, "customer", "customers")
-        ),
-        None => "as given".to_owned(),
-    };
-    let explained = if baseline.r2 > 0.0 {
-        format!(
-            "; covariates explain {} of the variation",
-            FORMAT.percent(baseline.r2, 1)
-        )
-    } else {
-        String::new()
-    };
     let intake = finding.customers_a_day.map_or_else(String::new, |a_day| {
         format!("; {} customers a day", FORMAT.quantity(a_day.round()))
     });
     format!(
-        "{}: mean {:.4}, standard deviation {:.4}, {from}{explained}{intake}",
-        finding.metric, baseline.mean, baseline.sd
+        "{}: mean {:.4}, standard deviation {:.4}, {}{intake}",
+        finding.metric,
+        baseline.mean,
+        baseline.sd,
+        scope::baseline(FORMAT, baseline)
     )
 }
 
@@ -91,7 +79,7 @@ fn sizes(finding: &DesignFinding, screen: Screen) -> String {
         table.add_row([
             screen.cell(looks(size), tone),
             screen.cell(FORMAT.count(size.customers), tone),
-            screen.cell(by_arm(finding, size), tone),
+            screen.cell(scope::by_arm(FORMAT, finding, size), tone),
             screen.cell(days(size.intake_days), tone),
             screen.cell(days(size.days), tone),
             screen.cell(format!("x {:.3}", size.inflation), tone),
@@ -101,22 +89,8 @@ fn sizes(finding: &DesignFinding, screen: Screen) -> String {
 }
 
 fn looks(size: &Size) -> String {
-    let name = match size.looks {
-        Looks::Fixed => "fixed",
-        Looks::Hybrid => "hybrid",
-        Looks::GroupSequential => "group sequential",
-        Looks::Anytime => "anytime",
-    };
     let plan = if size.declared { " (the plan)" } else { "" };
-    format!("{name}{plan}")
-}
-
-fn by_arm(finding: &DesignFinding, size: &Size) -> String {
-    let arms = finding.arms.iter().zip(&size.by_arm);
-    let arms: Vec<String> = arms
-        .map(|(arm, customers)| format!("{} {}", arm.name, FORMAT.count(*customers)))
-        .collect();
-    arms.join(", ")
+    format!("{}{plan}", scope::looks(size.looks))
 }
 
 fn weeks(finding: &DesignFinding, screen: Screen) -> String {
@@ -152,36 +126,11 @@ fn weeks(finding: &DesignFinding, screen: Screen) -> String {
 
 fn cost(finding: &DesignFinding, screen: Screen) -> String {
     let mut text = String::new();
-    let amount = |amount: f64| format!("{} {}", FORMAT.fixed(amount, 2), finding.currency);
-    if let Some(cost) = &finding.cost {
-        let mut sentence = format!("Running it costs {} of delivery", amount(cost.delivery));
-        if let Some(forgone) = cost.forgone {
-            sentence.push_str(&format!(
-                ", and {} of margin that the reference arm forgoes if the effect is the one that matters",
-                amount(forgone)
-            ));
-        }
-        if !cost.left_out.is_empty() {
-            sentence.push_str(&format!(
-                "; not known beforehand: {}",
-                cost.left_out.join(", ")
-            ));
-        }
-        text.push_str(&format!(
-            "\n{}",
-            screen.prose(&format!("{sentence}."), Tone::Plain)
-        ));
+    if let Some(sentence) = scope::cost(FORMAT, finding) {
+        text.push_str(&format!("\n{}", screen.prose(&sentence, Tone::Plain)));
     }
     if let Some(roll) = &finding.roll {
-        let sentence = format!(
-            "For {} in all, the test that earns most has {} in the new arm and {} in the reference arm; the arm chosen \
-             by it is the worse one with a probability of {}.",
-            FORMAT.counted(roll.audience, "customer", "customers"),
-            FORMAT.count(roll.treated),
-            FORMAT.count(roll.control),
-            FORMAT.probability(roll.error_rate)
-        );
-        text.push_str(&screen.prose(&sentence, Tone::Plain));
+        text.push_str(&screen.prose(&scope::roll(FORMAT, roll), Tone::Plain));
     }
     text
 }

@@ -1,9 +1,10 @@
 //! The ledger.
 
 use comfy_table::Row;
-use value::{Estimate, Grade, InitiativeValue, LedgerFinding, Money, Total};
+use value::{CountedCredit, Estimate, Grade, InitiativeValue, LedgerFinding, Money, Total};
 
 use super::Side::{Left, Right};
+use super::worth::worth;
 use super::{Screen, Tone, finish};
 use crate::format::Format;
 use crate::{programmes, words};
@@ -20,6 +21,7 @@ pub fn ledger(finding: &LedgerFinding, screen: Screen) -> String {
         parts.push(requirements(finding, screen));
         parts.push(legend(finding, screen));
     }
+    parts.extend(worth(finding, screen));
     parts.extend(refused(finding, screen));
     parts.extend(programmes(finding, screen));
     parts.extend(
@@ -53,10 +55,35 @@ fn returns(finding: &LedgerFinding, screen: Screen) -> String {
             .iter()
             .filter_map(|initiative| initiative_row(initiative, screen)),
     );
+    table.add_rows(
+        finding
+            .credit
+            .iter()
+            .filter_map(|credit| credit_row(credit, screen)),
+    );
     if let Some(total) = &finding.total {
         table.add_row(total_row(total, screen));
     }
     finish(&table)
+}
+
+/// None where no content has a credit.
+fn credit_row(credit: &CountedCredit, screen: Screen) -> Option<Row> {
+    credit.contents_counted().next()?;
+    let interval = Some((credit.counted.low, credit.counted.high));
+    let dash = || screen.cell("–", Tone::Plain);
+    Some(Row::from([
+        screen.cell(
+            format!("credit by {}\n \n ", credit.attribution),
+            Tone::Plain,
+        ),
+        screen.cell(words::grade(Grade::D), Tone::Plain),
+        screen.cell(with_interval(credit.counted.amount, interval), Tone::Plain),
+        screen.cell(FORMAT.money(credit.cost), Tone::Plain),
+        screen.cell(FORMAT.money(credit.net), sign(credit.net)),
+        dash(),
+        dash(),
+    ]))
 }
 
 /// None for an initiative without a number.
@@ -154,10 +181,13 @@ fn requirements(finding: &LedgerFinding, screen: Screen) -> String {
 }
 
 fn legend(finding: &LedgerFinding, screen: Screen) -> String {
+    let of_parts = finding.total.iter().flat_map(|total| &total.by_grade);
     let mut grades: Vec<Grade> = finding
         .initiatives
         .iter()
         .filter_map(|initiative| initiative.grade)
+        .chain(of_parts.map(|(grade, _)| *grade))
+        .chain(finding.beside.iter().map(|line| line.grade))
         .collect();
     grades.sort();
     grades.dedup();

@@ -7,8 +7,10 @@ use measure::audience::lifetime::{
 use measure::audience::{Estimate, Severity};
 
 use super::Side::{Left, Right};
-use super::{Screen, Tone, finish};
+use super::incremental::{behind, rollout};
+use super::{Screen, Tone, finish, lifetime_states as states};
 use crate::format::{Format, places};
+use crate::lifetime::{Words, age, ages, running, scope};
 
 const FORMAT: Format = Format::PLAIN;
 /// Most groups that are listed one by one; the others are in the JSON.
@@ -22,7 +24,10 @@ pub fn lifetime(finding: &LifetimeFinding, screen: Screen) -> String {
     parts.extend(refusal(finding, screen));
     parts.extend(worth(finding, screen));
     parts.extend(models(finding, screen));
+    parts.extend(states::covariates(finding, screen));
     parts.extend(back_test(finding, screen));
+    parts.extend(states::states(finding, screen));
+    parts.extend(states::retention(finding, screen));
     for audiences in &finding.by {
         parts.push(groups(
             &audiences.column,
@@ -35,6 +40,9 @@ pub fn lifetime(finding: &LifetimeFinding, screen: Screen) -> String {
     parts.extend(acquisition(finding, screen));
     if let Some(incremental) = &finding.incremental {
         parts.push(self::incremental(incremental, finding, screen));
+    }
+    if let Some(found) = &finding.rollout {
+        parts.push(rollout(found, finding, screen));
     }
     parts.extend(checks(finding, screen));
     parts.join("\n")
@@ -50,7 +58,7 @@ fn unit(finding: &LifetimeFinding) -> String {
 }
 
 /// An estimate with its interval.
-fn interval(value: &Estimate) -> String {
+pub(super) fn interval(value: &Estimate) -> String {
     let half = (value.high - value.low) / 2.0;
     let places = places(half).min(4);
     format!(
@@ -79,34 +87,12 @@ fn number(value: f64) -> String {
 }
 
 fn heading(finding: &LifetimeFinding, screen: Screen) -> String {
-    let extent = &finding.extent;
     let mut text = screen.prose(&finding.lifetime, Tone::Strong);
     if let Some(description) = &finding.description {
         text.push_str(&screen.prose(description, Tone::Plain));
     }
-    let mut scope = format!(
-        "{} from {} to {}, {} of them without a second purchase; {}.",
-        FORMAT.counted(extent.customers, "customer", "customers"),
-        extent.first_day,
-        extent.last_day,
-        FORMAT.count(extent.without_repeat),
-        FORMAT.counted(
-            extent.repeat_purchases,
-            "repeat purchase",
-            "repeat purchases"
-        ),
-    );
-    if extent.returns_netted > 0 {
-        let rows = FORMAT.counted(extent.returns_netted, "returned row", "returned rows");
-        scope.push_str(&format!(" {rows} netted against their order."));
-    }
-    for left in &extent.left_out {
-        scope.push_str(&format!(
-            " Left out: {} {}.",
-            FORMAT.count(left.number),
-            left.reason
-        ));
-    }
+    let running = running(finding).map(|text| format!(" {text}"));
+    let scope = scope(finding) + &running.unwrap_or_default();
     text + &screen.prose(&scope, Tone::Plain)
 }
 
@@ -119,7 +105,8 @@ fn refusal(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
 fn worth(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
     let value = finding.value.as_ref()?;
     let level = FORMAT.level(1.0 - finding.alpha);
-    let header = format!("per customer\n{level} interval");
+    let words = Words::of(finding);
+    let header = format!("per {}\n{level} interval", words.customer);
     let mut table = screen.table([("value", Left), (&header, Right)], false);
     let mut row = |what: String, number: String| _ = table.add_row([what, number]);
     row("so far, not discounted".to_owned(), number(value.past));
@@ -138,7 +125,7 @@ fn worth(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
     }
     if let Some(new) = &finding.new_customer {
         row(
-            format!("a new customer, in {}", finding.horizon),
+            format!("a new {}, in {}", words.customer, finding.horizon),
             interval(&new.value),
         );
     }
@@ -148,11 +135,14 @@ fn worth(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
         }
     }
     let mut note = format!(
-        "In {}, discounted by {} a year. {} of customers have not left; {} purchases are expected of each.",
+        "In {}, discounted by {} a year. {} of {} {}; {} {} are expected of each.",
         unit(finding),
         FORMAT.percent(finding.discount_rate, 1),
         FORMAT.percent(value.alive, 0),
+        words.customers,
+        words.have_not_left,
         number(value.expected_purchases),
+        words.purchases,
     );
     if let Some(spread) = &finding.distribution {
         let median = spread
@@ -182,12 +172,14 @@ fn models(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
     if finding.models.is_empty() {
         return None;
     }
+    let time = format!("model\ntime in {}", time_unit(finding));
+    let future = format!("future value\nper {}", Words::of(finding).customer);
     let mut table = screen.table(
         [
-            ("model\ntime in weeks", Left),
+            (&time, Left),
             ("log-likelihood", Right),
             ("parameters", Right),
-            ("future value\nper customer", Right),
+            (&future, Right),
             ("p without\nattrition", Right),
         ],
         false,
@@ -242,6 +234,15 @@ fn models(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
     Some(finish(&table) + &notes)
 }
 
+/// What time is counted in by the models' parameters.
+fn time_unit(finding: &LifetimeFinding) -> String {
+    let period = finding.retention.as_ref().map(|retention| retention.period);
+    match period.or(finding.opportunities) {
+        Some(period) => format!("periods of {period}"),
+        None => "weeks".to_owned(),
+    }
+}
+
 /// A parameter of any size.
 fn short(value: f64) -> String {
     if (1e-3..1e5).contains(&value.abs()) {
@@ -253,10 +254,12 @@ fn short(value: f64) -> String {
 
 fn back_test(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
     let test = finding.back_test.as_ref()?;
+    let words = Words::of(finding);
+    let forecast = format!("{}\nforecast", words.purchases);
     let mut table = screen.table(
         [
             ("back-test", Left),
-            ("purchases\nforecast", Right),
+            (&forecast, Right),
             ("error of\nthe sum", Right),
             ("mean absolute\nerror", Right),
             ("ranking\n(Gini)", Right),
@@ -278,9 +281,9 @@ fn back_test(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
     }
     let note = format!(
         "{} seen until {} made {} in the {} days until {}.",
-        FORMAT.counted(test.customers, "customer", "customers"),
+        FORMAT.counted(test.customers, words.customer, words.customers),
         test.seen_until,
-        FORMAT.counted(test.actual, "purchase", "purchases"),
+        FORMAT.counted(test.actual, words.purchase, words.purchases),
         test.days,
         test.forecast_until,
     );
@@ -298,7 +301,7 @@ fn groups(
     let mut table = screen.table(
         [
             (column, Left),
-            ("customers", Right),
+            (Words::of(finding).customers, Right),
             ("value\nso far", Right),
             ("still\nthere", Right),
             (&future, Right),
@@ -329,14 +332,14 @@ fn cohorts(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
         .map(|cohort| cohort.by_age.iter().flatten().count())
         .max()?
         .min(MOST_MONTHS);
-    let ages: Vec<String> = (1..=MOST_MONTHS)
-        .map(|age| format!("month {age}"))
+    let names: Vec<String> = (1..=MOST_MONTHS)
+        .map(|number| age(finding, number))
         .collect();
     let mut headers = [("", Right); MOST_MONTHS + 3];
     headers[0] = ("first bought", Left);
-    headers[1] = ("customers", Right);
+    headers[1] = (Words::of(finding).customers, Right);
     headers[2] = ("future\nvalue", Right);
-    for (header, age) in headers[3..].iter_mut().zip(&ages).take(months) {
+    for (header, age) in headers[3..].iter_mut().zip(&names).take(months) {
         *header = (age, Right);
     }
     let mut table = screen.table(headers, false);
@@ -355,9 +358,11 @@ fn cohorts(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
             .chain(by_age);
         table.add_row(row);
     }
-    let note = "What customers brought on average in each month since their first purchase, that purchase included; \
-                empty where not all of them have been observed to its end.";
-    Some(finish(&table) + &screen.prose(note, Tone::Plain))
+    let note = format!(
+        "{}; empty where not all of them have been observed to its end.",
+        ages(finding)
+    );
+    Some(finish(&table) + &screen.prose(&note, Tone::Plain))
 }
 
 fn acquisition(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
@@ -483,6 +488,7 @@ fn incremental(found: &IncrementalFinding, finding: &LifetimeFinding, screen: Sc
         }
         text.push_str(&finish(&table));
         text.push_str(&screen.prose(&of_arm(arm), Tone::Plain));
+        text.push_str(&behind(arm, finding, screen));
         for refusal in &arm.refusals {
             text.push_str(&screen.prose(&format!("Refused: {}.", refusal.message), Tone::Caution));
         }

@@ -1,7 +1,7 @@
 //! The finding of an experiment.
 
 use comfy_table::Row;
-use measure::audience::{Comparison, LiftFinding, SegmentFinding, Severity, Verdict};
+use measure::audience::{Comparison, LiftFinding, SegmentFinding, Verdict};
 
 use super::Side::{Left, Right};
 use super::{Screen, Tone, finish};
@@ -290,22 +290,9 @@ fn caution(finding: &LiftFinding, screen: Screen) -> Option<String> {
 }
 
 fn checks(finding: &LiftFinding, screen: Screen) -> String {
-    let mut table = screen.table(
-        [("check", Left), ("", Left), ("what was found", Left)],
-        true,
-    );
-    for check in &finding.checks {
-        let tone = match check.severity {
-            Severity::Fine => Tone::Good,
-            Severity::Notice => Tone::Plain,
-            Severity::Warning => Tone::Caution,
-            Severity::Stop => Tone::Bad,
-        };
-        table.add_row([
-            screen.cell(words::check_name(check), Tone::Plain),
-            screen.cell(words::severity(check.severity), tone),
-            screen.cell(words::check_message(FORMAT, check), Tone::Plain),
-        ]);
-    }
-    finish(&table)
+    let found = finding.checks.iter().map(|check| {
+        let message = words::check_message(FORMAT, check);
+        (words::check_name(check), check.severity, message)
+    });
+    super::checks(screen, found)
 }

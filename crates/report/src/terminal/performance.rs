@@ -7,6 +7,8 @@ use measure::content::{Believed, ItemFinding, PerformanceFinding, Valued};
 use super::Side::{Left, Right};
 use super::{Screen, Tone, finish};
 use crate::format::{Format, places};
+use crate::performance::{decisions, not_in_curve};
+use crate::scope;
 
 const FORMAT: Format = Format::PLAIN;
 /// Most rows of a list; the others are in the JSON.
@@ -27,30 +29,11 @@ pub fn performance(finding: &PerformanceFinding, screen: Screen) -> String {
 }
 
 fn heading(finding: &PerformanceFinding, screen: Screen) -> String {
-    let extent = &finding.extent;
     let mut text = screen.prose(&finding.performance, Tone::Strong);
     if let Some(description) = &finding.description {
         text.push_str(&screen.prose(description, Tone::Plain));
     }
-    let mut scope = format!(
-        "{} of {} to {}. Outcome: {} within {} of the first time.",
-        FORMAT.counted(extent.exposures, "exposure", "exposures"),
-        FORMAT.counted(extent.items, "piece of content", "pieces of content"),
-        FORMAT.counted(extent.customers, "customer", "customers"),
-        finding.outcome,
-        finding.within,
-    );
-    for left in &extent.left_out {
-        let rows = FORMAT.counted(left.number, "row", "rows");
-        scope.push_str(&format!(" {rows} left out: {}.", left.reason));
-    }
-    let immature: u64 = finding.items.iter().map(|item| item.immature).sum();
-    if immature > 0 {
-        scope.push_str(&format!(
-            " {} left out: their time was not over at the end of the data.",
-            FORMAT.counted(immature, "customer", "customers")
-        ));
-    }
+    let scope = scope::performance(FORMAT, finding) + &scope::performance_left_out(FORMAT, finding);
     text + &screen.prose(&scope, Tone::Quiet)
 }
 
@@ -378,9 +361,10 @@ fn coverage(finding: &PerformanceFinding, screen: Screen) -> Option<String> {
 
 fn drop_one(finding: &PerformanceFinding, screen: Screen) -> Option<String> {
     let drop_one = finding.drop_one.as_ref()?;
+    let counted = decisions(FORMAT, drop_one);
     if let Some(refusal) = &drop_one.refusal {
         let text = format!("What items are worth cannot be said: {}.", refusal.message);
-        return Some(screen.prose(&text, Tone::Caution));
+        return Some(screen.prose(&text, Tone::Caution) + &screen.prose(&counted, Tone::Quiet));
     }
     let interval = format!("{} interval", FORMAT.level(1.0 - finding.alpha));
     let mut table = screen.table(
@@ -394,15 +378,11 @@ fn drop_one(finding: &PerformanceFinding, screen: Screen) -> Option<String> {
         false,
     );
     for item in drop_one.items.iter().take(MOST_LISTED) {
-        let (lost, interval) = match (&item.value, &item.refusal) {
-            (Some(value), _) => amount(Some(Valued {
-                estimate: 1000.0 * value.estimate,
-                low: 1000.0 * value.low,
-                high: 1000.0 * value.high,
-            })),
-            (None, Some(refusal)) => ("–".to_owned(), refusal.message.clone()),
-            (None, None) => amount(None),
-        };
+        let (lost, interval) = amount(item.value.map(|value| Valued {
+            estimate: 1000.0 * value.estimate,
+            low: 1000.0 * value.low,
+            high: 1000.0 * value.high,
+        }));
         table.add_row([
             item.content.clone(),
             FORMAT.count(item.decisions),
@@ -411,16 +391,25 @@ fn drop_one(finding: &PerformanceFinding, screen: Screen) -> Option<String> {
             interval,
         ]);
     }
-    let note = "Outcomes lost if the item's chances go to the others in proportion: causal, from the logged \
-                probabilities. Below zero, the item takes from better ones.";
-    Some(finish(&table) + &screen.prose(note, Tone::Plain))
+    let note = format!(
+        "Outcomes lost if the item's chances go to the others in proportion: causal, from the logged probabilities. Below \
+         zero, the item takes from better ones. {counted}"
+    );
+    let refused = drop_one.items.iter().take(MOST_LISTED).filter_map(|item| {
+        let refusal = item.refusal.as_ref()?;
+        let text = format!("{}: no answer: {}.", item.content, refusal.message);
+        Some(screen.prose(&text, Tone::Caution))
+    });
+    let refused: String = refused.collect();
+    Some(finish(&table) + &refused + &screen.prose(&note, Tone::Plain))
 }
 
 fn fatigue(finding: &PerformanceFinding, screen: Screen) -> String {
     let fatigue = &finding.fatigue;
+    let left_out = not_in_curve(FORMAT, fatigue);
     if let Some(refusal) = &fatigue.refusal {
-        let text = format!("Wear cannot be said: {}.", refusal.message);
-        return screen.prose(&text, Tone::Quiet);
+        let text = format!("Wear cannot be said: {}. {left_out}", refusal.message);
+        return screen.prose(text.trim_end(), Tone::Quiet);
     }
     let mut table = screen.table(
         [
@@ -440,7 +429,17 @@ fn fatigue(finding: &PerformanceFinding, screen: Screen) -> String {
             interval,
         ]);
     }
-    let mut text = finish(&table);
+    let note = format!(
+        "Exposures of a customer to an item are compared over the same time after each. {left_out}"
+    );
+    let mut text = finish(&table) + &screen.prose(note.trim_end(), Tone::Plain);
+    if let Some(refusal) = &fatigue.retire_refusal {
+        let line = format!(
+            "Whether to replace items cannot be said: {}.",
+            refusal.message
+        );
+        text.push_str(&screen.prose(&line, Tone::Caution));
+    }
     for item in fatigue.retire.iter().filter(|item| item.retire) {
         let (gain, interval) = amount(Some(item.gain));
         let line = format!(

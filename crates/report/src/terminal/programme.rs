@@ -10,7 +10,7 @@ use measure::audience::summaries::{
 use super::Side::{Left, Right};
 use super::{Screen, Tone, finish};
 use crate::format::{Format, Interval, places};
-use crate::words;
+use crate::{scope, words};
 
 const FORMAT: Format = Format::PLAIN;
 /// Most comparisons that are listed one by one; the others are in the JSON.
@@ -34,7 +34,7 @@ fn heading(finding: &ProgrammeFinding, screen: Screen) -> String {
     if let Some(description) = &finding.description {
         text.push_str(&screen.prose(description, Tone::Plain));
     }
-    let mut scope = format!(
+    let scope = format!(
         "{} with {} and {}; {} at {}.",
         FORMAT.counted(extent.experiments, "experiment", "experiments"),
         FORMAT.counted(extent.arms, "arm", "arms"),
@@ -42,20 +42,7 @@ fn heading(finding: &ProgrammeFinding, screen: Screen) -> String {
         FORMAT.counted(extent.comparisons, "comparison", "comparisons"),
         FORMAT.counted(extent.looks, "look", "looks"),
     );
-    for left in extent.looks_left_out.iter() {
-        let looks = FORMAT.counted(left.number, "look", "looks");
-        scope.push_str(&format!(" {looks} left out: {}.", left.reason));
-    }
-    for left in &extent.rows_left_out {
-        let rows = FORMAT.counted(left.number, "row", "rows");
-        scope.push_str(&format!(" {rows} left out: {}.", left.reason));
-    }
-    if extent.in_several_periods > 0 {
-        scope.push_str(&format!(
-            " {} in several periods, counted in the first.",
-            FORMAT.counted(extent.in_several_periods, "experiment", "experiments")
-        ));
-    }
+    let scope = scope + &scope::programme_left_out(FORMAT, extent);
     text + &screen.prose(&scope, Tone::Quiet)
 }
 
@@ -404,7 +391,7 @@ fn found_row(
             |decided| {
                 format!(
                     "{}\n{} of the information",
-                    decided.time,
+                    scope::time(&decided.time),
                     FORMAT.percent(decided.fraction, 0)
                 )
             },

@@ -5,22 +5,14 @@ use measure::audience::{ReplayFinding, ReplayVerdict};
 use super::Side::{Left, Right};
 use super::{Screen, Tone, finish};
 use crate::format::Format;
+use crate::scope;
 
 const FORMAT: Format = Format::PLAIN;
 
 /// The replay of an experiment's analysis on random halves of one arm.
 pub fn replay(finding: &ReplayFinding, screen: Screen) -> String {
     let mut text = screen.prose(&finding.experiment, Tone::Strong);
-    let what = format!(
-        "A/A replay: {} of {}, who all got the same, split in two at random {} times (seed {}). A valid analysis finds a \
-         difference in {} of the splits.",
-        FORMAT.counted(finding.customers, "customer", "customers"),
-        finding.arm,
-        FORMAT.count(u64::from(finding.splits)),
-        finding.seed,
-        FORMAT.percent(finding.alpha, 1),
-    );
-    text.push_str(&screen.prose(&what, Tone::Plain));
+    text.push_str(&screen.prose(&scope::replay(FORMAT, finding), Tone::Plain));
     let mut table = screen.table(
         [
             ("metric", Left),

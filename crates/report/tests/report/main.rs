@@ -1,8 +1,12 @@
 //! The same findings on all three surfaces.
 
+mod behind;
+mod factorial;
 mod fixture;
 mod json;
 mod others;
+mod overlaps;
 mod page;
 mod sections;
 mod terminal;
+mod worth;

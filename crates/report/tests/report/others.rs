@@ -1,26 +1,31 @@
 //! Findings on lifetimes, credit, content and programmes with numbers as a company would see them.
 
-use catalog::{AfterConversion, Dimension, LifetimeEffect, Unit};
+use catalog::{
+    AfterConversion, Dimension, LifetimeConversion, LifetimeEffect, Span, SpanUnit, Unit,
+};
 use measure::audience::lifetime::{
-    AcquisitionFinding, Audiences, BackTest, Band, CohortFinding, Distribution, Forecast,
-    GroupValue, IncrementalArm, IncrementalFinding, IncrementalPart, LifetimeCheck, LifetimeExtent,
-    LifetimeFinding, LifetimeUnit, NewCustomer, PaybackMonths, Placebo, QuantileValue,
+    AcquisitionFinding, Audiences, BackTest, Band, CohortFinding, CovariateFinding, Distribution,
+    Forecast, GroupValue, IncrementalArm, IncrementalFinding, IncrementalPart, LifetimeCheck,
+    LifetimeExtent, LifetimeFinding, LifetimeUnit, NewCustomer, PaybackMonths, PaybackPoint,
+    Placebo, QuantileValue, RetentionFinding, RetentionPoint, State, States, StatesRow,
     StaysOnFinding, StopsFinding, WindowMeasured,
 };
 use measure::audience::{Estimate, NotCounted, Pair, Severity};
 use measure::content::{
     AttributionCheck, AttributionCheckKind, AttributionFinding, Believed, Calibrated,
     CalibrationFactor, CalibrationFinding, ComponentTest, ComponentsFinding, ContentPart,
-    CreditEstimate, CreditFinding, CreditModel, CreditTotals, EvidenceGrade, FatigueFinding,
-    FatiguePoint, FlowFinding, FlowNode, FlowStep, ItemFinding, JourneyCounts, KeyFinding,
+    CreditEstimate, CreditFinding, CreditModel, CreditTotals, DropOneFinding, DroppedItem,
+    EvidenceGrade, FatigueFinding, FatiguePoint, FlowFinding, FlowNode, FlowStep, ItemFinding,
+    JourneyCounts, KeyFinding, LifetimeCreditEstimate, LifetimeCreditFinding, LifetimeModelFinding,
     ModelCalibration, ModelFinding, PartSpread, PathFinding, PerformanceExtent, PerformanceFinding,
     RankedBy, Ranks, RetireFinding, ReuseFinding, Spread, TestedChannel, Untested, Valued,
 };
 use measure::{Reason, Refusal};
 
+use crate::behind;
 use crate::fixture::provenance;
 
-fn effect(estimate: f64, se: f64) -> Estimate {
+pub(crate) fn effect(estimate: f64, se: f64) -> Estimate {
     Estimate {
         estimate,
         se,
@@ -86,6 +91,14 @@ pub(crate) fn lifetime() -> LifetimeFinding {
         models: Vec::new(),
         model: Some("pareto-nbd".to_owned()),
         spend: None,
+        covariates: vec![CovariateFinding {
+            column: "tier".to_owned(),
+            level: Some("gold <b>".to_owned()),
+            reference: "plain".to_owned(),
+            rate: Some(effect(1.31, 0.05)),
+            attrition: Some(effect(0.72, 0.08)),
+            spend: None,
+        }],
         refusal: None,
         value: Some(group("", 2_700, 0.64, 84.3)),
         tail: Some(11.2),
@@ -127,6 +140,10 @@ pub(crate) fn lifetime() -> LifetimeFinding {
             cohort("2024-02", 0.6, &[Some(22.4), Some(0.0), None, None]),
             cohort("2024-03", 0.7, &[None, None, None, None]),
         ],
+        age_step: "1 month".parse().unwrap(),
+        states: Some(states()),
+        retention: None,
+        opportunities: None,
         baselines: Vec::new(),
         back_test: Some(BackTest {
             seen_until: "2024-06-30".to_owned(),
@@ -153,14 +170,72 @@ pub(crate) fn lifetime() -> LifetimeFinding {
                 high: Some(3.3),
                 observed: 4.0,
             }),
+            curve: [(1.0, 22.3), (2.0, 28.9), (3.0, 35.0), (4.0, 39.6)]
+                .map(|(months, brought)| PaybackPoint {
+                    months,
+                    brought: effect(brought, 0.8 * months),
+                })
+                .to_vec(),
             refusal: None,
         }],
         incremental: Some(incremental()),
+        rollout: Some(behind::rollout()),
         checks: vec![LifetimeCheck {
             severity: Severity::Warning,
             message: "spend rises with the number of purchases".to_owned(),
         }],
         provenance: provenance(),
+    }
+}
+
+/// The same of contracts, whose second renewal is not due yet.
+pub(crate) fn contracts() -> LifetimeFinding {
+    let point = |renewal: u32, due: u64, renewed: u64| RetentionPoint {
+        renewal,
+        due,
+        renewed,
+        observed: (due > 0).then(|| effect(renewed as f64 / due as f64, 0.01)),
+        modelled: Some(effect(0.71, 0.01)),
+        surviving: (due > 0).then_some(0.7),
+        surviving_modelled: Some(effect(0.7, 0.02)),
+    };
+    LifetimeFinding {
+        states: None,
+        retention: Some(RetentionFinding {
+            period: "1 month".parse().unwrap(),
+            running: 1_900,
+            known_to_end: 30,
+            ended: 800,
+            curve: vec![point(1, 2_700, 1_900), point(2, 0, 0)],
+        }),
+        ..lifetime()
+    }
+}
+
+fn states() -> States {
+    let state = |customers: u64, alive: f64| {
+        Some(State {
+            customers,
+            alive,
+            expected_purchases: 3.0 * alive,
+        })
+    };
+    let row = |from: u32, to: Option<u32>, cells: [Option<State>; 3]| StatesRow {
+        from,
+        to,
+        cells: cells.to_vec(),
+    };
+    States {
+        days_from: vec![0, 30, 60],
+        rows: vec![
+            row(
+                0,
+                Some(0),
+                [state(400, 0.9), state(300, 0.62), state(310, 0.4)],
+            ),
+            row(1, Some(1), [state(700, 0.97), state(390, 0.5), None]),
+            row(2, None, [state(600, 0.99), None, None]),
+        ],
     }
 }
 
@@ -190,6 +265,7 @@ fn incremental() -> IncrementalFinding {
                     },
                     difference: effect(3.5, 0.9),
                     p_value: 0.0001,
+                    adjusted: Some(behind::adjusted()),
                 }),
                 model: Some("pareto-nbd".to_owned()),
                 rate: None,
@@ -210,6 +286,8 @@ fn incremental() -> IncrementalFinding {
                     extrapolated: Some(0.24),
                 }),
                 counts: Some(effect(15.0, 2.8)),
+                fading: Some(behind::fading()),
+                surrogate: Some(behind::surrogate()),
                 band: Some(Band {
                     low: 12.0,
                     high: 17.0,
@@ -233,6 +311,8 @@ fn incremental() -> IncrementalFinding {
                 stays_on: None,
                 stops: None,
                 counts: None,
+                fading: None,
+                surrogate: None,
                 band: None,
                 placebo: Vec::new(),
                 refusals: vec![Refusal::new(
@@ -387,6 +467,7 @@ pub(crate) fn attribution() -> AttributionFinding {
             }],
             untested: vec!["search".to_owned(), "display".to_owned()],
         }],
+        lifetime: None,
         paths: vec![PathFinding {
             path: vec!["display".to_owned(), "email".to_owned()],
             touches: 2,
@@ -420,6 +501,43 @@ pub(crate) fn attribution() -> AttributionFinding {
     }
 }
 
+/// The same with what the customers are predicted to bring.
+pub(crate) fn attribution_in_lifetime_value() -> AttributionFinding {
+    let one = |key: &str, customers: f64, value: f64| LifetimeCreditEstimate {
+        key: key.to_owned(),
+        customers,
+        value: credit(value, 2_100.0),
+        value_less_cost: Some(credit(value - 9_000.0, 2_100.0)),
+        return_on_cost: Some(credit(value / 9_000.0 - 1.0, 2_100.0 / 9_000.0)),
+    };
+    AttributionFinding {
+        lifetime: Some(LifetimeCreditFinding {
+            lifetime: "buyers".to_owned(),
+            credit: LifetimeConversion::Acquisition,
+            horizon: Span {
+                count: 3,
+                unit: SpanUnit::Year,
+            },
+            model: Some("mbg-nbd".to_owned()),
+            customers: 1_900,
+            value: 71_204.5,
+            credited_customers: 1_650,
+            credited_value: 60_000.0,
+            unknown_customers: 12,
+            models: vec![LifetimeModelFinding {
+                model: CreditModel::Markov,
+                credits: vec![
+                    one("email", 760.4, 28_100.25),
+                    one("search", 560.6, 21_900.5),
+                    one("display", 329.0, 9_999.25),
+                ],
+            }],
+            refusal: None,
+        }),
+        ..attribution()
+    }
+}
+
 fn believed(mean: f64, sd: f64) -> Believed {
     Believed {
         mean,
@@ -434,6 +552,17 @@ fn valued(estimate: f64, reach: f64) -> Valued {
         estimate,
         low: estimate - reach,
         high: estimate + reach,
+    }
+}
+
+fn dropped(content: &str, value: Option<Valued>, refusal: Option<&str>) -> DroppedItem {
+    DroppedItem {
+        content: content.to_owned(),
+        decisions: 9_120,
+        chosen: 4_560,
+        value,
+        effective: value.map(|_| 4_560.0),
+        refusal: refusal.map(|message| Refusal::new(Reason::TooLittleData, message)),
     }
 }
 
@@ -491,6 +620,11 @@ pub(crate) fn performance() -> PerformanceFinding {
             customers: 20_000,
             items: 3,
             left_out: Vec::new(),
+            outcomes: 4_860,
+            outcomes_left_out: vec![NotCounted {
+                reason: "without a usable time".to_owned(),
+                number: 3,
+            }],
             from: None,
             until: None,
         },
@@ -560,13 +694,35 @@ pub(crate) fn performance() -> PerformanceFinding {
                 point(4, 0.76, 0.13),
                 point(5, 0.69, 0.17),
             ],
+            left_out: vec![NotCounted {
+                reason: "exposures whose time was not over at the end of the data".to_owned(),
+                number: 1_240,
+            }],
             retire: vec![
                 retire("hero-winter", 640.0, true),
                 retire("hero-spring", -120.0, false),
             ],
+            retire_refusal: None,
             refusal: None,
         },
-        drop_one: None,
+        drop_one: Some(DropOneFinding {
+            decisions: 9_120,
+            left_out: vec![NotCounted {
+                reason: "without a probability".to_owned(),
+                number: 310,
+            }],
+            mean: Some(0.081),
+            items: vec![
+                dropped("hero-spring", Some(valued(0.0042, 0.0021)), None),
+                dropped(
+                    "hero-new",
+                    None,
+                    Some("the log speaks for the other policy with 16 effective decisions of 9120"),
+                ),
+            ],
+            items_left_out: 0,
+            refusal: None,
+        }),
         provenance: provenance(),
     }
 }

@@ -9,11 +9,11 @@ use report::html::{Report, render};
 use crate::page::{assert_well_formed, text};
 use crate::{fixture, others};
 
-fn words(page: &str) -> String {
+pub(crate) fn words(page: &str) -> String {
     text(page).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn page(report: Report<'_>) -> String {
+pub(crate) fn page(report: Report<'_>) -> String {
     let page = render(&Report {
         project: "Fern & Fable",
         currency: "EUR",
@@ -69,6 +69,24 @@ fn a_month_that_nobody_has_seen_is_empty_and_no_zero() {
 }
 
 #[test]
+fn contracts_are_not_called_customers_and_show_who_renews() {
+    let findings = [others::contracts()];
+    let page = page(Report {
+        lifetimes: &findings,
+        ..Report::default()
+    });
+    let text = section(&page, "lifetime-1");
+    assert!(text.contains("2,700 contracts from 2024-01-01"), "{text}");
+    assert!(text.contains("1,010 of them not renewed yet; 3,780 renewals."));
+    assert!(text.contains("1,900 contracts run, renewed for 1 month each time; 800 have ended."));
+    assert!(text.contains("The end of 30 that run is known"));
+    assert!(text.contains("Share of contracts that still run"), "{text}");
+    // The second renewal was seen by nobody yet.
+    assert!(text.contains("Of all, by the model"));
+    assert_eq!(page.matches("<td class=\"unobserved\">").count(), 7);
+}
+
+#[test]
 fn a_refused_lifetime_is_a_sentence_and_shows_no_value() {
     let mut finding = others::lifetime();
     finding.refusal = Some(Refusal::new(
@@ -100,6 +118,19 @@ fn an_attribution() {
         ..Report::default()
     });
     insta::assert_snapshot!(section(&page, "attribution-1"));
+}
+
+#[test]
+fn credit_in_lifetime_value() {
+    let findings = [others::attribution_in_lifetime_value()];
+    let page = page(Report {
+        attributions: &findings,
+        ..Report::default()
+    });
+    let section = section(&page, "attribution-1");
+    let (_, lifetime) = section.split_once("Credit in lifetime value").unwrap();
+    let (lifetime, _) = lifetime.split_once("How journeys go").unwrap();
+    insta::assert_snapshot!(lifetime);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use measure::audience::{
 use report::terminal::{self, Screen};
 use value::LedgerFinding;
 
-use crate::fixture;
+use crate::{fixture, others};
 
 const SCREEN: Screen = Screen {
     width: 104,
@@ -25,6 +25,38 @@ fn a_lift() {
 #[test]
 fn a_refused_lift_shows_no_effect() {
     insta::assert_snapshot!(terminal::lift(&fixture::mismatched(), SCREEN));
+}
+
+#[test]
+fn an_attribution() {
+    insta::assert_snapshot!(terminal::attribution(&others::attribution(), SCREEN));
+}
+
+#[test]
+fn credit_in_lifetime_value_stands_beside_that_in_revenue() {
+    let text = terminal::attribution(&others::attribution_in_lifetime_value(), SCREEN);
+    let (_, lifetime) = text.split_once("In lifetime value").unwrap();
+    let (lifetime, _) = lifetime.split_once("Paths of most").unwrap();
+    insta::assert_snapshot!(lifetime);
+}
+
+#[test]
+fn a_refused_credit_in_lifetime_value_is_a_sentence() {
+    let mut finding = others::attribution_in_lifetime_value();
+    if let Some(lifetime) = &mut finding.lifetime {
+        lifetime.refusal = Some(measure::Refusal::new(
+            measure::Reason::TooLittleData,
+            "no customer bought twice",
+        ));
+    }
+    let text = terminal::attribution(&finding, SCREEN);
+    assert!(text.contains("No credit in lifetime value: no customer bought twice."));
+    assert!(!text.contains("predicted margin"));
+}
+
+#[test]
+fn a_performance() {
+    insta::assert_snapshot!(terminal::performance(&others::performance(), SCREEN));
 }
 
 #[test]

@@ -3,6 +3,7 @@ use std::path::Path;
 use catalog::{Catalog, Unit};
 use lake::Lake;
 use measure::audience::{Depth, Estimate, LifetimeFinding, LiftFinding};
+use measure::content::FactorialFinding;
 use report::html::{Report, Scale, TruthRow};
 use report::terminal;
 use schemars::JsonSchema;
@@ -10,6 +11,7 @@ use serde::Serialize;
 use simulate::{Estimand, Settings, Truth, Written};
 use value::LedgerFinding;
 
+use super::worth::Worth;
 use crate::cli::{Company, Demo, Global};
 use crate::failure::Failure;
 use crate::output::{print, show};
@@ -68,10 +70,15 @@ pub(crate) fn demo(global: &Global, demo: &Demo) -> Result<(), Failure> {
     catalog.bound_engine(global.threads, global.memory.clone());
     let mut lake = Lake::open(&catalog, None)?;
     let lifts = project::lifts(&catalog, &mut lake, Depth::Usual)?;
-    let ledger = project::ledger(&catalog, &lake, &lifts)?;
-    let lifetimes = super::lifetime::all(&catalog, &mut lake)?;
+    let worth = Worth::measure(&catalog, &mut lake)?;
+    let ledger = project::ledger(&catalog, &lake, &worth.with(&lifts))?;
+    let lifetimes = &worth.lifetimes;
+    let overlaps = super::trust::overlaps(&catalog, &mut lake)?;
+    let (designs, left_out) = super::trust::designs(&catalog, &lifts);
     let mut rows = beside_truth(&written.truth, &lifts, &ledger);
-    rows.extend(lifetimes_beside_truth(&written.truth, &lifetimes));
+    rows.extend(lifetimes_beside_truth(&written.truth, lifetimes));
+    let factorials = super::content::factorials(&catalog, &mut lake)?;
+    rows.extend(factorials_beside_truth(&written.truth, &factorials));
     let beside = Demonstration {
         format: Demonstration::FORMAT,
         rows,
@@ -80,7 +87,11 @@ pub(crate) fn demo(global: &Global, demo: &Demo) -> Result<(), Failure> {
     let report = Report {
         ledger: Some(&ledger),
         lifts: &lifts,
-        lifetimes: &lifetimes,
+        lifetimes,
+        overlaps: overlaps.as_ref(),
+        designs: &designs,
+        left_out: &left_out,
+        factorials: &factorials,
         truth: &beside.rows,
         ..Report::default()
     };
@@ -184,6 +195,73 @@ fn lifetimes_beside_truth(truth: &Truth, lifetimes: &[LifetimeFinding]) -> Vec<T
                     high: estimate.high,
                     truth: known.discounted_margin,
                 });
+            }
+        }
+    }
+    rows
+}
+
+/// What channels and components cause, beside what is true of them: Shapley values, and the effects of components by the
+/// true means of the arms.
+fn factorials_beside_truth(truth: &Truth, factorials: &[FactorialFinding]) -> Vec<TruthRow> {
+    let mut rows = Vec::new();
+    for found in factorials {
+        let Some(known) = truth.experiment(&found.experiment) else {
+            continue;
+        };
+        let mut add = |what: String, estimate: Option<Estimate>, truth: Option<f64>| {
+            if let (Some(estimate), Some(truth)) = (estimate, truth) {
+                rows.push(TruthRow {
+                    what: format!("{}: {what}", found.factorial),
+                    scale: Scale::Absolute(found.unit),
+                    estimate: estimate.estimate,
+                    low: estimate.low,
+                    high: estimate.high,
+                    truth,
+                });
+            }
+        };
+        for share in found.channels.iter().flat_map(|channels| &channels.shares) {
+            let truth = known
+                .shares
+                .iter()
+                .find(|known| known.factor == share.channel && known.metric == found.metric);
+            let what = format!("{}, Shapley value of {}", share.channel, found.metric);
+            add(
+                what,
+                share.value.outcome.absolute,
+                truth.map(|known| known.share),
+            );
+        }
+        if found.channels.is_some() {
+            continue;
+        }
+        for (place, factor) in found.factors.iter().enumerate() {
+            for effect in found
+                .effects
+                .iter()
+                .filter(|effect| effect.factor == factor.factor)
+            {
+                let mean = |level: &String| {
+                    let cells = found
+                        .cells
+                        .iter()
+                        .filter(|cell| cell.levels[place] == *level);
+                    let effects: Vec<f64> = cells
+                        .map(|cell| {
+                            let effect = known.effect(&cell.arm, &found.metric);
+                            effect.map_or(0.0, |effect| effect.effect)
+                        })
+                        .collect();
+                    effects.iter().sum::<f64>() / effects.len() as f64
+                };
+                let truth = mean(&effect.level) - mean(&effect.against);
+                let (level, against) = (&effect.level, &effect.against);
+                let what = format!(
+                    "{} {level} against {against}, {}",
+                    factor.factor, found.metric
+                );
+                add(what, effect.effect.outcome.absolute, Some(truth));
             }
         }
     }

@@ -24,8 +24,17 @@ pub(crate) fn show_one(
 
 /// Measures all lifetimes of a project.
 pub(crate) fn all(catalog: &Catalog, lake: &mut Lake) -> Result<Vec<LifetimeFinding>, Failure> {
-    catalog
-        .lifetimes()
+    all_that(catalog, lake, |_| true)
+}
+
+/// Measures those lifetimes of a project that are wanted.
+pub(crate) fn all_that(
+    catalog: &Catalog,
+    lake: &mut Lake,
+    wanted: impl Fn(&Lifetime) -> bool,
+) -> Result<Vec<LifetimeFinding>, Failure> {
+    let lifetimes = catalog.lifetimes().filter(|lifetime| wanted(lifetime));
+    lifetimes
         .map(|lifetime| measured(catalog, lake, lifetime))
         .collect()
 }

@@ -1,167 +1,15 @@
-//! The ledger of findings whose amounts can be worked out by hand.
+//! Initiatives that count by their lifts.
 
-use std::path::{Path, PathBuf};
-
-use catalog::{Better, Catalog, Looks, Role, Unit};
+use catalog::{Better, Looks};
 use measure::audience::{
-    ArmFinding, Check, CheckKind, Comparison, Customers, Estimate, LiftFinding, Maturity, Outcome,
-    Pair, Period, PlanFinding, Severity, Touches, Verdict,
+    Check, CheckKind, LiftFinding, Maturity, Outcome, Pair, Period, PlanFinding, Severity,
 };
-use measure::{Provenance, Reason, Refusal};
+use measure::{Reason, Refusal};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
-use value::{Grade, LedgerFinding, Money, ledger};
+use value::{Grade, Money};
 
-const CATALOG: &str = "
-{ kind: source, name: s, path: s.csv }
----
-{ kind: fact, name: f, source: s, customer: id, time: at }
----
-{ kind: metric, name: spend, fact: f, aggregate: sum, value: x, unit: money }
----
-{ kind: initiative, name: one, level: 3 }
----
-{ kind: initiative, name: two, level: 5 }
----
-kind: experiment
-name: test
-assignment: { source: s, customer: id, arm: arm, time: at }
-arms:
-  - { name: none, role: generic }
-  - { name: a, role: personalized, initiative: one }
-  - { name: b, role: personalized, initiative: two }
-metrics: { primary: spend }
----
-{ kind: cost, name: sending, initiative: one, amount: 0.02, per: customer }
----
-{ kind: cost, name: creative, initiative: one, amount: 500, per: once }
----
-{ kind: cost, name: sending, initiative: two, amount: 0.03, per: customer }
-";
-
-fn catalog(documents: &str) -> Catalog {
-    let files = [
-        (
-            PathBuf::from("touchstone.yaml"),
-            "name: Test\nmargin: 0.5\ndiscount_rate: 0.1\n".to_owned(),
-        ),
-        (PathBuf::from("catalog/test.yaml"), documents.to_owned()),
-    ];
-    match Catalog::from_sources(Path::new("."), files, &|_| None) {
-        Ok(catalog) => catalog,
-        Err(error) => panic!("{error}"),
-    }
-}
-
-fn provenance() -> Provenance {
-    Provenance {
-        sources: Vec::new(),
-        definitions: String::new(),
-        touchstone: String::new(),
-        engine: String::new(),
-    }
-}
-
-/// A lift of each arm: its name, the estimate, the standard error, the customers.
-fn finding(arms: &[(&str, f64, f64, u64)]) -> LiftFinding {
-    let against_se = 0.08;
-    let comparison = |&(name, estimate, se, customers): &(&str, f64, f64, u64)| Comparison {
-        metric: "spend".to_owned(),
-        arm: name.to_owned(),
-        against: "none".to_owned(),
-        primary: true,
-        unit: Unit::Money,
-        ratio: false,
-        better: Better::Increase,
-        n: Pair {
-            arm: customers,
-            against: 1000,
-        },
-        missing: Pair { arm: 0, against: 0 },
-        mean: Some(Pair {
-            arm: 2.0 + estimate,
-            against: 2.0,
-        }),
-        cut: None,
-        quantile: None,
-        maturity: None,
-        caps: Vec::new(),
-        funnel: Vec::new(),
-        second_opinions: Vec::new(),
-        outcome: Outcome {
-            absolute: Some(Estimate {
-                estimate,
-                se,
-                low: estimate - 1.96 * se,
-                high: estimate + 1.96 * se,
-                df: None,
-            }),
-            against_se: Some(against_se),
-            ..Outcome::default()
-        },
-        adjusted: None,
-        stratified: None,
-        shrunk: None,
-        verdict: Some(Verdict::Unclear),
-        looking: None,
-        among: measure::audience::AmongOthers::default(),
-        by_day: None,
-    };
-    let arm = |name: &str, initiative: Option<&str>, customers| ArmFinding {
-        name: name.to_owned(),
-        role: Role::Personalized,
-        initiative: initiative.map(str::to_owned),
-        customers,
-        expected_share: 0.5,
-        touches: vec![Touches {
-            fact: "f".to_owned(),
-            number: 3 * customers,
-        }],
-    };
-    let initiatives = [("a", "one"), ("b", "two")];
-    let mut all_arms = vec![arm("none", None, 1000)];
-    for (name, _, _, customers) in arms {
-        let initiative = initiatives
-            .iter()
-            .find(|(arm, _)| arm == name)
-            .map(|(_, initiative)| *initiative);
-        all_arms.push(arm(name, initiative, *customers));
-    }
-    LiftFinding {
-        format: LiftFinding::FORMAT.to_owned(),
-        experiment: "test".to_owned(),
-        hypothesis: None,
-        alpha: 0.05,
-        currency: "USD".to_owned(),
-        against: "none".to_owned(),
-        customers: Customers::default(),
-        period: Some(Period {
-            first: 0,
-            last: 0,
-            days: 20,
-        }),
-        arms: all_arms,
-        metrics: arms.iter().map(comparison).collect(),
-        segments: Vec::new(),
-        checks: Vec::new(),
-        plan: None,
-        clusters: None,
-        learned: Vec::new(),
-        omnibus: None,
-        trust: measure::audience::Trust::default(),
-        together: measure::audience::Together::default(),
-        refusal: None,
-        provenance: provenance(),
-    }
-}
-
-fn measured(documents: &str, arms: &[(&str, f64, f64, u64)]) -> LedgerFinding {
-    ledger(&catalog(documents), &[finding(arms)], provenance())
-}
-
-fn money(text: &str) -> Money {
-    Money(text.parse::<Decimal>().unwrap())
-}
+use crate::fixture::{CATALOG, catalog, finding, measured, money, of_lifts};
 
 #[test]
 fn an_initiative_is_lift_times_customers_times_margin_less_costs() {
@@ -198,7 +46,7 @@ fn customers_whose_window_has_not_passed_have_brought_nothing_yet() {
         counted,
     };
     let increment = |lift: &LiftFinding| {
-        let found = ledger(&catalog(CATALOG), std::slice::from_ref(lift), provenance());
+        let found = of_lifts(&catalog(CATALOG), std::slice::from_ref(lift));
         found.initiatives[0].increment
     };
     assert_eq!(increment(&lift), Some(money("200.00")));
@@ -213,7 +61,7 @@ fn customers_whose_window_has_not_passed_have_brought_nothing_yet() {
 fn an_interval_before_the_planned_end_is_as_wide_as_the_boundary() {
     let mut lift = finding(&[("a", 0.4, 0.13, 1000), ("b", 0.5, 0.1, 1000)]);
     let reach = |lift: &LiftFinding| {
-        let found = ledger(&catalog(CATALOG), std::slice::from_ref(lift), provenance());
+        let found = of_lifts(&catalog(CATALOG), std::slice::from_ref(lift));
         let increment = &found.initiatives[0].increments[0];
         (increment.lift.high - increment.lift.estimate) / 0.13
     };
@@ -301,7 +149,7 @@ fn what_cannot_be_supported_is_refused_and_left_out_of_the_total() {
         refusal: Some(Refusal::new(Reason::TooLittleData, "one customer")),
         ..Outcome::default()
     };
-    let found = ledger(&catalog, &[lift.clone()], provenance());
+    let found = of_lifts(&catalog, &[lift.clone()]);
     assert_eq!(
         found.initiatives[0].refusal.as_ref().unwrap().message,
         "one customer"
@@ -315,14 +163,14 @@ fn what_cannot_be_supported_is_refused_and_left_out_of_the_total() {
     );
 
     lift.refusal = Some(Refusal::new(Reason::SampleRatioMismatch, "sizes"));
-    let found = ledger(&catalog, &[lift], provenance());
+    let found = of_lifts(&catalog, &[lift]);
     assert!(found.total.is_none());
     assert_eq!(
         found.initiatives[1].refusal.as_ref().unwrap().reason,
         Reason::SampleRatioMismatch
     );
 
-    let found = ledger(&catalog, &[], provenance());
+    let found = of_lifts(&catalog, &[]);
     assert_eq!(
         found.initiatives[0].refusal.as_ref().unwrap().reason,
         Reason::Undeclared
@@ -334,7 +182,7 @@ fn money_that_goes_away_is_gained_where_it_had_better_decrease() {
     let catalog = catalog(CATALOG);
     let mut lift = finding(&[("a", -0.4, 0.1, 1000), ("b", 0.5, 0.1, 1000)]);
     lift.metrics[0].better = Better::Decrease;
-    let found = ledger(&catalog, &[lift], provenance());
+    let found = of_lifts(&catalog, &[lift]);
     let one = &found.initiatives[0];
     assert_eq!(one.increment, Some(money("200.00")));
     assert!(
@@ -353,7 +201,7 @@ fn warnings_of_an_experiment_reach_the_ledger() {
         p_value: None,
         ln_p: None,
     });
-    let found = ledger(&catalog(CATALOG), &[lift], provenance());
+    let found = of_lifts(&catalog(CATALOG), &[lift]);
     assert!(
         found
             .caveats
@@ -433,11 +281,7 @@ fn held_out(estimate: f64, se: f64) -> LiftFinding {
 fn a_holdout_is_compared_with_the_sum_of_what_it_covers() {
     let tests = finding(&[("a", 0.4, 0.1, 1000), ("b", 0.6, 0.2, 500)]);
     let catalog = catalog(PROGRAMME);
-    let found = ledger(
-        &catalog,
-        &[tests.clone(), held_out(0.25, 0.05)],
-        provenance(),
-    );
+    let found = of_lifts(&catalog, &[tests.clone(), held_out(0.25, 0.05)]);
     let [programme] = found.programmes.as_slice() else {
         panic!("{:?}", found.programmes);
     };
@@ -465,17 +309,13 @@ fn a_holdout_is_compared_with_the_sum_of_what_it_covers() {
     assert!((difference.se - of_sum.hypot(100.0)).abs() < 1e-9);
     assert_eq!(programme.agreement, Some(value::Agreement::Agrees));
     // Nothing of it is in the total.
-    let alone = ledger(&catalog, std::slice::from_ref(&tests), provenance());
+    let alone = of_lifts(&catalog, std::slice::from_ref(&tests));
     assert_eq!(found.total, alone.total);
     assert!(alone.programmes[0].refusal.is_some());
 
-    let less = ledger(
-        &catalog,
-        &[tests.clone(), held_out(0.01, 0.01)],
-        provenance(),
-    );
+    let less = of_lifts(&catalog, &[tests.clone(), held_out(0.01, 0.01)]);
     assert_eq!(less.programmes[0].agreement, Some(value::Agreement::Less));
-    let more = ledger(&catalog, &[tests, held_out(0.9, 0.05)], provenance());
+    let more = of_lifts(&catalog, &[tests, held_out(0.9, 0.05)]);
     assert_eq!(more.programmes[0].agreement, Some(value::Agreement::More));
 }
 
@@ -483,11 +323,7 @@ fn a_holdout_is_compared_with_the_sum_of_what_it_covers() {
 fn a_sum_with_a_gap_is_not_compared() {
     // The test of `two` has no result.
     let tests = finding(&[("a", 0.4, 0.1, 1000)]);
-    let found = ledger(
-        &catalog(PROGRAMME),
-        &[tests, held_out(0.25, 0.05)],
-        provenance(),
-    );
+    let found = of_lifts(&catalog(PROGRAMME), &[tests, held_out(0.25, 0.05)]);
     let programme = &found.programmes[0];
     assert_eq!(programme.sum.unwrap().amount, money("300"));
     assert!(programme.initiatives[1].refusal.is_some());
@@ -505,7 +341,7 @@ fn rounds_outside_the_holdouts_time_are_not_counted() {
         last: 25 * day,
         days: 20,
     });
-    let found = ledger(&catalog(PROGRAMME), &[tests, later], provenance());
+    let found = of_lifts(&catalog(PROGRAMME), &[tests, later]);
     let programme = &found.programmes[0];
     // 0.4 x 0.5 x 1000 x (1/8 + 1/16)
     assert_eq!(

@@ -1,0 +1,238 @@
+//! Sentences about what a treatment adds to lifetime value that terminal and page share: whether it fades, the second
+//! opinion, and the comparison where nobody was randomized.
+
+use catalog::{LifetimeControls, Unit};
+use measure::audience::lifetime::{
+    FadingChange, FadingFinding, FadingPace, IncrementalArm, LifetimeFinding, LifetimeUnit,
+    RelativeEffect, RolloutFinding, Supposed, SurrogateFinding,
+};
+use measure::audience::{Estimate, Says};
+
+use crate::format::{Format, Interval, Shown};
+use crate::words;
+
+/// What values are counted in, for numbers.
+fn unit(finding: &LifetimeFinding) -> Unit {
+    match finding.unit {
+        LifetimeUnit::Margin | LifetimeUnit::Spend => Unit::Money,
+        LifetimeUnit::Purchases => Unit::Number,
+    }
+}
+
+/// An estimate of a difference with its interval.
+pub(crate) fn signed(format: Format, finding: &LifetimeFinding, value: &Estimate) -> Shown {
+    format.absolute(unit(finding), value.into())
+}
+
+fn in_line(shown: &Shown) -> String {
+    format!("{} ({})", shown.estimate, shown.interval())
+}
+
+/// A relative effect with its interval.
+pub(crate) fn relative(format: Format, effect: &RelativeEffect) -> Shown {
+    format.relative(interval(effect))
+}
+
+pub(crate) fn interval(effect: &RelativeEffect) -> Interval {
+    Interval {
+        estimate: effect.estimate,
+        low: effect.low,
+        high: effect.high,
+    }
+}
+
+/// What adjustment for the time before made of the measured difference.
+pub(crate) fn adjusted(
+    format: Format,
+    arm: &IncrementalArm,
+    finding: &LifetimeFinding,
+) -> Option<String> {
+    let adjusted = arm.measured.as_ref()?.adjusted.as_ref()?;
+    Some(format!(
+        "Adjusted for what customers had brought before the assignment, the difference measured is {}: its variance is {} \
+         smaller, and it is the one that counts.",
+        in_line(&signed(format, finding, &adjusted.difference)),
+        format.percent(adjusted.variance_reduction, 0),
+    ))
+}
+
+/// Whether the effect changes with the months, and from cohort to cohort.
+pub(crate) fn fading(format: Format, found: &FadingFinding) -> Vec<String> {
+    let line = |change: &FadingChange, with: &str| {
+        let slope = &change.a_month;
+        let shown = format.relative(Interval {
+            estimate: slope.estimate.exp_m1(),
+            low: slope.low.exp_m1(),
+            high: slope.high.exp_m1(),
+        });
+        let says = match change.says {
+            Says::Fading => "the effect fades",
+            Says::Growing => "the effect grows",
+            Says::Changing => "the effect changes",
+            Says::NoChangeFound => "no change of the effect was found",
+        };
+        format!(
+            "{says} {with}: the ratio of the arms' means changes by {} a month, p {}.",
+            in_line(&shown),
+            words::equals(&format.p_value(change.p_value, None))
+        )
+    };
+    let by_month = found.change.as_ref();
+    let by_cohort = found.by_cohort.as_ref();
+    let lines = by_month
+        .map(|change| line(change, "with the months since the start"))
+        .into_iter()
+        .chain(by_cohort.map(|change| line(change, "from one month of starting to the next")));
+    let refused = found
+        .refusals
+        .iter()
+        .map(|refusal| format!("{}.", refusal.message));
+    let left_out = (found.cohorts_left_out > 0 && by_cohort.is_some()).then(|| {
+        let cohorts = format.counted(found.cohorts_left_out, "month", "months");
+        format!("left out: {cohorts} of starting with too few customers who were seen so long.")
+    });
+    lines
+        .chain(left_out)
+        .chain(refused)
+        .map(|sentence| capitalized(&sentence))
+        .collect()
+}
+
+/// What is supposed of a pace.
+pub(crate) fn supposed(format: Format, pace: &FadingPace) -> String {
+    let half_life = pace.half_life.map_or_else(String::new, |months| {
+        format!(", halving every {} months", format.fixed(months, 1))
+    });
+    match pace.supposed {
+        Supposed::Last => "effects last".to_owned(),
+        Supposed::FadeAsEstimated => format!("they fade as estimated{half_life}"),
+        Supposed::FadeAsFastAsDataAllow => {
+            format!("they fade as fast as the data allow{half_life}")
+        }
+        Supposed::End => "they end with the window".to_owned(),
+    }
+}
+
+/// The second opinion, and how far it can be trusted.
+pub(crate) fn surrogate(
+    format: Format,
+    found: &SurrogateFinding,
+    finding: &LifetimeFinding,
+) -> String {
+    if let Some(refusal) = &found.refusal {
+        return format!("{}.", capitalized(&refusal.message));
+    }
+    let Some(effect) = &found.effect else {
+        return String::new();
+    };
+    let mut text = format!(
+        "Second opinion, by {} from outside the experiment who were seen for {} months since their first purchase and show \
+         what the first {} months mean (R\u{b2} {}): {} in {} months.",
+        format.counted(found.earlier, "customer", "customers"),
+        found.months,
+        found.early_months,
+        found.r2.map_or_else(String::new, |r2| format.fixed(r2, 2)),
+        in_line(&signed(format, finding, effect)),
+        found.months,
+    );
+    if let Some(modelled) = &found.modelled {
+        text.push_str(&format!(
+            " The model says {} if it stops and {} if it stays on: {}.",
+            signed(format, finding, &modelled.stops).estimate,
+            signed(format, finding, &modelled.stays_on).estimate,
+            match found.agrees {
+                Some(false) => "they disagree",
+                _ => "they agree",
+            }
+        ));
+    }
+    if let Some(drift) = &found.drift {
+        let error = in_line(&signed(format, finding, &drift.error));
+        text.push_str(&format!(
+            " Of these customers the later half brought {} against what the earlier half predicts, at {} per customer.",
+            error,
+            format.fixed(drift.actual, 2)
+        ));
+    }
+    text
+}
+
+/// What a treatment added whose start was not randomized.
+pub(crate) fn rollout(
+    format: Format,
+    found: &RolloutFinding,
+    finding: &LifetimeFinding,
+) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if let (Some(a_month), Some(so_far)) = (&found.a_month, &found.so_far) {
+        sentences.push(format!(
+            "Without randomization, and so of grade {}: {} per treated customer and month, {} so far in {} months of \
+             treatment.",
+            found.grade,
+            in_line(&signed(format, finding, a_month)),
+            in_line(&signed(format, finding, so_far)),
+            format.fixed(found.months_treated.unwrap_or_default(), 1),
+        ));
+    }
+    if let Some(refusal) = &found.refusal {
+        sentences.push(format!("No value: {}.", refusal.message));
+    }
+    if !found.cohorts.is_empty() {
+        let treated = found.cohorts.iter().filter(|cohort| cohort.since.is_some());
+        let customers: u64 = treated.clone().map(|cohort| cohort.customers).sum();
+        let others = found.cohorts.iter().filter(|cohort| cohort.since.is_none());
+        let others: u64 = others.map(|cohort| cohort.customers).sum();
+        let clusters = found.clusters.map_or_else(String::new, |clusters| {
+            format!(" in {}", format.counted(clusters, "cluster", "clusters"))
+        });
+        sentences.push(format!(
+            "{} treated from {} on and {} who are not by then{clusters}, month by month from {} to {}, against customers {}.",
+            format.counted(customers, "customer", "customers"),
+            format.counted(treated.count() as u64, "month", "different months"),
+            format.count(others),
+            found.first_month,
+            found.last_month,
+            match found.controls {
+                LifetimeControls::NotYetTreated => "who are not treated yet",
+                LifetimeControls::NeverTreated => "who are never treated",
+            }
+        ));
+    }
+    match &found.before {
+        Some(before) => sentences.push(format!(
+            "How the two had moved apart before the treatment, over {}: p {}, {} a month. Had that gone on, the treatment would \
+             have brought {} a month.",
+            format.counted(before.months, "month", "months"),
+            words::equals(&format.p_value(before.p_value, None)),
+            in_line(&signed(format, finding, &before.trend)),
+            in_line(&signed(format, finding, &before.a_month_less_trend)),
+        )),
+        None if found.refusal.is_none() => sentences.push(
+            "No month before the treatment shows whether both moved alike.".to_owned(),
+        ),
+        None => {}
+    }
+    if found.without_controls > 0 {
+        sentences.push(format!(
+            "In {} of treatment nobody was left to compare with.",
+            format.counted(
+                found.without_controls,
+                "month of a cohort",
+                "months of cohorts"
+            )
+        ));
+    }
+    for left in &found.left_out {
+        let number = format.count(left.number);
+        sentences.push(format!("Left out: {number} {}.", left.reason));
+    }
+    sentences
+}
+
+fn capitalized(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    let first = letters
+        .next()
+        .map(|letter| letter.to_uppercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
+}

@@ -1,0 +1,191 @@
+//! Sentences about lifetimes that terminal and page share.
+
+use measure::audience::lifetime::{LifetimeFinding, State, StatesRow};
+
+use crate::format::{Format, places};
+
+const FORMAT: Format = Format::PLAIN;
+
+/// What the finding counts: customers and their purchases, or contracts and their renewals.
+pub(crate) struct Words {
+    pub(crate) customer: &'static str,
+    pub(crate) customers: &'static str,
+    /// Repeat purchases.
+    repeat: &'static str,
+    repeats: &'static str,
+    without_repeat: &'static str,
+    /// What is expected and forecast.
+    pub(crate) purchase: &'static str,
+    pub(crate) purchases: &'static str,
+    pub(crate) have_not_left: &'static str,
+    pub(crate) who: &'static str,
+    pub(crate) first: &'static str,
+}
+
+impl Words {
+    pub(crate) fn of(finding: &LifetimeFinding) -> Self {
+        if finding.retention.is_some() {
+            return Self {
+                customer: "contract",
+                customers: "contracts",
+                repeat: "renewal",
+                repeats: "renewals",
+                without_repeat: "not renewed yet",
+                purchase: "payment",
+                purchases: "payments",
+                have_not_left: "still run",
+                who: "that",
+                first: "start",
+            };
+        }
+        Self {
+            customer: "customer",
+            customers: "customers",
+            repeat: "repeat purchase",
+            repeats: "repeat purchases",
+            without_repeat: "without a second purchase",
+            purchase: "purchase",
+            purchases: "purchases",
+            have_not_left: "have not left",
+            who: "who",
+            first: "first purchase",
+        }
+    }
+}
+
+/// Who is counted, and what is left out.
+pub(crate) fn scope(finding: &LifetimeFinding) -> String {
+    let (extent, words) = (&finding.extent, Words::of(finding));
+    let mut text = format!(
+        "{} from {} to {}, {} of them {}; {}.",
+        FORMAT.counted(extent.customers, words.customer, words.customers),
+        extent.first_day,
+        extent.last_day,
+        FORMAT.count(extent.without_repeat),
+        words.without_repeat,
+        FORMAT.counted(extent.repeat_purchases, words.repeat, words.repeats),
+    );
+    if let Some(every) = finding.opportunities {
+        text.push_str(&format!(
+            " Customers can buy once in {every}; a day stands for the period that it begins."
+        ));
+    }
+    if extent.returns_netted > 0 {
+        let rows = FORMAT.counted(extent.returns_netted, "returned row", "returned rows");
+        text.push_str(&format!(" {rows} netted against their order."));
+    }
+    for left in &extent.left_out {
+        text.push_str(&format!(
+            " Left out: {} {}.",
+            FORMAT.count(left.number),
+            left.reason
+        ));
+    }
+    text
+}
+
+/// The contracts that run, of which some are known to end.
+pub(crate) fn running(finding: &LifetimeFinding) -> Option<String> {
+    let retention = finding.retention.as_ref()?;
+    let mut text = format!(
+        "{} run, renewed for {} each time; {} have ended.",
+        FORMAT.counted(retention.running, "contract", "contracts"),
+        retention.period,
+        FORMAT.count(retention.ended),
+    );
+    if retention.known_to_end > 0 {
+        text.push_str(&format!(
+            " The end of {} that run is known: what they will pay is certain.",
+            FORMAT.count(retention.known_to_end)
+        ));
+    }
+    Some(text)
+}
+
+/// The name of an age of cohorts.
+pub(crate) fn age(finding: &LifetimeFinding, number: usize) -> String {
+    let step = finding.age_step;
+    match step.count {
+        1 => format!("{} {number}", step.unit.name()),
+        _ => format!("period {number}"),
+    }
+}
+
+/// What a cohort's ages say.
+pub(crate) fn ages(finding: &LifetimeFinding) -> String {
+    let words = Words::of(finding);
+    let step = match finding.age_step.count {
+        1 => finding.age_step.unit.name().to_owned(),
+        _ => format!("period of {}", finding.age_step),
+    };
+    format!(
+        "What {} brought on average in each {step} since their {}, that one included",
+        words.customers,
+        match finding.retention {
+            Some(_) => "first payment",
+            None => words.first,
+        }
+    )
+}
+
+/// The repeat purchases of a row of states.
+pub(crate) fn purchases(row: &StatesRow) -> String {
+    match (row.from, row.to) {
+        (from, Some(to)) if from == to => FORMAT.count(from.into()),
+        (from, Some(to)) => format!(
+            "{} to {}",
+            FORMAT.count(from.into()),
+            FORMAT.count(to.into())
+        ),
+        (from, None) => format!("{} or more", FORMAT.count(from.into())),
+    }
+}
+
+/// The days since the last purchase that each cell of states covers.
+pub(crate) fn days_ago(days_from: &[u32]) -> Vec<String> {
+    let next = days_from.iter().skip(1).map(|next| Some(next - 1));
+    let each = days_from.iter().zip(next.chain([None]));
+    each.map(|(from, to)| match to {
+        Some(to) if to == *from => format!("{from}"),
+        Some(to) => format!("{from} to {to}"),
+        None => format!("{from} or more"),
+    })
+    .collect()
+}
+
+/// The customers of a state and the purchases that are expected of each.
+pub(crate) fn in_state(state: &State) -> String {
+    let expected = state.expected_purchases;
+    format!(
+        "{}; {}",
+        FORMAT.count(state.customers),
+        FORMAT.fixed(expected, places(expected / 10.0).min(4))
+    )
+}
+
+/// How to read the picture of who is still there.
+pub(crate) fn about_states(finding: &LifetimeFinding) -> String {
+    format!(
+        "Customers by repeat purchases and by days since the last one: the expected share that has not left, how many \
+         customers that are, and the purchases expected of each in the next {}.",
+        finding.horizon
+    )
+}
+
+/// What a covariate is: its column, and a value against the reference or a unit against the mean.
+pub(crate) fn covariate(found: &measure::audience::lifetime::CovariateFinding) -> (String, String) {
+    match &found.level {
+        Some(level) => (
+            format!("{}: {level}", found.column),
+            format!("against {}", found.reference),
+        ),
+        None => (
+            format!("{}, for 1 more", found.column),
+            format!("around {}", found.reference),
+        ),
+    }
+}
+
+/// What the columns of covariates say.
+pub(crate) const ABOUT_COVARIATES: &str = "What is multiplied: the rate of purchase, the hazard of leaving (in the \
+    beta-geometric models the odds of leaving after a purchase), and spend per purchase. One is no effect.";

@@ -1,0 +1,6 @@
+//! The ledger of findings whose amounts can be worked out by hand.
+
+mod credit;
+mod fixture;
+mod lifts;
+mod lives;
