@@ -4,7 +4,8 @@
 //! A. Najmi and S. Naidu, "Estimating uncertainty for massive data streams", Google 2012), so that
 //! the customers who share a path and an outcome are drawn a Poisson number of times with their
 //! number as mean, in one draw. Customers with several journeys are drawn with all of them. Every
-//! model is worked out anew, exactly, on every replicate.
+//! model is worked out anew, exactly, on every replicate. Where replicates cost too much, some
+//! models have [standard errors](crate::standard_errors) without.
 
 use std::num::NonZeroUsize;
 use std::thread;
@@ -160,17 +161,10 @@ struct Sampler<'a> {
 
 impl<'a> Sampler<'a> {
     fn new(table: &'a JourneyTable) -> Self {
-        let mut alone: Vec<u64> = table.outcomes.iter().map(|o| o.journeys).collect();
-        for several in &table.customers {
-            for &journey in &several.journeys {
-                let alone = &mut alone[journey as usize];
-                *alone = alone.saturating_sub(several.customers);
-            }
-        }
         Self {
             table,
             poisson: Poisson::new(),
-            alone,
+            alone: table.alone(),
         }
     }
 

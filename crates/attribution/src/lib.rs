@@ -12,6 +12,7 @@
 //! | what would be lost without a channel, in a Markov chain? | [`markov()`] |
 //! | of which order should the chain be? | [`best_order`] |
 //! | how sure is a credit, and which channel ranks above? | [`bootstrap`] |
+//! | how sure is it, where replicates cost too much? | [`standard_errors`] |
 //! | how far do models differ? | [`spread`] |
 //! | what do channels cause, alone and together? | [`factorial`] |
 //! | how much of a credit is caused? | [`calibration`] |
@@ -30,6 +31,7 @@ mod model;
 mod path;
 mod random;
 mod shapley;
+mod standard_error;
 mod stream;
 
 pub mod bootstrap;
@@ -44,4 +46,5 @@ pub use markov::{GREATEST_ORDER, Markov, OrderScore, best_order, markov, order_s
 pub use model::{Model, credit};
 pub use path::{ChannelId, Dropped, JourneyTable, Outcome, OutcomeCount, Path, PathTotals, Totals};
 pub use shapley::Comparison;
+pub use standard_error::{StandardErrors, standard_errors};
 pub use stream::{AfterConversion, TouchStream};

@@ -169,6 +169,18 @@ impl JourneyTable {
         &self.outcomes
     }
 
+    /// Of each outcome, how many customers have no other journey.
+    pub(crate) fn alone(&self) -> Vec<u64> {
+        let mut alone: Vec<u64> = self.outcomes.iter().map(|o| o.journeys).collect();
+        for several in &self.customers {
+            for &journey in &several.journeys {
+                let alone = &mut alone[journey as usize];
+                *alone = alone.saturating_sub(several.customers);
+            }
+        }
+        alone
+    }
+
     /// Conversions and value of all paths: what every model shares out.
     pub fn total(&self) -> Totals {
         self.total

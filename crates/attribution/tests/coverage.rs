@@ -6,7 +6,8 @@ use std::num::NonZeroUsize;
 
 use attribution::bootstrap::{Draws, Limits, Measure, bootstrap};
 use attribution::{
-    Comparison, Heuristic, JourneyBuilder, JourneyTable, Model, Outcome, PathPolicy, credit,
+    AfterConversion, Comparison, Heuristic, JourneyBuilder, JourneyTable, Model, Outcome,
+    PathPolicy, TouchStream, credit, standard_errors,
 };
 use common::Random;
 use stats::uniformity::binomial_limits;
@@ -112,4 +113,70 @@ fn of_every_kind_of_model() {
             "{model:?}: {hits:?} of {runs}"
         );
     }
+}
+
+/// Customers with up to four journeys of up to four touches, some of one channel twice.
+fn customers() -> JourneyTable {
+    let mut random = Random(8);
+    let mut stream = TouchStream::new(builder(), AfterConversion::Cut);
+    for customer in 0..2_000 {
+        let generous = 1.0 + 9.0 * random.uniform();
+        let mut time = 0;
+        for journey in 0..1 + random.below(4) as u64 {
+            for _ in 0..1 + random.below(4) {
+                time += 1 + random.below(200_000) as i64;
+                let channel = random.below(3) as u32;
+                stream.touch(customer, time, channel).expect("a touch");
+            }
+            // Few values, and refunds, so that there are customers alike.
+            let value = (generous * 3.0 * random.uniform()).round() - 2.0;
+            let outcome = Outcome::converted(value);
+            stream
+                .conversion(customer, time, journey, outcome)
+                .expect("a conversion");
+        }
+    }
+    stream.finish().expect("journeys").finish()
+}
+
+#[test]
+fn standard_errors_without_replicates_are_those_of_the_bootstrap() {
+    let table = customers();
+    let models = [
+        Model::Heuristic(Heuristic::First),
+        Model::Heuristic(Heuristic::U),
+        Model::Heuristic(Heuristic::TimeDecay {
+            half_life: 100_000.0,
+        }),
+        Model::ShapleyOfSubsets,
+    ];
+    let draws = Draws {
+        replicates: 4_000,
+        seed: 3,
+        threads: NonZeroUsize::MIN,
+    };
+    let found = bootstrap(&table, &models, &draws).expect("replicates");
+    let measures = [
+        Measure::Conversions,
+        Measure::Value,
+        Measure::ShareOfConversions,
+        Measure::ShareOfValue,
+    ];
+    for (model, found) in models.iter().zip(found) {
+        let errors = standard_errors(&table, model).expect("errors");
+        let errors = errors.expect("a model that shares each path");
+        for (measure, channel) in measures.into_iter().flat_map(|m| [(m, 0), (m, 2)]) {
+            let drawn = found.interval(measure, channel, Limits::Normal, 0.05);
+            let drawn = drawn.expect("an interval").se;
+            let exact = errors.of(measure, channel).expect("an error");
+            // A standard deviation of 4,000 replicates is known to 1.1 %.
+            assert!(
+                (drawn / exact - 1.0).abs() < 0.045,
+                "{model:?} {measure:?} {channel}: {drawn} {exact}"
+            );
+        }
+        assert_eq!(errors.of(Measure::Value, 3), None);
+    }
+    let chain = standard_errors(&table, &Model::Markov { order: 1 });
+    assert_eq!(chain, Ok(None));
 }

@@ -5,13 +5,17 @@
 //! of a model that does not know the arms, by arm, is off by half or more, with either
 //! sign. What is asked must be declared, because the same fit answers both:
 //!
-//! * [`stays_on`]: the value, over a horizon, of treating new customers from now on,
-//!   `m_1 E_1(H) - m_0 E_0(H)`.
+//! * [`stays_on`]: the value, over a horizon, of a treatment that does not end, per
+//!   customer of the test, `m_1 E_1(H) - m_0 E_0(H)`.
 //! * [`stops`](fn@stops): the value of what the treatment has already done to the customers of the
 //!   test, who keep their state and lose the effect.
 //!
-//! Money is margin per customer, discounted to the customer's first purchase. That
-//! purchase itself, which brought the customer into the test, is not counted.
+//! Money is margin per customer, discounted to the beginning of the customer's process in
+//! the test: the first purchase, which is itself not counted, or the assignment of who had
+//! bought before. The model takes every customer to be alive at that beginning. Of new
+//! customers that is so, and [`stays_on`] is the value of treating such customers. Of who had
+//! bought before it is not: some have left by then, the hazard that is fitted holds them, and
+//! the value is per customer of this test, of the mix that it had, and of nobody else.
 
 mod fading;
 mod propagate;
@@ -64,7 +68,7 @@ pub struct SpendArms {
 /// How far value is counted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Horizon {
-    /// This many days after a customer's first purchase.
+    /// This many days after the beginning of a customer's process.
     Days(f64),
     /// All of a customer's life. Refused where nothing bounds it.
     Lifetime,
@@ -149,7 +153,7 @@ pub struct Increment {
     pub split: Split,
 }
 
-/// Incremental lifetime value of a treatment that stays on, per treated customer.
+/// Incremental lifetime value of a treatment that stays on, per treated customer of the test.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StaysOn {
     /// Over the whole horizon, by the model.
@@ -182,7 +186,7 @@ pub struct Measured {
     pub standard_error: f64,
 }
 
-/// Days that customers were observed from their first purchase, and how many were.
+/// Days that customers were observed from the beginning of their process, and how many were.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Window {
     /// Days.
@@ -387,8 +391,9 @@ impl Effects {
     };
 }
 
-/// Incremental value of treating new customers, over a horizon that begins with their
-/// first purchase. `windows` are the times that the customers of the test were observed.
+/// Incremental value of a treatment that stays on, per customer of the test, over a horizon
+/// that begins with their process. `windows` are the times that the customers of the test
+/// were observed.
 ///
 /// The measured difference, where given, is reported beside the model's value of the same
 /// window; it does not enter the total.

@@ -1,5 +1,6 @@
 //! A project's tables: sources read in place and the DuckLake that imports fill, under one set of names.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,8 @@ pub struct Lake {
     at: Option<u64>,
     snapshot: Option<u64>,
     defined: BTreeMap<String, SourceVersion>,
+    /// The columns of sources that were asked for.
+    described: RefCell<BTreeMap<String, Vec<Column>>>,
     /// The files that were read in place, as they were then.
     read: Vec<(PathBuf, FileState)>,
 }
@@ -169,6 +172,7 @@ impl Lake {
             at: None,
             snapshot: None,
             defined: BTreeMap::new(),
+            described: RefCell::default(),
             read: Vec::new(),
         })
     }
@@ -573,7 +577,18 @@ impl Lake {
     /// # Errors
     /// [`LakeError::Engine`] where there is no such relation or the query is wrong.
     pub fn columns(&self, relation: &str) -> Result<Vec<Column>, LakeError> {
-        described(&self.engine, relation)
+        // A source stays as it was defined; other tables come and go.
+        if !relation.starts_with("source.") {
+            return described(&self.engine, relation);
+        }
+        if let Some(columns) = self.described.borrow().get(relation) {
+            return Ok(columns.clone());
+        }
+        let columns = described(&self.engine, relation)?;
+        self.described
+            .borrow_mut()
+            .insert(relation.to_owned(), columns.clone());
+        Ok(columns)
     }
 }
 

@@ -402,15 +402,19 @@ fn an_order_counts_once() {
     ];
     let by_order = ATTRIBUTION.replace("unit: money", "unit: money, order: id");
     let finding = measured(&files, &format!("{SOURCES}{by_order}")).unwrap();
+    // Its rows add up, as in metrics; the one that is there twice is shown.
     assert_eq!(
         (finding.totals.conversions, finding.totals.value),
-        (2.0, Some(25.0))
+        (2.0, Some(35.0))
     );
-    assert_eq!(value(&finding, CreditModel::Last, "email"), 20.0);
+    assert_eq!(value(&finding, CreditModel::Last, "email"), 30.0);
     assert_eq!(number(&finding, AttributionCheckKind::Duplicates), Some(1));
 
     let by_row = measured(&files, &format!("{SOURCES}{ATTRIBUTION}")).unwrap();
-    assert_eq!(by_row.totals.value, Some(35.0));
+    assert_eq!(
+        (by_row.totals.conversions, by_row.totals.value),
+        (4.0, Some(35.0))
+    );
     assert_eq!(number(&by_row, AttributionCheckKind::Duplicates), Some(2));
 }
 
@@ -492,7 +496,7 @@ fn clocks_that_differ_are_told_from_touches_that_orders_trigger_and_from_chance(
     // E-mails only, as confirmations are; the other channels come whenever.
     let minutes = |who: usize, place: usize| match place {
         0 => Some(1),
-        _ => Some(-60).filter(|_| of(who, place) && who % 2 == 0),
+        _ => Some(-60).filter(|_| of(who, place) && who.is_multiple_of(2)),
     };
     let (severity, number, message) = {
         let triggered = around_orders(minutes);
@@ -681,6 +685,99 @@ fn credit_is_held_against_an_experiment() {
     );
     let social = finding.keys.iter().find(|key| key.key == "social").unwrap();
     assert_eq!(social.tested, Some(false));
+}
+
+#[test]
+fn repeated_rows_count_alike_in_credit_and_in_what_experiments_measure() {
+    let (assigned, touches, orders) = experiment();
+    let twice: String = (orders.lines().enumerate())
+        .map(|(id, row)| match id {
+            0 => format!("{row},id\n"),
+            _ => format!("{row},{id}\n{row},{id}\n"),
+        })
+        .collect();
+    let files = [
+        ("assigned.csv", assigned.as_str()),
+        ("touches.csv", touches.as_str()),
+        ("orders.csv", twice.as_str()),
+    ];
+    let by_order = ATTRIBUTION.replace("unit: money", "unit: money, order: id");
+    for attribution in [ATTRIBUTION, &by_order] {
+        let documents = format!("{SOURCES}{EXPERIMENT}{attribution}experiments: [email-on]\n");
+        let finding = measured(&files, &documents).unwrap();
+        let tested = &finding.calibrations[0].experiments[0];
+        assert!((tested.increment.unwrap().estimate - 400.0).abs() < 1e-9);
+        // By row, the second of the two comes after the conversion that took all touches.
+        let credited = if attribution == ATTRIBUTION {
+            600.0
+        } else {
+            1200.0
+        };
+        let factor = &finding.calibrations[0].models[0].factors[0];
+        assert_eq!(factor.credited.estimate, credited);
+        let caused = factor.factor.unwrap().estimate;
+        assert!((caused - 400.0 / credited).abs() < 1e-9);
+        let check = (finding.checks.iter())
+            .find(|check| check.kind == AttributionCheckKind::Duplicates)
+            .unwrap();
+        assert_eq!((check.severity, check.number), (Severity::Warning, 103));
+    }
+}
+
+#[test]
+fn a_baseline_knows_that_two_arms_have_one_control() {
+    let mut assigned = String::from("who,arm,at\n");
+    let mut touches = String::from("who,at,channel\n");
+    let mut orders = String::from("who,at,amount\n9999,2024-01-20 00:00:00,10\n");
+    for customer in 0..600 {
+        let (arm, buyers) = [("none", 40), ("email", 60), ("social", 70)][customer / 200];
+        assigned.push_str(&format!("{customer},{arm},2024-01-01 00:00:00\n"));
+        if arm != "none" {
+            touches.push_str(&format!("{customer},2024-01-02 00:00:00,{arm}\n"));
+        }
+        if customer % 200 < buyers {
+            orders.push_str(&format!("{customer},2024-01-03 00:00:00,10\n"));
+        }
+    }
+    // Others who met e-mail: it is credited with 900 in all, and with 600 in the arm.
+    for customer in 600..630 {
+        touches.push_str(&format!("{customer},2024-01-02 00:00:00,email\n"));
+        orders.push_str(&format!("{customer},2024-01-03 00:00:00,10\n"));
+    }
+    let files = [
+        ("assigned.csv", assigned.as_str()),
+        ("touches.csv", touches.as_str()),
+        ("orders.csv", orders.as_str()),
+    ];
+    let arms = "arms: [{ name: email, role: personalized, initiative: letters }, \
+                { name: social, role: personalized, initiative: posts }, { name: none, role: holdout }]";
+    let two_arms = EXPERIMENT.replace(
+        "arms: [{ name: with, role: personalized, initiative: letters }, { name: without, role: holdout }]",
+        arms,
+    );
+    let posts = "{ kind: initiative, name: posts, level: 3, channels: [social] }\n---\n";
+    let documents = format!(
+        "{SOURCES}{two_arms}{posts}{ATTRIBUTION}experiments: {{ email: email-on, social: email-on }}\n"
+    );
+    let finding = measured(&files, &documents).unwrap();
+    let last = (finding.calibrations[0].models.iter())
+        .find(|model| model.model == CreditModel::Last)
+        .unwrap();
+    let caused = |place: usize| last.factors[place].caused.unwrap();
+    assert!((caused(0).estimate - 300.0).abs() < 1e-9);
+    assert!((caused(1).estimate - 300.0).abs() < 1e-9);
+    let baseline = last.baseline.unwrap();
+    // 2,010 in all, less both.
+    assert!((baseline.estimate - 1410.0).abs() < 1e-9);
+    // Each arm has 200 customers, of whom 40 of 200 in the control spend 10; e-mail counts half as much again.
+    let of_control = 100.0 * 0.2 * 0.8 / 199.0;
+    let covariance = 1.5 * 200.0 * 200.0 * of_control;
+    let variance = caused(0).se.unwrap().powi(2) + caused(1).se.unwrap().powi(2);
+    let expected = (variance + 2.0 * covariance).sqrt();
+    assert!(
+        (baseline.se.unwrap() / expected - 1.0).abs() < 1e-9,
+        "{baseline:?} {expected}"
+    );
 }
 
 /// The codes of the mistakes in these documents.

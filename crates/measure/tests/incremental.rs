@@ -112,6 +112,10 @@ impl Company {
     }
 
     fn measured(&self, keys: &str) -> LifetimeFinding {
+        self.measured_by(&format!("{SOURCES}{EXPERIMENT}"), keys)
+    }
+
+    fn measured_by(&self, documents: &str, keys: &str) -> LifetimeFinding {
         let folder = TempDir::new().unwrap();
         let files = [
             ("rows.csv", &self.rows),
@@ -122,7 +126,7 @@ impl Company {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
         let documents = format!(
-            "{SOURCES}{EXPERIMENT}kind: lifetime\nname: test\nfact: purchases\nspend: amount\nhorizon: 3 years\n{keys}"
+            "{documents}kind: lifetime\nname: test\nfact: purchases\nspend: amount\nhorizon: 3 years\n{keys}"
         );
         let catalog = catalog(folder.path(), &documents).unwrap_or_else(|error| panic!("{error}"));
         let mut lake = Lake::open(&catalog, None).unwrap();
@@ -244,6 +248,13 @@ fn a_lasting_effect_does_not_fade_and_earlier_customers_agree() {
     );
     assert!(modelled.stops.estimate < effect.estimate, "{modelled:?}");
     assert_eq!(surrogate.agrees, Some(true));
+    // All bought on the day of assignment, which is measured and begins the process.
+    let (measured, in_process) = (arm.measured.as_ref().unwrap(), arm.in_process.unwrap());
+    assert!(
+        measured.mean.against > in_process.mean.against + 9.0,
+        "{measured:?}"
+    );
+    near(arm.shares.unwrap().new.unwrap().p_value, 1.0, 1e-9);
     // Nobody had bought before: there is nothing to adjust for.
     assert_eq!(arm.measured.unwrap().adjusted, None);
 }
@@ -293,7 +304,7 @@ fn earlier_customers_of_another_kind_give_no_second_opinion() {
 
 #[test]
 fn what_customers_brought_before_makes_the_measured_difference_surer() {
-    let mut company = Company::new(14);
+    let mut company = Company::new(24);
     for _ in 0..3000 {
         let begin = company.between(0.0, 365.0);
         let life = company.life(begin, 2000.0);
@@ -309,7 +320,7 @@ fn what_customers_brought_before_makes_the_measured_difference_surer() {
         company.assign(id, treated, 500.0);
     }
     let arm = company.arm();
-    println!("{:#?}", arm.measured);
+    println!("{:#?} {:#?}", arm.measured, arm.in_process);
     let measured = arm.measured.as_ref().unwrap();
     let adjusted = measured.adjusted.as_ref().unwrap();
     assert_eq!(arm.existing.arm + arm.existing.against, 3000);
@@ -328,12 +339,177 @@ fn what_customers_brought_before_makes_the_measured_difference_surer() {
     let stops = arm.stops.unwrap();
     near(
         stops.total.estimate - stops.to_twelve_months.estimate - stops.beyond.estimate,
-        adjusted.difference.estimate,
+        arm.in_process.unwrap().decides().estimate,
         1e-9,
     );
     // Nobody bought for the first time in the experiment.
     let surrogate = arm.surrogate.unwrap();
     assert_eq!(surrogate.refusal.unwrap().reason, Reason::TooLittleData);
+}
+
+#[test]
+fn a_treatment_that_wins_light_buyers_is_measured_and_no_lives_are_compared() {
+    let mut company = Company::new(21);
+    // Margin that customers of each arm brought, their number, and what the buyers brought whom the treatment won.
+    let (mut brought, mut number, mut won) = ([0.0; 2], [0.0; 2], 0.0);
+    for _ in 0..8000 {
+        let assigned = company.between(400.0, 500.0);
+        let treated = company.random.uniform() < 0.5;
+        let draw = company.random.uniform();
+        let is_won = (0.2..0.3).contains(&draw);
+        let mut margin = 0.0;
+        let id = if draw < 0.2 || treated && is_won {
+            let begin = company.between(assigned, assigned + 60.0);
+            let mut life = company.life(begin, 250.0);
+            life.rate *= if is_won { 0.05 } else { 1.0 };
+            company.live(
+                &life,
+                |_| 1.0,
+                |_, size| {
+                    margin += 0.5 * size;
+                    size
+                },
+            )
+        } else {
+            company.customers += 1;
+            company.customers - 1
+        };
+        company.assign(id, treated, assigned);
+        number[usize::from(treated)] += 1.0;
+        brought[usize::from(treated)] += margin;
+        won += if is_won { margin } else { 0.0 };
+    }
+    let finding = company.measured("experiment: welcome\n");
+    let arm = &finding.incremental.as_ref().unwrap().arms[0];
+    println!("{:?} {:?} {:?}", arm.shares, arm.measured, arm.refusals);
+    let shares = arm.shares.unwrap();
+    assert!(shares.all.p_value < 1e-9 && shares.new == Some(shares.all));
+    near(shares.all.share.arm, 0.3, 0.1);
+    // All assigned customers count, with their first purchases.
+    let measured = arm.measured.as_ref().unwrap();
+    near(measured.mean.arm, brought[1] / number[1], 1e-4);
+    near(measured.mean.against, brought[0] / number[0], 1e-4);
+    let (truth, found) = (won / number[1], measured.difference);
+    assert!(
+        (found.estimate - truth).abs() < 3.0 * found.se,
+        "{found:?} of {truth}"
+    );
+    assert!(arm.stays_on.is_none() && arm.stops.is_none() && arm.counts.is_none());
+    assert!(arm.in_process.is_none() && arm.fading.is_none() && arm.surrogate.is_none());
+    let [refusal] = arm.refusals.as_slice() else {
+        panic!("{:?}", arm.refusals)
+    };
+    assert_eq!(refusal.reason, Reason::UnfitData);
+    assert!(
+        refusal.message.contains("decides who buys"),
+        "{}",
+        refusal.message
+    );
+    let warned = |check: &measure::audience::lifetime::LifetimeCheck| {
+        check.message.contains("`new` of `welcome`") && check.message.contains("decides who buys")
+    };
+    assert!(finding.checks.iter().any(warned), "{:?}", finding.checks);
+}
+
+#[test]
+fn arms_that_were_not_split_as_declared_and_clusters_are_not_compared() {
+    let mut company = Company::new(22);
+    for _ in 0..1000 {
+        let treated = company.random.uniform() < 0.6;
+        let begin = company.between(365.0, 545.0);
+        let life = company.life(begin, 250.0);
+        let id = company.live(&life, |_| 1.0, |_, size| size);
+        company.assign(id, treated, begin);
+    }
+    let refused = |arm: IncrementalArm| {
+        assert!(arm.customers.arm > 500 && arm.customers.against > 300);
+        assert!(arm.measured.is_none() && arm.stays_on.is_none() && arm.counts.is_none());
+        assert_eq!(arm.refusals.len(), 1, "{:?}", arm.refusals);
+        arm.refusals[0].clone()
+    };
+    assert_eq!(refused(company.arm()).reason, Reason::SampleRatioMismatch);
+    let lines = company.assigned.lines().enumerate();
+    let in_shops = lines.map(|(i, line)| match i {
+        0 => format!("{line},shop\n"),
+        _ => format!("{line},s{}\n", i / 20),
+    });
+    company.assigned = in_shops.collect();
+    let clustered = EXPERIMENT.replace("time: at }", "time: at, cluster: shop }");
+    let found = company.measured_by(&format!("{SOURCES}{clustered}"), "experiment: welcome\n");
+    let refusal = refused(found.incremental.unwrap().arms.remove(0));
+    assert_eq!(refusal.reason, Reason::UnfitData);
+    assert!(
+        refusal.message.contains("clusters (`shop`)"),
+        "{}",
+        refusal.message
+    );
+}
+
+#[test]
+fn the_day_of_assignment_counts_from_its_moment_and_who_is_left_out_is_counted() {
+    let experiment = EXPERIMENT.replace("metrics:", "several_arms: exclude\nmetrics:");
+    let company = |with_times: bool, keys: &str| {
+        let at = |day: &str, hour: u32| match with_times {
+            true => format!("2022-{day} {hour:02}:00:00"),
+            false => format!("2022-{day}"),
+        };
+        let mut company = Company::new(23);
+        for id in 0..80 {
+            let arm = if id % 2 == 0 { "new" } else { "old" };
+            writeln!(company.assigned, "{id},{arm},{}", at("06-01", 12)).unwrap();
+            writeln!(company.rows, "{id},{},{}", at("01-01", 1), 5 + id % 7).unwrap();
+            // Of each arm half buy on the day, before and after the moment; those of the new one for more.
+            if id % 4 < 2 {
+                let after = if id % 2 == 0 { 40 } else { 20 };
+                writeln!(company.rows, "{id},{},10", at("06-01", 9)).unwrap();
+                writeln!(company.rows, "{id},{},{after}", at("06-01", 15)).unwrap();
+            }
+        }
+        writeln!(company.rows, "1000,{},1", at("08-01", 1)).unwrap();
+        for arm in ["new", "old"] {
+            writeln!(company.assigned, "100,{arm},{}", at("06-01", 12)).unwrap();
+        }
+        writeln!(company.assigned, "101,other,{}", at("06-01", 12)).unwrap();
+        writeln!(company.assigned, "102,new,").unwrap();
+        writeln!(company.assigned, "103,old,{}", at("09-01", 12)).unwrap();
+        let sources = match with_times {
+            true => SOURCES
+                .replace("day: DATE", "day: TIMESTAMP")
+                .replace("at: DATE", "at: TIMESTAMP"),
+            false => SOURCES.to_owned(),
+        };
+        let keys = format!("experiment: welcome\n{keys}");
+        let found = company.measured_by(&format!("{sources}{experiment}"), &keys);
+        found.incremental.unwrap()
+    };
+    // Rows of a day are one order where none is declared.
+    let whole_day = (12.5, 7.5);
+    for (with_times, keys, mean) in [
+        (true, "order: day\n", (10.0, 5.0)),
+        (true, "", whole_day),
+        (false, "", whole_day),
+    ] {
+        let found = company(with_times, keys);
+        println!(
+            "{:?} {:?} {:?}",
+            found.left_out, found.arms[0].measured, found.arms[0].refusals
+        );
+        let measured = found.arms[0].measured.as_ref().unwrap();
+        assert_eq!((measured.mean.arm, measured.mean.against), mean);
+        near(measured.days, 61.0, 1e-12);
+        let number = |words: &str| {
+            let left = found
+                .left_out
+                .iter()
+                .find(|left| left.reason.contains(words));
+            left.map_or(0, |left| left.number)
+        };
+        assert_eq!(number("in several arms"), 1);
+        assert_eq!(number("in no declared arm"), 1);
+        assert_eq!(number("without a time"), 1);
+        assert_eq!(number("after the last day"), 1);
+        assert_eq!(number("on the day of assignment"), 40);
+    }
 }
 
 /// Customers of the first half of 2022 in thirty regions, ten of which were switched on at the start of 2023 and ten three

@@ -383,6 +383,12 @@ fn a_treatment_that_makes_customers_buy_more_often_is_found() {
     let payback = shop.payback.unwrap();
     assert!(payback.low.unwrap() <= payback.months.unwrap());
     assert!(payback.months.unwrap() <= payback.high.unwrap());
+    // The first purchase counts from day 0 on.
+    let first = &shop.curve[0];
+    assert!(
+        first.months == 0.0 && first.brought.estimate > 0.0,
+        "{first:?}"
+    );
 
     let arm = &finding.incremental.as_ref().unwrap().arms[0];
     assert_eq!(arm.customers.arm + arm.customers.against, 3000);
@@ -393,7 +399,7 @@ fn a_treatment_that_makes_customers_buy_more_often_is_found() {
         "{rate:?}"
     );
     assert!(rate.se < 0.1);
-    let measured = arm.measured.as_ref().unwrap();
+    let measured = arm.in_process.as_ref().unwrap();
     near(
         measured.difference.estimate,
         measured.mean.arm - measured.mean.against,

@@ -169,9 +169,7 @@ fn customers_whose_window_is_open_are_left_out_of_effects_and_counted_in_the_pai
 fn experiments_whose_arms_go_with_time_or_clusters_are_refused() {
     let project = Project::new().file(
         "customers.csv",
-        &table()
-            .replace("id,one", "id,one")
-            .replace("five,spend", "shop,spend"),
+        &table().replace("five,spend", "shop,spend"),
     );
     let clustered = "---\nkind: experiment\nname: two\n\
          assignment: { source: customers, customer: id, arm: two, cluster: shop }\n"

@@ -3,6 +3,11 @@
 //!
 //! A few runs are always made; with `--run-ignored all` as many as the numbers in docs/verification.md are from.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "the shares are written into docs/verification.md"
+)]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     findings.ledger.programmes = fixture::programmes();
     if let Some(path) = std::env::args().nth(1) {
         let report = Report {
-            lifetimes: &[others::lifetime()],
+            lifetimes: &[others::lifetime(), others::contracts()],
             attributions: &[others::attribution_in_lifetime_value()],
             performances: &[others::performance()],
             ..findings.report()

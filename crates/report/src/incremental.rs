@@ -3,8 +3,8 @@
 
 use catalog::{LifetimeControls, Unit};
 use measure::audience::lifetime::{
-    FadingChange, FadingFinding, FadingPace, IncrementalArm, LifetimeFinding, LifetimeUnit,
-    RelativeEffect, RolloutFinding, Supposed, SurrogateFinding,
+    FadingChange, FadingFinding, FadingPace, IncrementalArm, IncrementalFinding, LifetimeFinding,
+    LifetimeUnit, RelativeEffect, RolloutFinding, Supposed, SurrogateFinding, WindowMeasured,
 };
 use measure::audience::{Estimate, Says};
 
@@ -41,6 +41,56 @@ pub(crate) fn interval(effect: &RelativeEffect) -> Interval {
     }
 }
 
+/// Whose lives are compared, and how many are not.
+pub(crate) fn whose(format: Format, arm: &IncrementalArm) -> String {
+    let mut text = format!(
+        "{} and {} customers; {} and {} of them had bought before, whose purchases count from the assignment on.",
+        format.count(arm.customers.arm),
+        format.count(arm.customers.against),
+        format.count(arm.existing.arm),
+        format.count(arm.existing.against),
+    );
+    if arm.existing.arm + arm.existing.against > 0 {
+        text.push_str(" Their lives were under way: values are not those of new customers.");
+    }
+    if arm.never_bought.arm + arm.never_bought.against > 0 {
+        text.push_str(&format!(
+            " {} and {} have not bought at all: they are in what is measured per assigned customer, and have no life.",
+            format.count(arm.never_bought.arm),
+            format.count(arm.never_bought.against),
+        ));
+    }
+    if let Some(shares) = arm.shares.filter(|shares| shares.all.p_value < 1.0) {
+        text.push_str(&format!(
+            " The shares that bought are {} and {}, p {}.",
+            format.percent(shares.all.share.arm, 1),
+            format.percent(shares.all.share.against, 1),
+            words::equals(&format.p_value(shares.all.p_value, None)),
+        ));
+    }
+    text
+}
+
+/// What was measured in the window, by whose: of assigned customers, and of those in the process.
+pub(crate) fn measured(
+    arm: &IncrementalArm,
+) -> impl Iterator<Item = (&'static str, &WindowMeasured)> {
+    let of_assigned = arm.measured.iter();
+    let in_process = arm.in_process.iter();
+    of_assigned
+        .map(|measured| ("per assigned customer", measured))
+        .chain(in_process.map(|measured| ("per customer who bought", measured)))
+}
+
+/// Customers and purchases that do not count.
+pub(crate) fn left_out(format: Format, found: &IncrementalFinding) -> Option<String> {
+    let left = found.left_out.iter();
+    let left: Vec<String> = left
+        .map(|left| format!("{} {}", format.count(left.number), left.reason))
+        .collect();
+    (!left.is_empty()).then(|| format!("Left out: {}.", left.join(", ")))
+}
+
 /// What adjustment for the time before made of the measured difference.
 pub(crate) fn adjusted(
     format: Format,
@@ -49,7 +99,7 @@ pub(crate) fn adjusted(
 ) -> Option<String> {
     let adjusted = arm.measured.as_ref()?.adjusted.as_ref()?;
     Some(format!(
-        "Adjusted for what customers had brought before the assignment, the difference measured is {}: its variance is {} \
+        "Adjusted for what customers had brought before the assignment, the difference measured per assigned customer is {}: its variance is {} \
          smaller, and it is the one that counts.",
         in_line(&signed(format, finding, &adjusted.difference)),
         format.percent(adjusted.variance_reduction, 0),

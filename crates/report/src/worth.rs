@@ -19,7 +19,6 @@ const MOST_BESIDE: usize = 16;
 pub(crate) struct LifeLine {
     pub(crate) initiative: String,
     pub(crate) part: &'static str,
-    pub(crate) days: String,
     pub(crate) per_customer: Shown,
     pub(crate) customers: String,
     pub(crate) amount: String,
@@ -57,7 +56,6 @@ pub(crate) fn lives(format: Format, finding: &LedgerFinding) -> Vec<LifeLine> {
                     LifePart::ToTwelveMonths => "modelled to 12 months",
                     LifePart::Beyond => "modelled beyond",
                 },
-                days: format.days(part.days.round()),
                 per_customer: format.absolute(Unit::Money, (&part.per_customer).into()),
                 customers: format.count(increment.customers),
                 amount: format.money(part.amount),
@@ -85,9 +83,10 @@ pub(crate) fn lives_notes(format: Format, finding: &LedgerFinding) -> Vec<String
                 )
             });
             Some(format!(
-                "{initiative}: `{}`, {} of a customer's life; {effect}{}",
+                "{initiative}: `{}`, {} of a customer's life, of which {} were observed on average; {effect}{}",
                 life.lifetime,
                 format.days(life.horizon_days.round()),
+                format.days(life.observed_days.round()),
                 models.unwrap_or_default()
             ))
         })

@@ -53,7 +53,7 @@ fn a_seed_gives_the_same_bytes_on_any_number_of_threads() {
     let one = written(7, 1);
     assert_eq!(
         one.len(),
-        13 + 7 + 2,
+        14 + 7 + 2,
         "documents, tables, truth and marker: {:?}",
         one.keys()
     );

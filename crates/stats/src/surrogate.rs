@@ -323,7 +323,7 @@ mod tests {
         let (treated, control) = (arm(0.3), arm(0.0));
         let found = index
             .effect(
-                &moments(&[treated.clone()]),
+                &moments(std::slice::from_ref(&treated)),
                 &moments(&[control]),
                 &moments(&[score]),
                 0.05,

@@ -275,8 +275,8 @@ fn schemas_describe_what_is_written_and_printed() {
     let findings: Value = serde_json::from_str(&printed(&["schema", "findings"])).unwrap();
     let formats = findings.as_object().unwrap().keys();
     let known =
-        "attribution check contents demo design imports interaction ledger lifetime lift lifts performance programme \
-         replay seal snapshots"
+        "attribution check contents demo design factorial imports interaction ledger lifetime lift lifts overlaps \
+         performance programme replay seal snapshots"
             .split(' ');
     let mut known: Vec<_> = known.map(|name| format!("touchstone.{name}/1")).collect();
     known.sort();

@@ -48,7 +48,7 @@ impl Lasting {
     /// None where the treatment ended with the data, or nothing is known of the arm's lives.
     fn of(catalog: &Catalog, lifetime: &LifetimeFinding, shown: &Shown<'_>) -> Option<Self> {
         let found = incremental_arm(lifetime, &shown.lift.experiment, &shown.arm.name)?;
-        let measured = found.measured.as_ref()?;
+        let measured = found.in_process.as_ref()?;
         let goes_on = lifetime.incremental.as_ref()?.effect == LifetimeEffect::StaysOn;
         goes_on.then(|| Self {
             days: measured.days,

@@ -13,9 +13,6 @@ use stats::tail::chi_square_upper;
 use crate::finding::{Estimate, Grade, Increment, Money};
 use crate::increment::{Measured, critical, too_large, trusted};
 
-/// The days of twelve months, as lifetimes count them.
-const DAYS_OF_TWELVE_MONTHS: f64 = 365.25;
-
 /// What an increment that counts over customers' lives is made of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LifetimeIncrement {
@@ -25,6 +22,8 @@ pub struct LifetimeIncrement {
     pub effect: LifetimeEffect,
     /// Days of a customer's life that count, from the beginning of the experiment for the customer.
     pub horizon_days: f64,
+    /// Those of them that were observed, of the mean customer.
+    pub observed_days: f64,
     /// One after the other in a customer's life; they add up to the amount.
     pub parts: Vec<LifetimePart>,
     /// Value per customer by the model that says least and the one that says most; of a treatment that goes on. It
@@ -36,8 +35,6 @@ pub struct LifetimeIncrement {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LifetimePart {
     pub part: LifePart,
-    /// Its days in a mean customer's life.
-    pub days: f64,
     /// The gain of margin per customer; modelled parts are discounted to the beginning of the customer's life.
     pub per_customer: Estimate,
     /// That times the customers.
@@ -71,7 +68,8 @@ impl LifePart {
 
 /// The value of a life per customer: its parts, and how sure their sum is.
 struct Life {
-    parts: Vec<(LifePart, f64, Measurement)>,
+    parts: Vec<(LifePart, Measurement)>,
+    observed_days: f64,
     se: f64,
     /// Degrees of freedom of the measured part.
     df: f64,
@@ -125,10 +123,9 @@ pub(crate) fn increment(
         high: estimate + critical * se,
     };
     let parts: Option<Vec<LifetimePart>> = (life.parts.iter())
-        .map(|&(part, days, gain)| {
+        .map(|&(part, gain)| {
             Some(LifetimePart {
                 part,
-                days,
                 per_customer: interval(gain.estimate, gain.se),
                 amount: Money::from_f64(gain.estimate * number)?,
                 grade: part.grade(),
@@ -136,7 +133,7 @@ pub(crate) fn increment(
         })
         .collect();
     let parts = parts.ok_or_else(too_large)?;
-    let gain: f64 = life.parts.iter().map(|(_, _, gain)| gain.estimate).sum();
+    let gain: f64 = life.parts.iter().map(|(_, gain)| gain.estimate).sum();
     let amount = Money(parts.iter().map(|part| part.amount.0).sum());
     let reach = critical * life.se * number;
     let increment = Increment {
@@ -144,7 +141,7 @@ pub(crate) fn increment(
         arm: arm.to_owned(),
         metric: name.clone(),
         lift: interval(gain, life.se),
-        adjusted: (found.measured.as_ref()).is_some_and(|measured| measured.adjusted.is_some()),
+        adjusted: (found.in_process.as_ref()).is_some_and(|measured| measured.adjusted.is_some()),
         customers,
         margin: 1.0,
         amount,
@@ -161,6 +158,7 @@ pub(crate) fn increment(
             lifetime: name.clone(),
             effect,
             horizon_days: lifetime.horizon_days,
+            observed_days: life.observed_days,
             parts,
             models: found.band.filter(|_| effect == LifetimeEffect::StaysOn),
         }),
@@ -186,7 +184,7 @@ pub(crate) fn incremental_arm<'l>(
 
 /// The parts of a life; those after the horizon, of which there is nothing, are left out.
 fn life(arm: &IncrementalArm, effect: LifetimeEffect, horizon_days: f64) -> Option<Life> {
-    let measured = arm.measured.as_ref()?;
+    let measured = arm.in_process.as_ref()?;
     let (to_twelve_months, beyond, whole) = match effect {
         LifetimeEffect::StaysOn => {
             let value = arm.stays_on.as_ref()?;
@@ -197,17 +195,16 @@ fn life(arm: &IncrementalArm, effect: LifetimeEffect, horizon_days: f64) -> Opti
             (value.to_twelve_months, value.beyond, Some(value.total.se))
         }
     };
-    let observed = measured.days.min(horizon_days);
-    let year = DAYS_OF_TWELVE_MONTHS.clamp(observed, horizon_days);
     let difference = *measured.decides();
-    let mut parts = vec![(LifePart::Measured, observed, difference)];
+    let mut parts = vec![(LifePart::Measured, difference)];
     let later = [
-        (LifePart::ToTwelveMonths, year - observed, to_twelve_months),
-        (LifePart::Beyond, horizon_days - year, beyond),
+        (LifePart::ToTwelveMonths, to_twelve_months),
+        (LifePart::Beyond, beyond),
     ];
-    parts.extend((later.into_iter()).filter(|(_, _, gain)| gain.estimate != 0.0 || gain.se > 0.0));
-    let bound: f64 = parts.iter().map(|(_, _, gain)| gain.se).sum();
+    parts.extend((later.into_iter()).filter(|(_, gain)| gain.estimate != 0.0 || gain.se > 0.0));
+    let bound: f64 = parts.iter().map(|(_, gain)| gain.se).sum();
     Some(Life {
+        observed_days: measured.days.min(horizon_days),
         se: whole.unwrap_or(bound),
         df: difference.df.unwrap_or(f64::INFINITY),
         parts,

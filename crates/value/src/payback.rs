@@ -5,6 +5,7 @@ use measure::audience::LiftFinding;
 
 use crate::finding::{Estimate, Increment, Payback};
 use crate::increment::SECONDS_A_DAY;
+use crate::lifetime::{LifePart, LifetimeIncrement};
 
 /// A stretch of time in which margin comes evenly.
 struct Stretch {
@@ -14,7 +15,8 @@ struct Stretch {
 
 /// Counts the days until the margin added has paid for a cost that is spent on the first day.
 ///
-/// Within a round, or a part of customers' lives, the margin comes evenly. None where it is not known how long the first
+/// Within a round, within the days of customers' lives that were observed, and within those that are modelled, the margin
+/// comes evenly. None where it is not known how long the first
 /// round was.
 pub(crate) fn payback(
     initiative: &Initiative,
@@ -23,7 +25,7 @@ pub(crate) fn payback(
     cost: f64,
 ) -> Option<Payback> {
     let stretches = match &increment.lifetime {
-        Some(_) => parts(increment),
+        Some(found) => life(increment, found),
         None => rounds(initiative, increment, f64::from(lift.period?.days)),
     };
     let days_at = |end: fn(&Estimate) -> f64| days_until(cost, &stretches, end);
@@ -51,14 +53,31 @@ fn rounds(initiative: &Initiative, increment: &Increment, first_days: f64) -> Ve
         .collect()
 }
 
-fn parts(increment: &Increment) -> Vec<Stretch> {
-    let parts = increment.lifetime.iter().flat_map(|life| &life.parts);
-    parts
-        .map(|part| Stretch {
-            days: part.days,
-            margin: times(part.per_customer, increment.customers as f64),
+/// The days observed, and all that is modelled after them.
+fn life(increment: &Increment, life: &LifetimeIncrement) -> Vec<Stretch> {
+    let customers = increment.customers as f64;
+    let sum = |is_in: fn(LifePart) -> bool| {
+        let parts = life.parts.iter().filter(|part| is_in(part.part));
+        let none = Estimate {
+            estimate: 0.0,
+            low: 0.0,
+            high: 0.0,
+        };
+        parts.fold(none, |sum, part| Estimate {
+            estimate: sum.estimate + part.per_customer.estimate,
+            low: sum.low + part.per_customer.low,
+            high: sum.high + part.per_customer.high,
         })
-        .collect()
+    };
+    let observed = Stretch {
+        days: life.observed_days,
+        margin: times(sum(|part| part == LifePart::Measured), customers),
+    };
+    let modelled = Stretch {
+        days: life.horizon_days - life.observed_days,
+        margin: times(sum(|part| part != LifePart::Measured), customers),
+    };
+    vec![observed, modelled]
 }
 
 fn times(estimate: Estimate, factor: f64) -> Estimate {

@@ -65,8 +65,8 @@ pub struct Conversion {
     /// What the value is.
     #[serde(default)]
     pub unit: Unit,
-    /// The column that holds the order, where one conversion may have several rows: their values are added up, and rows
-    /// that are the same in every column count once.
+    /// The column that holds the order, where one conversion may have several rows: it counts once, and the values of all
+    /// its rows are added up.
     pub order: Option<String>,
 }
 

@@ -130,7 +130,7 @@ pub struct LifetimeAcquisition {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LifetimeEffect {
-    /// New customers are treated from now on: the value of a treated customer's life.
+    /// The treatment goes on: the value of a treated life, of customers like those of the experiment.
     #[default]
     StaysOn,
     /// It ends with the experiment: the value of what it has done to the customers of the experiment.

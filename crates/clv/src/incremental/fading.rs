@@ -35,7 +35,7 @@ impl Fading {
 /// Parts of the time after the one measured, each integrated by a rule of 8 nodes.
 const PARTS: usize = 64;
 
-/// Incremental value of treating new customers over a horizon, as [`stays_on`](super::stays_on)
+/// Incremental value per customer of the test over a horizon, as [`stays_on`](super::stays_on)
 /// has it, if the effects fade. With effects `g w(t)` for a share `w` that is left at time t,
 ///
 /// ```text

@@ -11,7 +11,8 @@ use catalog::{SeveralArms, Unit};
 use lake::Lake;
 use stats::Counts;
 
-pub(crate) use sample_ratio::{TYPICAL_CUSTOMERS, phase_of, shares_change};
+pub(crate) use events::MANY_DUPLICATES;
+pub(crate) use sample_ratio::{TYPICAL_CUSTOMERS, phase_of, shares_change, split_probability};
 
 use super::finding::{ArmFinding, Check, CheckKind, Comparison, Customers, Severity};
 use super::plan::{MadeOf, Plan};

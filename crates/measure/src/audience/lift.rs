@@ -419,7 +419,11 @@ fn observed(plan: &Plan<'_>, (first, last): (i64, i64)) -> Observed {
 }
 
 fn refusal(split: Option<&Split>) -> Option<Refusal> {
-    let p = split?.p_value;
+    refused_split(split?.p_value)
+}
+
+/// Why arms are not compared whose sizes are that unlikely under the declared shares.
+pub(super) fn refused_split(p: f64) -> Option<Refusal> {
     (p < SAMPLE_RATIO_ALARM).then(|| {
         Refusal::new(
             Reason::SampleRatioMismatch,

@@ -23,6 +23,7 @@ impl Project {
         }
     }
 
+    #[allow(dead_code, reason = "not every file of tests asks for threads")]
     pub(crate) fn threads(mut self, threads: u32) -> Self {
         self.threads = threads;
         self

@@ -281,7 +281,7 @@ fn combinations(finding: &FactorialFinding) -> Result<Vec<Block>, ReportError> {
     let listed = || finding.combinations.iter().take(MOST_LISTED);
     let rows = listed().filter_map(|one| {
         let value = says::combination_value(one)?;
-        let dot = Row::dot(&one.levels.join(" × "), value, in_line(&level(unit, value)));
+        let dot = Row::dot(one.levels.join(" × "), value, in_line(&level(unit, value)));
         Some(Row {
             aside: one.mean.as_ref().map(|mean| mean.estimate),
             ..dot

@@ -15,6 +15,7 @@ use super::page::{FORMAT, quoted};
 use super::palette::{BAD, GOOD, Ink, QUIET, TEXT};
 use super::rows::{self, Axis, Group, Row};
 use crate::format::{Interval, Shown};
+use crate::incremental as words;
 
 /// A heading, and each arm with its pictures and numbers.
 pub(super) fn incremental(
@@ -28,14 +29,7 @@ pub(super) fn incremental(
     for arm in &found.arms {
         blocks.extend(of_arm(arm, found.effect, finding)?);
     }
-    let left: Vec<String> = found
-        .left_out
-        .iter()
-        .map(|left| format!("{} {}", FORMAT.count(left.number), left.reason))
-        .collect();
-    if !left.is_empty() {
-        blocks.push(Block::Note(format!("Left out: {}.", left.join(", "))));
-    }
+    blocks.extend(words::left_out(FORMAT, found).map(Block::Note));
     Ok(blocks)
 }
 
@@ -89,7 +83,7 @@ fn says(arm: &IncrementalArm, effect: LifetimeEffect, finding: &LifetimeFinding)
         },
     );
     Some(format!(
-        "{}: {} {} per customer in {}, {supposed} ({} interval).{share}",
+        "{}: {} {} per customer of the experiment in {}, {supposed} ({} interval).{share}",
         arm.arm,
         in_line(&signed(finding, counts)),
         counted_in(finding),
@@ -149,8 +143,8 @@ fn waterfall(
             arm.arm
         ),
         format!(
-            "{}, if it stays on: what the treatment changes, each part on top of the one before, in {} per customer over \
-             {}, with {} intervals.",
+            "{}, if it stays on: what the treatment changes, each part on top of the one before, in {} per customer of \
+             the experiment over {}, with {} intervals.",
             arm.arm,
             counted_in(finding),
             finding.horizon,
@@ -166,11 +160,15 @@ fn in_time(arm: &IncrementalArm, finding: &LifetimeFinding) -> Result<Option<Blo
         Row::bar(label, 0.0, value.into(), shown, ink)
     };
     let mut groups = Vec::new();
-    let measured = arm.measured.as_ref().map(|measured| Group {
-        label: "Measured".to_owned(),
-        rows: vec![row("in the window", &measured.difference, GOOD)],
-    });
-    groups.extend(measured);
+    let measured: Vec<Row> = words::measured(arm)
+        .map(|(whose, measured)| row(whose, &measured.difference, GOOD))
+        .collect();
+    if !measured.is_empty() {
+        groups.push(Group {
+            label: "Measured in the window".to_owned(),
+            rows: measured,
+        });
+    }
     groups.extend(arm.stays_on.as_ref().map(|value| Group {
         label: "Modelled, if it stays on".to_owned(),
         rows: vec![
@@ -198,8 +196,8 @@ fn in_time(arm: &IncrementalArm, finding: &LifetimeFinding) -> Result<Option<Blo
             arm.arm
         ),
         format!(
-            "{}: what is measured in the window, and what a model adds to 12 months and beyond, in {} per customer. Grey \
-             is modelled.",
+            "{}: what is measured in the window, and what a model adds to 12 months and beyond, in {} per customer of \
+             the experiment. Grey is modelled.",
             arm.arm,
             counted_in(finding)
         ),
@@ -208,7 +206,7 @@ fn in_time(arm: &IncrementalArm, finding: &LifetimeFinding) -> Result<Option<Blo
 
 fn table(arm: &IncrementalArm, finding: &LifetimeFinding) -> Table {
     let caption = format!(
-        "{}: incremental value per customer, in {}. Under an estimate: its {} interval. The three parts add up.",
+        "{}: incremental value per customer of the experiment, in {}. Under an estimate: its {} interval. The three parts add up.",
         arm.arm,
         counted_in(finding),
         FORMAT.level(1.0 - finding.alpha)
@@ -235,8 +233,9 @@ fn table(arm: &IncrementalArm, finding: &LifetimeFinding) -> Table {
             .map(|value| Cell::Interval(signed(finding, value)))
             .collect()
     };
-    if let Some(measured) = &arm.measured {
-        let name = format!("Measured in {} days", FORMAT.fixed(measured.days, 0));
+    for (whose, measured) in words::measured(arm) {
+        let days = FORMAT.fixed(measured.days, 0);
+        let name = format!("Measured in {days} days, {whose}");
         table.row(name, whole(&measured.difference));
     }
     if let Some(StaysOnFinding {
@@ -272,20 +271,7 @@ fn table(arm: &IncrementalArm, finding: &LifetimeFinding) -> Table {
 }
 
 fn note(arm: &IncrementalArm) -> String {
-    let mut text = format!(
-        "{} and {} customers; {} and {} of them had bought before, whose purchases count from the assignment on.",
-        FORMAT.count(arm.customers.arm),
-        FORMAT.count(arm.customers.against),
-        FORMAT.count(arm.existing.arm),
-        FORMAT.count(arm.existing.against),
-    );
-    if arm.never_bought.arm + arm.never_bought.against > 0 {
-        text.push_str(&format!(
-            " {} and {} have not bought at all and do not count.",
-            FORMAT.count(arm.never_bought.arm),
-            FORMAT.count(arm.never_bought.against),
-        ));
-    }
+    let mut text = words::whose(FORMAT, arm);
     if let Some(model) = &arm.model {
         text.push_str(&format!(" Model: {model}."));
     }

@@ -81,7 +81,7 @@ fn fading(
     let mut paces = Table::new(
         &format!("Value of {} if effects fade", arm.arm),
         format!(
-            "{}, if it stays on, by Pareto/NBD: value per customer over {}, in {}, by what becomes of the effects after the \
+            "{}, if it stays on, by Pareto/NBD: value per customer of the experiment over {}, in {}, by what becomes of the effects after the \
              window. Intervals take the pace as given.",
             arm.arm,
             finding.horizon,

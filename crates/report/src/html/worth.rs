@@ -39,20 +39,18 @@ fn lives(ledger: &LedgerFinding) -> Vec<Block> {
         [
             "Initiative",
             "Part of life",
-            "Days",
             "Gain a customer",
             "Customers",
             "Amount",
             "Grade",
         ],
     )
-    .words([1, 6]);
+    .words([1, 5]);
     for line in lines {
         table.row(
             line.initiative,
             vec![
                 Cell::Words(line.part.to_owned()),
-                Cell::Number(line.days),
                 Cell::Interval(line.per_customer),
                 Cell::Number(line.customers),
                 Cell::Number(line.amount),

@@ -68,7 +68,7 @@ fn fading(found: &FadingFinding, finding: &LifetimeFinding, screen: Screen) -> S
         let mut table = screen.table(
             [
                 ("if it stays on and, by Pareto/NBD,", Left),
-                ("per customer", Right),
+                ("per customer of the experiment", Right),
             ],
             false,
         );

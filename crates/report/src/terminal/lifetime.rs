@@ -10,6 +10,7 @@ use super::Side::{Left, Right};
 use super::incremental::{behind, rollout};
 use super::{Screen, Tone, finish, lifetime_states as states};
 use crate::format::{Format, places};
+use crate::incremental as increments;
 use crate::lifetime::{Words, age, ages, running, scope};
 
 const FORMAT: Format = Format::PLAIN;
@@ -434,7 +435,7 @@ fn incremental(found: &IncrementalFinding, finding: &LifetimeFinding, screen: Sc
         Tone::Strong,
     );
     for arm in &found.arms {
-        let header = format!("per customer\n{level} interval");
+        let header = format!("per customer\nof the experiment\n{level} interval");
         let mut table = screen.table(
             [
                 (&arm.arm, Left),
@@ -446,9 +447,12 @@ fn incremental(found: &IncrementalFinding, finding: &LifetimeFinding, screen: Sc
             false,
         );
         let blank = || String::new();
-        if let Some(measured) = &arm.measured {
+        for (whose, measured) in increments::measured(arm) {
             table.add_row([
-                format!("measured in {} days", FORMAT.fixed(measured.days, 0)),
+                format!(
+                    "measured in {} days, {whose}",
+                    FORMAT.fixed(measured.days, 0)
+                ),
                 signed(&measured.difference),
                 blank(),
                 blank(),
@@ -493,24 +497,14 @@ fn incremental(found: &IncrementalFinding, finding: &LifetimeFinding, screen: Sc
             text.push_str(&screen.prose(&format!("Refused: {}.", refusal.message), Tone::Caution));
         }
     }
+    if let Some(left_out) = increments::left_out(FORMAT, found) {
+        text.push_str(&screen.prose(&left_out, Tone::Plain));
+    }
     text
 }
 
 fn of_arm(arm: &IncrementalArm) -> String {
-    let mut note = format!(
-        "{} and {} customers; {} and {} of them had bought before, whose purchases count from the assignment on.",
-        FORMAT.count(arm.customers.arm),
-        FORMAT.count(arm.customers.against),
-        FORMAT.count(arm.existing.arm),
-        FORMAT.count(arm.existing.against),
-    );
-    if arm.never_bought.arm + arm.never_bought.against > 0 {
-        note.push_str(&format!(
-            " {} and {} have not bought at all and do not count.",
-            FORMAT.count(arm.never_bought.arm),
-            FORMAT.count(arm.never_bought.against),
-        ));
-    }
+    let mut note = increments::whose(FORMAT, arm);
     if let Some(model) = &arm.model {
         note.push_str(&format!(" Model: {model}."));
     }

@@ -40,7 +40,6 @@ fn lives(finding: &LedgerFinding, screen: Screen) -> Option<String> {
     let headers = [
         ("initiative", Left),
         ("part of life", Left),
-        ("days", Right),
         (&gain, Right),
         ("customers", Right),
         ("amount", Right),
@@ -51,7 +50,6 @@ fn lives(finding: &LedgerFinding, screen: Screen) -> Option<String> {
         table.add_row([
             line.initiative,
             line.part.to_owned(),
-            line.days,
             format!(
                 "{}\n{}",
                 line.per_customer.estimate,

@@ -4,11 +4,11 @@ use catalog::{
     AfterConversion, Dimension, LifetimeConversion, LifetimeEffect, Span, SpanUnit, Unit,
 };
 use measure::audience::lifetime::{
-    AcquisitionFinding, Audiences, BackTest, Band, CohortFinding, CovariateFinding, Distribution,
-    Forecast, GroupValue, IncrementalArm, IncrementalFinding, IncrementalPart, LifetimeCheck,
-    LifetimeExtent, LifetimeFinding, LifetimeUnit, NewCustomer, PaybackMonths, PaybackPoint,
-    Placebo, QuantileValue, RetentionFinding, RetentionPoint, State, States, StatesRow,
-    StaysOnFinding, StopsFinding, WindowMeasured,
+    AcquisitionFinding, Audiences, BackTest, Band, BuyerShare, BuyerShares, CohortFinding,
+    CovariateFinding, Distribution, Forecast, GroupValue, IncrementalArm, IncrementalFinding,
+    IncrementalPart, LifetimeCheck, LifetimeExtent, LifetimeFinding, LifetimeUnit, NewCustomer,
+    PaybackMonths, PaybackPoint, Placebo, QuantileValue, RetentionFinding, RetentionPoint, State,
+    States, StatesRow, StaysOnFinding, StopsFinding, WindowMeasured,
 };
 use measure::audience::{Estimate, NotCounted, Pair, Severity};
 use measure::content::{
@@ -257,6 +257,26 @@ fn incremental() -> IncrementalFinding {
                 customers: pair(1_200, 1_210),
                 existing: pair(800, 790),
                 never_bought: pair(90, 95),
+                shares: Some(BuyerShares {
+                    all: BuyerShare {
+                        share: Pair {
+                            arm: 0.930,
+                            against: 0.927,
+                        },
+                        p_value: 0.78,
+                    },
+                    new: None,
+                }),
+                in_process: Some(WindowMeasured {
+                    days: 180.0,
+                    mean: Pair {
+                        arm: 32.0,
+                        against: 28.5,
+                    },
+                    difference: effect(3.4, 0.9),
+                    p_value: 0.0002,
+                    adjusted: None,
+                }),
                 measured: Some(WindowMeasured {
                     days: 184.0,
                     mean: Pair {
@@ -303,7 +323,9 @@ fn incremental() -> IncrementalFinding {
                 customers: pair(3, 1_210),
                 existing: pair(1, 790),
                 never_bought: pair(0, 95),
+                shares: None,
                 measured: None,
+                in_process: None,
                 model: None,
                 rate: None,
                 attrition: None,
@@ -321,7 +343,10 @@ fn incremental() -> IncrementalFinding {
                 )],
             },
         ],
-        left_out: Vec::new(),
+        left_out: vec![NotCounted {
+            reason: "customers in several arms".to_owned(),
+            number: 7,
+        }],
     }
 }
 

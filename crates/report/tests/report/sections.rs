@@ -80,7 +80,10 @@ fn contracts_are_not_called_customers_and_show_who_renews() {
     assert!(text.contains("1,010 of them not renewed yet; 3,780 renewals."));
     assert!(text.contains("1,900 contracts run, renewed for 1 month each time; 800 have ended."));
     assert!(text.contains("The end of 30 that run is known"));
-    assert!(text.contains("Share of contracts that still run"), "{text}");
+    assert!(
+        text.contains("Expected share of contracts that still run"),
+        "{text}"
+    );
     // The second renewal was seen by nobody yet.
     assert!(text.contains("Of all, by the model"));
     assert_eq!(page.matches("<td class=\"unobserved\">").count(), 7);
@@ -95,6 +98,7 @@ fn a_refused_lifetime_is_a_sentence_and_shows_no_value() {
     ));
     finding.value = None;
     finding.incremental = None;
+    finding.rollout = None;
     finding.acquisition.clear();
     finding.by.clear();
     finding.cohorts.clear();

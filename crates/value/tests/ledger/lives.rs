@@ -53,7 +53,7 @@ fn lives(effect: &str, gains: Gains) -> LifetimeFinding {
                 "arm": "a",
                 "customers": { "arm": gains.customers, "against": 810 }, "existing": { "arm": 0, "against": 0 },
                 "never_bought": { "arm": 1000 - gains.customers.min(1000), "against": 190 },
-                "measured": {
+                "in_process": {
                     "days": 100.0, "mean": { "arm": 30.0, "against": 20.0 }, "difference": estimate(gains.measured),
                     "p_value": 0.001
                 },
@@ -111,14 +111,14 @@ fn a_life_counts_by_parts_that_follow_one_another_and_the_lift_stands_beside() {
     let increment = &one.increments[0];
     let life = increment.lifetime.as_ref().unwrap();
     let parts: Vec<_> = (life.parts.iter())
-        .map(|part| (part.part, part.days, part.amount, part.grade))
+        .map(|part| (part.part, part.amount, part.grade))
         .collect();
     assert_eq!(
         parts,
         [
-            (LifePart::Measured, 100.0, money("8000.00"), Grade::A),
-            (LifePart::ToTwelveMonths, 265.25, money("3200.00"), Grade::B),
-            (LifePart::Beyond, 634.75, money("4800.00"), Grade::D),
+            (LifePart::Measured, money("8000.00"), Grade::A),
+            (LifePart::ToTwelveMonths, money("3200.00"), Grade::B),
+            (LifePart::Beyond, money("4800.00"), Grade::D),
         ]
     );
     // The lift, 0.4 x 1000 x 0.5, is of days that the first part has.
@@ -300,8 +300,7 @@ proptest! {
         let life = one.increments[0].lifetime.as_ref().unwrap();
         let parts: Decimal = life.parts.iter().map(|part| part.amount.0).sum();
         prop_assert_eq!(Money(parts), one.increment.unwrap());
-        let days: f64 = life.parts.iter().map(|part| part.days).sum();
-        prop_assert!((days - life.horizon_days).abs() < 1e-9);
+        prop_assert_eq!((life.parts.len(), life.observed_days), (3, 100.0));
         // The lift of the same days moves nothing but its own line.
         let other = of(&shop(""), &[tests()], &[self::lives(if stays_on { "stays-on" } else { "stops" }, gains)]);
         prop_assert_eq!(&found.total, &other.total);

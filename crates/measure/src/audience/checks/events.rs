@@ -15,7 +15,7 @@ use crate::audience::trust::FactRows;
 use crate::error::MeasureError;
 
 /// Repeated rows are a fault in how events are sent or loaded from this share of all on.
-const MANY_DUPLICATES: f64 = 0.001;
+pub(crate) const MANY_DUPLICATES: f64 = 0.001;
 /// Late rows above this share are more than the declared delay allows for.
 const MANY_LATE: f64 = 0.001;
 /// Exposures before assignment, above this share, are no matter of clocks that differ a little.

@@ -61,6 +61,22 @@ pub(crate) fn shares_change(experiment: &Experiment) -> bool {
     phases.any(|phase| phase.weights.iter().zip(&first.weights).any(differs))
 }
 
+/// How likely numbers of customers of each arm are, by phase, from 0 for the time before the first one, under the arms'
+/// `declared` shares and those of phases; none where no test is possible, as without customers.
+pub(crate) fn split_probability(
+    experiment: &Experiment,
+    declared: &[f64],
+    by_phase: &[Vec<u64>],
+) -> Option<f64> {
+    let phases = planned(experiment, declared);
+    let tested: Vec<(&[u64], &[f64])> = by_phase
+        .iter()
+        .zip(&phases)
+        .map(|(customers, phase)| (customers.as_slice(), phase.weights.as_slice()))
+        .collect();
+    Some(sample_ratio_of_phases(&tested).ok()?.probability.p)
+}
+
 /// Customers of each arm by phase and day of assignment, in the order of time.
 type Days = BTreeMap<(usize, String), Vec<u64>>;
 

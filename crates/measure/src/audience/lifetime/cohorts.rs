@@ -108,6 +108,8 @@ pub(super) struct Cohort {
     youngest: i64,
     /// What their first purchases sum to.
     pub(super) first: f64,
+    /// What the squares of these sum to.
+    first_squares: f64,
     /// Customers whose acquisition cost is known, and what it sums to.
     pub(super) costed: f64,
     pub(super) cost: f64,
@@ -189,7 +191,8 @@ fn sizes(lake: &Lake, context: &str, has_cost: bool) -> Result<Vec<Cohort>, Meas
         "0::BIGINT, 0::DOUBLE".to_owned()
     };
     let query = format!(
-        "SELECT {}, CAST(c.cell AS BIGINT), count(*), CAST(max(c.first) AS BIGINT), {}, {costs} \
+        "SELECT {}, CAST(c.cell AS BIGINT), count(*), CAST(max(c.first) AS BIGINT), {}, \
+         CAST(sum(CAST(round(p.amount * p.amount * 100) AS HUGEINT)) AS DOUBLE) / 100, {costs} \
          FROM {CUSTOMERS} AS c JOIN {PURCHASES} AS p ON p.customer = c.customer AND p.day = c.first \
          GROUP BY 1, 2 ORDER BY 1, 2",
         month_sql("c.first"),
@@ -202,8 +205,9 @@ fn sizes(lake: &Lake, context: &str, has_cost: bool) -> Result<Vec<Cohort>, Meas
             customers: row.get::<_, i64>(2)? as f64,
             youngest: row.get(3)?,
             first: row.get(4)?,
-            costed: row.get::<_, i64>(5)? as f64,
-            cost: row.get(6)?,
+            first_squares: row.get(5)?,
+            costed: row.get::<_, i64>(6)? as f64,
+            cost: row.get(7)?,
             by_age: BTreeMap::new(),
         })
     })?)
@@ -260,7 +264,8 @@ pub(super) fn finding(cohorts: &[Cohort], ages: Ages, end: i64, margin: f64) -> 
     each.collect()
 }
 
-/// What the mean customer of cohorts has brought by the end of each age, over those that were observed so long.
+/// What the mean customer of cohorts has brought with the first purchase, on day 0, and by the end of each age, over those
+/// that were observed so long.
 ///
 /// Older ages are those of older cohorts, so that the mean of all cohorts need not rise with age; where it would fall, it
 /// stays.
@@ -270,6 +275,24 @@ pub(super) fn curve(cohorts: &[&Cohort], ages: Ages, end: i64, margin: f64) -> V
         .iter()
         .map(|cohort| cohort.observed(ages, end))
         .max();
+    let mut point = |days: f64, customers: f64, sum: f64, squares: f64| {
+        let mean = sum / customers;
+        let variance = ((squares - customers * mean * mean) / (customers - 1.0)).max(0.0);
+        let before = points.last().map_or(0.0, |point| point.value.estimate);
+        points.push(CurvePoint {
+            days,
+            value: Value {
+                estimate: (margin * mean).max(before),
+                standard_error: margin * (variance / customers).sqrt(),
+            },
+        });
+    };
+    let total = |of: fn(&Cohort) -> f64| cohorts.iter().map(|cohort| of(cohort)).sum::<f64>();
+    let customers = total(|cohort| cohort.customers);
+    if longest > Some(0) && customers >= 2.0 {
+        let squares = total(|cohort| cohort.first_squares);
+        point(0.0, customers, total(|cohort| cohort.first), squares);
+    }
     for age in 0..longest.unwrap_or(0) {
         let (mut customers, mut sum, mut squares) = (0.0, 0.0, 0.0);
         let observed = cohorts
@@ -285,16 +308,7 @@ pub(super) fn curve(cohorts: &[&Cohort], ages: Ages, end: i64, margin: f64) -> V
         if customers < 2.0 {
             break;
         }
-        let mean = sum / customers;
-        let variance = ((squares - customers * mean * mean) / (customers - 1.0)).max(0.0);
-        let before = points.last().map_or(0.0, |point| point.value.estimate);
-        points.push(CurvePoint {
-            days: ages.end_of(age),
-            value: Value {
-                estimate: (margin * mean).max(before),
-                standard_error: margin * (variance / customers).sqrt(),
-            },
-        });
+        point(ages.end_of(age), customers, sum, squares);
     }
     points
 }

@@ -32,9 +32,10 @@ pub use finding::{
     Parameter, PaybackMonths, PaybackPoint, QuantileValue, SpendFinding, TimingFinding,
 };
 pub use incremental::{
-    CohortEffect, Comparability, Drift, FadingChange, FadingFinding, FadingPace, IncrementalArm,
-    IncrementalFinding, IncrementalPart, Modelled, MonthEffect, Placebo, RelativeEffect,
-    StaysOnFinding, StopsFinding, Supposed, SurrogateFinding, WindowAdjusted, WindowMeasured,
+    BuyerShare, BuyerShares, CohortEffect, Comparability, Drift, FadingChange, FadingFinding,
+    FadingPace, IncrementalArm, IncrementalFinding, IncrementalPart, Modelled, MonthEffect,
+    Placebo, RelativeEffect, StaysOnFinding, StopsFinding, Supposed, SurrogateFinding,
+    WindowAdjusted, WindowMeasured,
 };
 pub use retention::{RetentionFinding, RetentionPoint};
 pub use rollout::{BeforeTest, RolloutCohort, RolloutFinding, RolloutMonth};
@@ -125,9 +126,9 @@ pub fn lifetime(
             discount,
             alpha: ALPHA,
         };
-        finding.incremental = Some(incremental::incremental(
-            catalog, lake, experiment, &context,
-        )?);
+        let found = incremental::incremental(catalog, lake, experiment, &context)?;
+        finding.checks.extend(incremental::checks(&found));
+        finding.incremental = Some(found);
     }
     let unit = lifetime
         .spend

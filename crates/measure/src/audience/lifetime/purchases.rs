@@ -18,7 +18,9 @@ use crate::audience::NotCounted;
 use crate::audience::query::exact_sum;
 use crate::error::MeasureError;
 
-const ORDERS: &str = "_ts_lifetime_orders";
+/// Columns `status` (0 of orders that count), `customer`, `day` (since 1970), `amount`, and where an experiment is declared
+/// `moment`: that of an order's first row, and of a day's last row where rows are netted by day.
+pub(super) const ORDERS: &str = "_ts_lifetime_orders";
 /// Columns `customer`, `day` (since 1970), `amount`.
 pub(super) const PURCHASES: &str = "_ts_lifetime_purchases";
 /// Columns `customer`, `first` (day since 1970), `cell`, and `cost` where acquisition is declared.
@@ -56,6 +58,8 @@ pub(super) struct Purchases {
     pub(super) cells: Vec<Vec<Option<String>>>,
     /// Customers in whose purchases a column of the fact varies.
     pub(super) varying: u64,
+    /// Whether times of purchase are days.
+    pub(super) whole_days: bool,
     /// The type of the customers' ids.
     pub(super) customer_type: String,
 }
@@ -145,12 +149,18 @@ impl Reader<'_> {
         let net = exact_sum("spend", counted);
         let amount =
             format!("CASE WHEN abs({net}) > 1e-9 * max(abs(spend)){counted} THEN {net} ELSE 0 END");
+        let moment = match &self.lifetime.experiment {
+            Some(_) => {
+                ", CASE WHEN min(ordering) IS NULL THEN max(moment) ELSE min(moment) END AS moment"
+            }
+            None => "",
+        };
         self.run(
             ORDERS,
             &format!(
                 "SELECT status, CASE WHEN status = 0 THEN customer END AS customer, min(day) AS day, \
                  {amount} AS amount, count(*) AS lines, count(*) FILTER (WHERE spend < 0) AS returned, \
-                 min({}) AS head FROM ({judged}) \
+                 min({}) AS head{moment} FROM ({judged}) \
                  GROUP BY status, CASE WHEN status = 0 THEN customer END, \
                  CASE WHEN status = 0 THEN ordering END, {key}",
                 self.head()

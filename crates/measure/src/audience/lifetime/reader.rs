@@ -123,7 +123,7 @@ impl<'a> Reader<'a> {
         require_column(columns, place, &self.fact.name, column)
     }
 
-    /// SQL: the fact's rows with `customer`, `day` (since 1970), `spend`, a `g` for each class that is of the fact and, in
+    /// SQL: the fact's rows with `customer`, `moment`, its `day` (since 1970), `spend`, a `g` for each class that is of the fact and, in
     /// `status`, the number of what is the matter with them. More columns may be added, each with a comma before it.
     pub(super) fn judged(
         &self,
@@ -173,7 +173,7 @@ impl<'a> Reader<'a> {
             .map(|(i, column)| format!(", CAST({} AS VARCHAR) AS g{i}", sql::identifier(column)))
             .collect();
         let named = format!(
-            "SELECT {} AS customer, CAST({moment} AS DATE) - DATE '1970-01-01' AS day, {spend} AS spend, \
+            "SELECT {} AS customer, {moment} AS moment, CAST({moment} AS DATE) - DATE '1970-01-01' AS day, {spend} AS spend, \
              {other_currency} AS is_foreign{classes}{more} FROM {rows}{}",
             sql::identifier(&self.fact.customer),
             where_clause(self.fact.filter.as_ref()),
@@ -210,6 +210,8 @@ impl<'a> Reader<'a> {
             columns: names.collect(),
             channel: has_channel.then_some(self.lifetime.by.len()),
             covariates: self.classes.len() - self.lifetime.covariates.len()..self.classes.len(),
+            whole_days: (self.fact.time.as_ref())
+                .is_some_and(|time| Clock::of(columns, time) == Clock::Day),
             customer_type: type_of(columns, &self.fact.customer)
                 .unwrap_or_default()
                 .to_owned(),

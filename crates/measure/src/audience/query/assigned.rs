@@ -14,8 +14,8 @@ pub(crate) struct Assigned {
     /// What stands behind `WITH`. `_ts_rows` has the assignment's rows: `customer`, `arm` and, where it has a time,
     /// `moment`.
     pub(crate) tables: String,
-    /// A table of customers with `customer`, `arm`, whether they are `counted` and in `several` arms, segments (`s0`,
-    /// ...), and where it is known the time of assignment.
+    /// A table of customers with `customer`, `arm`, their `status`, whether they are `counted` and in `several`
+    /// arms, segments (`s0`, ...), and where it is known the time of assignment.
     pub(crate) customers: String,
     /// The column with the time of assignment, or of exposure where that alone is known.
     pub(crate) time: Option<String>,
@@ -56,7 +56,7 @@ pub(crate) fn assigned(plan: &Plan<'_>, lake: &Lake) -> Result<Assigned, Measure
     let counted = status::COUNTED;
     let customers = format!(
         "_ts_assigned AS (SELECT starts.customer, CAST(starts.tag >> 8 AS UBIGINT) AS arm, \
-         {STATUS} = {counted} AS counted, (starts.tag & 8) > 0 AS several{time}{attributes} FROM {starts} AS starts{from})"
+         {STATUS} AS status, {STATUS} = {counted} AS counted, (starts.tag & 8) > 0 AS several{time}{attributes} FROM {starts} AS starts{from})"
     );
     let tables: Vec<String> = [writer.rows(), units]
         .into_iter()

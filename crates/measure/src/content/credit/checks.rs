@@ -8,12 +8,15 @@ use super::finding::{
     AttributionCheck, AttributionCheckKind as Kind, CalibrationFinding, KeyFinding,
 };
 use super::journeys::{ChannelCount, Journeys, MICROSECONDS_A_DAY};
-use crate::audience::Severity;
+use crate::audience::{MANY_DUPLICATES, Severity};
 
 /// From this share of conversions without a touch on, credit is about less than it seems.
 const MANY_UNTOUCHED: f64 = 0.2;
 /// From this share of conversions on, clocks are taken for wrong.
 const MANY_SKEWED: f64 = 0.01;
+/// How to let a row that is on record twice count once, in credit as in metrics.
+const READ_ONCE: &str =
+    "if they are not real, read them once, for example with `SELECT DISTINCT` in the fact's `sql`";
 /// The level at which touches right after conversions are more than by chance, all channels together.
 const ALARM: f64 = 0.001;
 
@@ -128,6 +131,10 @@ fn dropped(looked: &Looked<'_>) -> Vec<AttributionCheck> {
 fn conversions(looked: &Looked<'_>) -> Vec<AttributionCheck> {
     let counts = &looked.journeys.counts;
     let has_order = looked.attribution.conversion.order.is_some();
+    let by_share = |number: u64| match number as f64 > MANY_DUPLICATES * counts.conversions as f64 {
+        true => Severity::Warning,
+        false => Severity::Notice,
+    };
     [
         counted(Kind::Conversions, Severity::Notice, counts.worthless, |number| {
             format!("{number} conversions have no value: they count as conversions that are worth nothing")
@@ -138,16 +145,19 @@ fn conversions(looked: &Looked<'_>) -> Vec<AttributionCheck> {
         counted(Kind::Conversions, Severity::Fine, counts.later_conversions, |number| {
             format!("{number} conversions came after a customer's first: they are left out")
         }),
-        counted(Kind::Duplicates, Severity::Notice, counts.repeated_rows, |number| {
-            format!("{number} rows of conversions are the same in every column as others: they count once")
+        counted(Kind::Duplicates, by_share(counts.repeated_rows), counts.repeated_rows, |number| {
+            format!(
+                "{number} rows of conversions are the same in every column as others: their order counts once, and their \
+                 values add up, as in metrics; {READ_ONCE}"
+            )
         }),
-        counted(Kind::Duplicates, Severity::Warning, counts.alike, |number| {
-            let fix = if has_order {
-                "they have different orders, so all count"
+        counted(Kind::Duplicates, by_share(counts.alike), counts.alike, |number| {
+            let known = if has_order {
+                "they have different orders, so all count".to_owned()
             } else {
-                "name the order's column with `order` so that it counts once"
+                format!("all count, as in metrics; {READ_ONCE}, or name the order's column with `order`")
             };
-            format!("{number} conversions are of a customer, time and value that another one has: {fix}")
+            format!("{number} conversions are of a customer, time and value that another one has: {known}")
         }),
     ]
     .into_iter()

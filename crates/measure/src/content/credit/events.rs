@@ -460,7 +460,9 @@ impl Conversions {
             Some(order) => {
                 require_column(&columns, format!("{place}, conversion"), &fact.name, order)?;
                 let order = sql::identifier(order);
-                // Rows without an order are one conversion where they have one time.
+                // Rows without an order are one conversion where they have one time. Values add up over all rows, as in
+                // metrics, against which credit is held; rows that are the same in every column are counted beside.
+                let value = format!("{value} * _ts_copies");
                 format!(
                     "SELECT {customer} AS customer, min({moment}) AS moment, sum({value} ORDER BY {value}) AS value, \
                      sum(_ts_copies - 1) AS number FROM (SELECT *, count(*) AS _ts_copies FROM {rows}{filter} \

@@ -198,7 +198,7 @@ pub struct ModelFinding {
     /// What it credits, in a sentence.
     pub definition: String,
     /// Replicates of the bootstrap of customers behind the intervals; none where there are too many journeys or keys for
-    /// it.
+    /// it. Models that share each path in fixed parts then have normal intervals from exact standard errors, others none.
     pub replicates: Option<u64>,
     /// The greatest first.
     pub credits: Vec<CreditFinding>,
@@ -239,6 +239,14 @@ pub struct CreditEstimate {
 }
 
 impl CreditEstimate {
+    /// What is never met is credited with nothing, whoever the customers are.
+    pub(crate) const NOTHING: Self = Self {
+        estimate: 0.0,
+        se: Some(0.0),
+        low: Some(0.0),
+        high: Some(0.0),
+    };
+
     /// A number of whose uncertainty nothing is known.
     pub(crate) fn alone(estimate: f64) -> Self {
         Self {
@@ -386,9 +394,10 @@ pub struct CalibrationFactor {
     pub factor: Option<CreditEstimate>,
     /// Whether the interval excludes 1: the model is refuted for this channel.
     pub refuted: Option<bool>,
-    /// The factor times the credit in all journeys: what it caused in all, extrapolated (grade B).
+    /// The factor times the credit in all journeys: what it caused in all, extrapolated (grade B), with both
+    /// uncertainties.
     pub caused: Option<CreditEstimate>,
-    /// Why there is no factor.
+    /// Why there is no factor, as where nobody knows how sure the credit is.
     pub not_estimable: Option<String>,
 }
 

@@ -24,6 +24,9 @@ pub(crate) struct ArmJourneys<'a> {
     pub(crate) mature_until: Option<i64>,
 }
 
+/// Each model's factors.
+pub(crate) type FactorsByModel = Vec<(CreditModel, Vec<CalibrationFactor>)>;
+
 /// Holds the credit of each model against what each channel was measured to bring to these customers.
 ///
 /// # Errors
@@ -36,7 +39,7 @@ pub(crate) fn credit_in_arm(
     attribution: &Attribution,
     of: ArmJourneys<'_>,
     increments: &[(&str, Amount)],
-) -> Result<Result<Vec<(CreditModel, Vec<CalibrationFactor>)>, Refusal>, MeasureError> {
+) -> Result<Result<FactorsByModel, Refusal>, MeasureError> {
     let Some(measures) = attribution.conversion.measured_by(of.metric) else {
         let message = format!(
             "`{}` adds up neither the conversions of `{}` nor their value",
@@ -77,7 +80,7 @@ pub(crate) fn credit_in_arm(
         let factors = increments.iter().map(|(channel, increment)| {
             let credit = match journeys.table.channel(channel) {
                 Some(key) => model.estimate(measure, key as usize, settings.alpha),
-                None => CreditEstimate::alone(0.0),
+                None => CreditEstimate::NOTHING,
             };
             factor(channel, credit, *increment, settings.alpha, credit)
         });

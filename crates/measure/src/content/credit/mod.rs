@@ -148,6 +148,7 @@ fn settings(attribution: &Attribution, lake: &Lake) -> Settings {
         valued: attribution.conversion.value.is_some(),
         alpha: attribution.alpha,
         threads: lake.engine().threads(),
+        affordable: models::AFFORDABLE,
     }
 }
 

@@ -4,9 +4,10 @@ use std::num::NonZeroUsize;
 
 use attribution::bootstrap::{Bootstrap, Draws, Limits, Measure, bootstrap};
 use attribution::{
-    Comparison, CreditError, Credits, GREATEST_ORDER, Heuristic, JourneyTable, Model, credit,
-    markov, order_scores,
+    Comparison, CreditError, Credits, GREATEST_ORDER, Heuristic, JourneyTable, Model,
+    StandardErrors, credit, markov, order_scores, standard_errors,
 };
+use stats::tail::normal_quantile;
 
 use super::finding::{CreditEstimate, CreditModel, MarkovFinding, MarkovOrder};
 use super::journeys::Journeys;
@@ -17,7 +18,7 @@ const REPLICATES: usize = 1000;
 /// Fewer are not enough for the ends of an interval.
 const FEWEST_REPLICATES: usize = 100;
 /// Steps of arithmetic that the bootstrap of one group of models may take: a few seconds.
-const AFFORDABLE: f64 = 5e8;
+pub(super) const AFFORDABLE: f64 = 5e8;
 /// Steps that drawing the customers of one outcome is worth.
 const DRAW: f64 = 8.0;
 /// The same journeys give the same intervals.
@@ -39,6 +40,8 @@ pub(super) struct Settings {
     pub(super) valued: bool,
     pub(super) alpha: f64,
     pub(super) threads: usize,
+    /// Steps of arithmetic that the bootstrap of one group of models may take.
+    pub(super) affordable: f64,
 }
 
 /// The credits of one model.
@@ -48,6 +51,8 @@ pub(super) struct Credited {
     definition: Option<Model>,
     pub(super) credits: Result<Credits, Refusal>,
     pub(super) bootstrap: Option<Bootstrap>,
+    /// Where it costs too much, of the models that need none.
+    errors: Option<StandardErrors>,
 }
 
 /// The credits of all models, and the Markov chain behind one of them.
@@ -187,6 +192,7 @@ fn best_chain(table: &JourneyTable, settings: &Settings) -> (Option<MarkovFindin
             model: CreditModel::Markov,
             definition: Some(Model::Markov { order }),
             bootstrap: group.bootstrapped(settings).and_then(|mut all| all.pop()),
+            errors: None,
             credits: Ok(fitted.credits),
         };
         return (Some(finding), credited);
@@ -196,6 +202,7 @@ fn best_chain(table: &JourneyTable, settings: &Settings) -> (Option<MarkovFindin
         definition: None,
         credits: Err(refused(&refusal.unwrap_or(CreditError::NoConversions))),
         bootstrap: None,
+        errors: None,
     };
     (None, credited)
 }
@@ -235,6 +242,7 @@ fn compared(table: &JourneyTable, settings: &Settings) -> Vec<Credited> {
                 definition: None,
                 credits: Err(Refusal::new(Reason::UnfitData, message)),
                 bootstrap: None,
+                errors: None,
             }];
         }
         let group = Group {
@@ -266,18 +274,27 @@ impl Group<'_> {
         self.models
             .iter()
             .enumerate()
-            .map(|(place, (model, definition))| Credited {
-                model: *model,
-                definition: credits.is_ok().then(|| definition.clone()),
-                credits: of_model(place),
-                bootstrap: replicated.next(),
+            .map(|(place, (model, definition))| {
+                let credits = of_model(place);
+                let bootstrap = replicated.next();
+                let errors = match (&credits, &bootstrap) {
+                    (Ok(_), None) => standard_errors(self.table, definition).ok().flatten(),
+                    _ => None,
+                };
+                Credited {
+                    model: *model,
+                    definition: credits.is_ok().then(|| definition.clone()),
+                    credits,
+                    bootstrap,
+                    errors,
+                }
             })
             .collect()
     }
 
     /// The models bootstrapped; none where that costs too much, or where a replicate has no answer.
     fn bootstrapped(&self, settings: &Settings) -> Option<Vec<Bootstrap>> {
-        let affordable = (AFFORDABLE / self.steps.max(1.0)) as usize;
+        let affordable = (settings.affordable / self.steps.max(1.0)) as usize;
         let replicates = affordable.min(REPLICATES);
         let needed = (2.0 / settings.alpha).ceil() as usize;
         if replicates < FEWEST_REPLICATES.max(needed) {
@@ -344,7 +361,8 @@ fn needs_ages(model: &Model) -> bool {
 }
 
 impl Credited {
-    /// A number of one of those that are credited, with its interval where there is one.
+    /// A number of one of those that are credited, with its interval where there is one: percentiles of the bootstrap,
+    /// or where it costs too much the normal one of a standard error without replicates.
     pub(super) fn estimate(&self, measure: Measure, key: usize, alpha: f64) -> CreditEstimate {
         let interval = self
             .bootstrap
@@ -357,7 +375,17 @@ impl Credited {
                 low: Some(interval.low),
                 high: Some(interval.high),
             },
-            (None, Ok(credits)) => CreditEstimate::alone(point(credits, measure, key)),
+            (None, Ok(credits)) => {
+                let estimate = point(credits, measure, key);
+                let se = (self.errors.as_ref()).and_then(|errors| errors.of(measure, key));
+                let half = se.map(|se| normal_quantile(1.0 - alpha / 2.0) * se);
+                CreditEstimate {
+                    estimate,
+                    se,
+                    low: half.map(|half| estimate - half),
+                    high: half.map(|half| estimate + half),
+                }
+            }
             (None, Err(_)) => CreditEstimate::alone(0.0),
         }
     }

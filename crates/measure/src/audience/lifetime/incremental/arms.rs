@@ -11,7 +11,7 @@ use clv::{
 
 use super::super::base::DAYS_PER_UNIT;
 use super::super::{Band, refusal_of};
-use super::measured::measured;
+use super::measured::in_process;
 use super::surrogate::Modelled;
 use super::{Context, IncrementalArm, IncrementalPart, Placebo, StaysOnFinding, StopsFinding};
 use crate::audience::Estimate;
@@ -95,7 +95,7 @@ impl<'a> Arms<'a> {
         &self.histories
     }
 
-    /// Adds what is measured and modelled to a finding.
+    /// Adds what is measured and modelled of the process to a finding.
     pub(super) fn measure(&self, finding: &mut IncrementalArm) {
         if let Err(failed) = self.fill(finding) {
             finding.refusals.push(Refusal::from(&failed));
@@ -107,7 +107,7 @@ impl<'a> Arms<'a> {
     }
 
     fn fill(&self, finding: &mut IncrementalArm) -> Result<(), Failed> {
-        let measured = match measured(&self.histories, self.context) {
+        let measured = match in_process(&self.histories, self.context) {
             Ok(measured) => measured,
             Err(error) => {
                 let refusal = Refusal::new(Reason::TooLittleData, error.to_string());
@@ -120,7 +120,7 @@ impl<'a> Arms<'a> {
             difference: difference.estimate,
             standard_error: difference.se,
         };
-        finding.measured = Some(measured);
+        finding.in_process = Some(measured);
         let spend = self.spend()?;
         finding.spend = self.context.has_spend.then(|| {
             let se = spend.covariance[3].max(0.0).sqrt();
@@ -152,7 +152,7 @@ impl<'a> Arms<'a> {
                 Ok(value) => finding.stops = Some(value),
                 Err(failed) => finding.refusals.push(Refusal::from(&failed)),
             }
-            let days = finding.measured.as_ref().map(|measured| measured.days);
+            let days = finding.in_process.as_ref().map(|measured| measured.days);
             if let (Some(fading), Some(days)) = (&mut finding.fading, days) {
                 fading.add_paces(&pareto.timing, &spend, days, &self.settings());
             }

@@ -5,16 +5,21 @@ use lake::Lake;
 
 use super::Context;
 use super::arms::History;
-use crate::audience::lifetime::purchases::PURCHASES;
+use crate::audience::NotCounted;
+use crate::audience::lifetime::purchases::{ORDERS, PURCHASES};
+use crate::audience::lifetime::reader::leave_out;
 use crate::audience::plan::Plan;
-use crate::audience::query::assigned::assigned;
+use crate::audience::query::assigned;
 use crate::audience::query::exact_sum;
 use crate::audience::query::types::same_customer;
+use crate::audience::times::Clock;
 use crate::error::MeasureError;
 
 /// Columns `customer`, `arm` (255 of customers assigned after the last day), `existing` (whether they had bought before),
 /// `start` (the day since 1970 on which the process begins), `age` (days from there to the end), both null of customers who
-/// have not bought, and `prior` (what they brought in the year before the assignment).
+/// have not bought, `prior` (what they brought in the year before the assignment), `since` (all that they brought from the
+/// moment of assignment on), `on_day` (whether some of it was on the day of assignment) and `seen` (days from the
+/// assignment to the end).
 pub(super) const ARMS: &str = "_ts_lifetime_arms";
 /// Days before the assignment that say what a customer is like.
 const PRIOR_DAYS: u32 = 365;
@@ -37,6 +42,8 @@ pub(super) struct Customers<'a> {
     /// What a purchase `p` brings.
     pub(super) worth: &'static str,
     pub(super) end: i64,
+    /// Whether times of purchase or of assignment are days.
+    whole_days: bool,
 }
 
 impl<'a> Customers<'a> {
@@ -44,12 +51,12 @@ impl<'a> Customers<'a> {
     pub(super) fn create(
         plan: &Plan<'a>,
         lake: &'a Lake,
+        assigned: &assigned::Assigned,
         customer_type: &str,
         context: &Context<'_>,
     ) -> Result<Self, MeasureError> {
         let experiment = plan.experiment.name.as_str();
         let place = format!("experiment `{experiment}`");
-        let assigned = assigned(plan, lake)?;
         let Some(time) = &assigned.time else {
             return Err(MeasureError::Unusable {
                 place,
@@ -71,6 +78,7 @@ impl<'a> Customers<'a> {
                 "1.0::DOUBLE"
             },
             end: context.purchases.end,
+            whole_days: context.purchases.whole_days || assigned.whole_days,
         };
         let Self {
             same, worth, end, ..
@@ -80,14 +88,34 @@ impl<'a> Customers<'a> {
             worth,
             &format!(" FILTER (WHERE p.day < {day} AND p.day >= {day} - {PRIOR_DAYS})"),
         );
+        let later = exact_sum(worth, &format!(" FILTER (WHERE p.day > {day})"));
+        // Purchases lie on days; which of those on the day of assignment came after it, orders tell. What has a day only
+        // may have come after it on its day, as in an experiment's metrics.
+        let on_day = if context.has_spend {
+            exact_sum("p.amount", "")
+        } else {
+            "1.0::DOUBLE".to_owned()
+        };
+        let clock = if context.purchases.whole_days {
+            Clock::Day
+        } else {
+            Clock::Local
+        };
+        let from = clock.exposure(&format!("a.{time}"));
+        let on_day = format!(
+            "SELECT a.customer, {on_day} AS brought FROM {} AS a JOIN {ORDERS} AS p ON {same} AND p.day = {day} \
+             WHERE a.counted AND p.status = 0 AND p.amount > 0 AND p.moment >= {from} AND p.day <= {end} GROUP BY a.customer",
+            assigned.customers
+        );
         let statement = format!(
             "CREATE OR REPLACE TEMP TABLE {ARMS} AS WITH {}, _ts_bought AS (SELECT a.customer, \
-             any_value(a.arm) AS arm, any_value({day}) AS assigned, min(p.day) AS first, coalesce({prior}, 0) AS prior \
+             any_value(a.arm) AS arm, any_value({day}) AS assigned, min(p.day) AS first, coalesce({prior}, 0) AS prior, coalesce({later}, 0) AS later \
              FROM {} AS a LEFT JOIN {PURCHASES} AS p ON {same} AND p.day <= {end} WHERE a.counted GROUP BY a.customer), \
-             _ts_begun AS (SELECT *, CASE WHEN first < assigned THEN assigned ELSE first END AS start FROM _ts_bought) \
+             _ts_on_day AS ({on_day}), _ts_begun AS (SELECT *, CASE WHEN first < assigned THEN assigned ELSE first END AS start FROM _ts_bought) \
              SELECT customer, CAST(CASE WHEN assigned > {end} THEN 255 ELSE arm END AS BIGINT) AS arm, \
-             coalesce(first < assigned, false) AS existing, start, CAST({end} - start AS BIGINT) AS age, prior \
-             FROM _ts_begun",
+             coalesce(first < assigned, false) AS existing, start, CAST({end} - start AS BIGINT) AS age, prior, \
+             later + coalesce(brought, 0) AS since, brought IS NOT NULL AS on_day, CAST({end} - assigned AS DOUBLE) AS seen \
+             FROM _ts_begun LEFT JOIN _ts_on_day USING (customer)",
             assigned.tables, assigned.customers,
         );
         lake.engine().execute(&statement, &customers.context())?;
@@ -103,6 +131,28 @@ impl<'a> Customers<'a> {
     pub(super) fn context(&self) -> String {
         let experiment = self.experiment;
         format!("cannot measure the lifetime value of experiment `{experiment}`")
+    }
+
+    /// Customers of whom not all is measured, or modelled, with why.
+    pub(super) fn left_out(&self) -> Result<Vec<NotCounted>, MeasureError> {
+        let query = format!(
+            "SELECT count(*) FILTER (WHERE arm = 255), count(*) FILTER (WHERE arm < 255 AND existing AND on_day) FROM {ARMS}"
+        );
+        let rows = self.lake.engine().rows(&query, &self.context(), |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        })?;
+        let (late, on_day) = rows.into_iter().next().unwrap_or_default();
+        let mut left_out = Vec::new();
+        leave_out(&mut left_out, "customers assigned after the last day", late);
+        let reason = if self.whole_days {
+            "customers' purchases on the day of assignment from the models, whose process begins after it; as times are days, \
+             all of that day is measured"
+        } else {
+            "customers' purchases on the day of assignment, after it, from the models, whose process begins after that day; \
+             they are measured"
+        };
+        leave_out(&mut left_out, reason, on_day);
+        Ok(left_out)
     }
 
     /// Customers with their purchases since the process began, those with the same history as one.

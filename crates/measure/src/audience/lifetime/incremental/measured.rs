@@ -1,14 +1,20 @@
-//! What was measured within the window of the experiment, without a model of customers.
+//! What was measured within the window of the experiment, without a model of customers: per assigned customer, and per
+//! customer in the process that is modelled.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use stats::moments::Products;
 use stats::{ArmMoments, Sample, Unestimable, adjusted_lift, lift_of_means};
 
 use super::Context;
 use super::arms::History;
+use super::customers::{ARMS, Customers};
 use crate::audience::Estimate;
 use crate::audience::by_day;
+use crate::audience::compare::arm_moments;
 use crate::audience::finding::Pair;
+use crate::audience::spread::Rows;
+use crate::error::MeasureError;
 
 /// What was measured within the window of the experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -43,32 +49,83 @@ impl WindowMeasured {
     }
 }
 
-/// The difference of value per customer in the window.
-pub(super) fn measured(
+/// The difference of value per assigned customer (intention to treat): all that customers brought from the moment of
+/// assignment on, first purchases included, and nothing of those who did not buy.
+pub(super) fn of_assigned(
+    customers: &Customers<'_>,
+    arms: Pair<u64>,
+    context: &Context<'_>,
+) -> Result<Result<WindowMeasured, Unestimable>, MeasureError> {
+    let rows = Rows {
+        lake: customers.lake,
+        sql: format!(
+            "SELECT CAST(arm = {} AS UTINYINT), since, CAST(existing AS DOUBLE), prior, seen FROM {ARMS} \
+             WHERE arm IN ({}, {})",
+            arms.arm, arms.arm, arms.against
+        ),
+        groups: 2,
+        columns: 4,
+        experiment: customers.experiment,
+    };
+    let moments = rows.moments(&Products::new(4, |_, _| true))?;
+    let [against, arm] = moments.as_slice() else {
+        return Ok(Err(Unestimable::MismatchedCovariates));
+    };
+    let seen: f64 = moments.iter().map(|arm| arm.sum(3)).sum();
+    let customers: u64 = moments.iter().map(|arm| arm.rows()).sum();
+    let both = [arm, against].map(|arm| arm_moments(arm, 0, &[1, 2]));
+    let [Some(arm), Some(against)] = both else {
+        return Ok(Err(Unestimable::MismatchedCovariates));
+    };
+    let both = Pair { arm, against };
+    let days = seen / customers as f64;
+    Ok(window(&both, days, context.unit(), context.alpha))
+}
+
+/// The difference of value per customer in the process, from its beginning on: comparable where the arms have the same
+/// shares of customers in it.
+pub(super) fn in_process(
     histories: &[(bool, History)],
     context: &Context<'_>,
 ) -> Result<WindowMeasured, Unestimable> {
-    let [treated, reference] = [true, false].map(|arm| moments(histories, arm, context));
+    let both = Pair {
+        arm: moments(histories, true, context),
+        against: moments(histories, false, context),
+    };
+    let days = |(_, history): &(bool, History)| history.customers * history.age;
+    let customers = (both.arm.n + both.against.n) as f64;
+    let days = histories.iter().map(days).sum::<f64>() / customers;
+    window(&both, days, context.unit(), context.alpha)
+}
+
+/// The difference of two arms' means, in `unit`s, plain and adjusted for the covariates, the first of which is whether a
+/// customer had bought before.
+fn window(
+    both: &Pair<ArmMoments>,
+    days: f64,
+    unit: f64,
+    alpha: f64,
+) -> Result<WindowMeasured, Unestimable> {
     let sample = |arm: &ArmMoments| Sample {
         n: arm.n,
         mean: arm.mean,
         variance: arm.variance,
     };
-    let lift = lift_of_means(&sample(&treated), &sample(&reference), context.alpha)?;
-    let has_prior = histories.iter().any(|(_, history)| history.is_existing);
-    let adjusted = has_prior.then(|| adjusted_lift(&treated, &reference, context.alpha));
-    let days = |(_, history): &(bool, History)| history.customers * history.age;
-    let customers = (treated.n + reference.n) as f64;
+    let lift = lift_of_means(&sample(&both.arm), &sample(&both.against), alpha)?;
+    let has_prior = [&both.arm, &both.against]
+        .iter()
+        .any(|arm| arm.covariate_means[0] > 0.0);
+    let adjusted = has_prior.then(|| adjusted_lift(&both.arm, &both.against, alpha));
     Ok(WindowMeasured {
-        days: histories.iter().map(days).sum::<f64>() / customers,
+        days,
         mean: Pair {
-            arm: treated.mean,
-            against: reference.mean,
+            arm: unit * both.arm.mean,
+            against: unit * both.against.mean,
         },
-        difference: by_day::estimate(&lift.absolute, 1.0),
+        difference: by_day::estimate(&lift.absolute, unit),
         p_value: lift.probability.p,
         adjusted: adjusted.transpose()?.map(|adjusted| WindowAdjusted {
-            difference: by_day::estimate(&adjusted.lift.absolute, 1.0),
+            difference: by_day::estimate(&adjusted.lift.absolute, unit),
             p_value: adjusted.lift.probability.p,
             variance_reduction: adjusted.variance_reduction,
         }),
@@ -78,12 +135,11 @@ pub(super) fn measured(
 /// Moments of an arm: the value in the window, and what was known before it.
 fn moments(histories: &[(bool, History)], arm: bool, context: &Context<'_>) -> ArmMoments {
     let columns = |history: &History| {
-        let brought = if context.has_spend {
+        let value = if context.has_spend {
             history.spend
         } else {
             f64::from(history.frequency)
         };
-        let value = context.unit() * brought;
         let is_existing = f64::from(u8::from(history.is_existing));
         [value, is_existing, history.prior]
     };
@@ -95,9 +151,11 @@ fn moments(histories: &[(bool, History)], arm: bool, context: &Context<'_>) -> A
     let mut means = [0.0; 3];
     for (values, customers) in rows() {
         for (mean, value) in means.iter_mut().zip(values) {
-            *mean += customers / n * value;
+            *mean += customers * value;
         }
     }
+    // Divided once: the mean of what all customers have in common is exact, and its variance nothing.
+    means = means.map(|sum| sum / n);
     let mut covariances = [[0.0; 3]; 3];
     for (values, customers) in rows() {
         for (i, row) in covariances.iter_mut().enumerate() {
