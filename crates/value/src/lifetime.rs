@@ -2,13 +2,10 @@
 
 use catalog::LifetimeEffect;
 use measure::audience::lifetime::{Band, IncrementalArm, LifetimeUnit};
-use measure::audience::{
-    Estimate as Measurement, LifetimeFinding, LiftFinding, SAMPLE_RATIO_ALARM,
-};
+use measure::audience::{Estimate as Measurement, LifetimeFinding, LiftFinding};
 use measure::{Reason, Refusal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use stats::tail::chi_square_upper;
 
 use crate::finding::{Estimate, Grade, Increment, Money};
 use crate::increment::{Measured, critical, too_large, trusted};
@@ -85,8 +82,8 @@ struct Life {
 ///
 /// # Errors
 ///
-/// What refuses the experiment refuses its lives; values that are not margin; a life that could not be valued; arms of
-/// which different shares bought at all, because then those who did are not comparable.
+/// What refuses the experiment refuses its lives; values that are not margin; a life that could not be valued, as where
+/// the treatment decides who buys at all.
 pub(crate) fn increment(
     lift: &LiftFinding,
     arm: &str,
@@ -109,7 +106,6 @@ pub(crate) fn increment(
     };
     let found = incremental_arm(lifetime, &lift.experiment, arm).ok_or_else(unmeasured)?;
     let effect = lifetime.incremental.as_ref().ok_or_else(unmeasured)?.effect;
-    comparable(found)?;
     let life = life(found, effect, lifetime.horizon_days).ok_or_else(|| {
         let reason = found.refusals.first().cloned();
         reason.unwrap_or_else(|| Refusal::new(Reason::TooLittleData, "no life can be valued"))
@@ -209,32 +205,4 @@ fn life(arm: &IncrementalArm, effect: LifetimeEffect, horizon_days: f64) -> Opti
         df: difference.df.unwrap_or(f64::INFINITY),
         parts,
     })
-}
-
-/// Refuses arms of which different shares bought at all: a two-sided test of two proportions, at the level at which the
-/// sizes of arms are doubted.
-fn comparable(arm: &IncrementalArm) -> Result<(), Refusal> {
-    let bought = arm.customers;
-    let of = (
-        (bought.arm + arm.never_bought.arm) as f64,
-        (bought.against + arm.never_bought.against) as f64,
-    );
-    let shares = (bought.arm as f64 / of.0, bought.against as f64 / of.1);
-    let pooled = (bought.arm + bought.against) as f64 / (of.0 + of.1);
-    let variance = pooled * (1.0 - pooled) * (1.0 / of.0 + 1.0 / of.1);
-    if variance.is_nan() || variance <= 0.0 {
-        return Ok(());
-    }
-    let p = chi_square_upper((shares.0 - shares.1).powi(2) / variance, 1.0).p;
-    if p >= SAMPLE_RATIO_ALARM {
-        return Ok(());
-    }
-    let message = format!(
-        "{:.1} % of `{}` bought at all and {:.1} % of those it is compared with, which is not chance: the lives of those \
-         who did are not comparable; remove `lifetime:` to count the lift, which has all customers",
-        100.0 * shares.0,
-        arm.arm,
-        100.0 * shares.1
-    );
-    Err(Refusal::new(Reason::UnfitData, message))
 }

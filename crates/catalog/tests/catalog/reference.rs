@@ -35,7 +35,7 @@ fn its_examples_are_one_project() {
         .iter()
         .map(|document| document.kind())
         .collect();
-    assert_eq!(kinds.len(), 15);
+    assert_eq!(kinds.len(), 16);
 }
 
 #[test]
