@@ -23,7 +23,6 @@ struct Gains {
     to_twelve_months: (f64, f64),
     beyond: (f64, f64),
     whole_se: f64,
-    customers: u64,
 }
 
 const GAINS: Gains = Gains {
@@ -31,7 +30,6 @@ const GAINS: Gains = Gains {
     to_twelve_months: (4.0, 1.0),
     beyond: (6.0, 2.0),
     whole_se: 3.5,
-    customers: 800,
 };
 
 /// The lives of arm `a`: 800 customers observed for 100 days, a horizon of 1,000.
@@ -51,8 +49,8 @@ fn lives(effect: &str, gains: Gains) -> LifetimeFinding {
             "experiment": "test", "against": "none", "effect": effect, "left_out": [],
             "arms": [{
                 "arm": "a",
-                "customers": { "arm": gains.customers, "against": 810 }, "existing": { "arm": 0, "against": 0 },
-                "never_bought": { "arm": 1000 - gains.customers.min(1000), "against": 190 },
+                "customers": { "arm": 800, "against": 810 }, "existing": { "arm": 0, "against": 0 },
+                "never_bought": { "arm": 200, "against": 190 },
                 "in_process": {
                     "days": 100.0, "mean": { "arm": 30.0, "against": 20.0 }, "difference": estimate(gains.measured),
                     "p_value": 0.001
