@@ -320,11 +320,12 @@ fn what_customers_brought_before_makes_the_measured_difference_surer() {
         company.assign(id, treated, 500.0);
     }
     let arm = company.arm();
-    println!("{:#?} {:#?}", arm.measured, arm.in_process);
     let measured = arm.measured.as_ref().unwrap();
     let adjusted = measured.adjusted.as_ref().unwrap();
     assert_eq!(arm.existing.arm + arm.existing.against, 3000);
     assert!(adjusted.variance_reduction > 0.3, "{adjusted:?}");
+    let in_process = arm.in_process.as_ref().unwrap().adjusted.as_ref().unwrap();
+    assert!(in_process.variance_reduction > 0.3, "{in_process:?}");
     let ratio = (adjusted.difference.se / measured.difference.se).powi(2);
     near(1.0 - ratio, adjusted.variance_reduction, 1e-9);
     // A fifth of 230 days at one purchase of 20 in 25 days, of customers of whom hardly any has left by then; half is
