@@ -251,13 +251,17 @@ impl CoMoments {
         }
 
         self.rows = total;
-        for (column, extent) in extents.into_iter().enumerate() {
-            self.widen(column, extent);
+        for (column, extent) in extents.iter().enumerate() {
+            self.widen(column, *extent);
         }
         let mut block = Block::new(self.kernel, columns.len(), rows);
         for start in (0..rows).step_by(BLOCK_ROWS) {
             let end = rows.min(start + BLOCK_ROWS);
             for (column, values) in columns.iter().enumerate() {
+                if extents[column].magnitude() == 0.0 {
+                    block.zero(column);
+                    continue;
+                }
                 let state = &mut self.columns[column];
                 let sums = block.split(column, &values[start..end], state.low);
                 for (total, sum) in state.sums.iter_mut().zip(sums) {

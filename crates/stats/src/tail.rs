@@ -96,7 +96,7 @@ pub fn normal_two_sided(z: f64) -> TailProbability {
 
 /// `P(Z <= z)` of the standard normal.
 pub fn normal_cdf(z: f64) -> f64 {
-    normal_upper(-z).p
+    0.5 * libm::erfc(-z * FRAC_1_SQRT_2)
 }
 
 /// The z with `P(Z <= z) = p`.

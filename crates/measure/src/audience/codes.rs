@@ -204,10 +204,11 @@ impl Dictionary {
         numbers: &mut Vec<u32>,
     ) -> Result<(), NotEncoded> {
         self.passing.clear();
-        for &row in rows {
+        numbers.resize(rows.len(), 0);
+        for (&row, slot) in rows.iter().zip(numbers) {
             let row = row as usize;
             if !texts.is_there(row) {
-                numbers.push(self.number(Value::None)?);
+                *slot = self.number(Value::None)?;
                 continue;
             }
             let word = texts.word(row);
@@ -218,7 +219,7 @@ impl Dictionary {
                 &self.passing
             };
             if let Some(number) = table.get(word) {
-                numbers.push(number);
+                *slot = number;
                 continue;
             }
             let text = texts.get(row).unwrap_or_default().to_owned();
@@ -229,7 +230,7 @@ impl Dictionary {
                 &mut self.passing
             };
             table.insert(word, number);
-            numbers.push(number);
+            *slot = number;
         }
         Ok(())
     }
@@ -242,14 +243,15 @@ impl Dictionary {
         rows: &[u32],
         numbers: &mut Vec<u32>,
     ) -> Result<(), NotEncoded> {
-        for &row in rows {
+        numbers.resize(rows.len(), 0);
+        for (&row, slot) in rows.iter().zip(numbers) {
             let row = row as usize;
             if nulls.is_some_and(|nulls| nulls.is_null(row)) {
-                numbers.push(self.number(Value::None)?);
+                *slot = self.number(Value::None)?;
                 continue;
             }
             let key = key(row);
-            let number = match self.lasting.get(key) {
+            *slot = match self.lasting.get(key) {
                 Some(number) => number,
                 None => {
                     let number = self.number(value(key))?;
@@ -257,7 +259,6 @@ impl Dictionary {
                     number
                 }
             };
-            numbers.push(number);
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Moments of groups of customers: of an arm, in a stratum, with the same values missing.
 
+use std::borrow::Cow;
+
 use stats::moments::{CoMoments, Moments, MomentsError, Products};
 
 use super::codes::Codes;
@@ -29,22 +31,50 @@ struct Sums {
     group: Group,
     /// None until rows are pushed: a rare group takes no more memory than its rows.
     moments: Option<CoMoments>,
+    /// Of each column the numbers of the rows that wait; where there are fewer of them than rows, the others are zero.
     waiting: Vec<Vec<f64>>,
+    /// Rows that wait.
+    rows: usize,
     /// The group's rows in the chunk at hand.
     members: Vec<u32>,
 }
 
 impl Sums {
-    fn push(&mut self, products: &Products) -> Result<(), MomentsError> {
-        let numbers: Vec<&[f64]> = self.waiting.iter().map(Vec::as_slice).collect();
-        let moments = self.moments.get_or_insert_with(|| CoMoments::new(products));
-        moments.push(&numbers)?;
-        self.waiting.iter_mut().for_each(Vec::clear);
-        Ok(())
+    /// The numbers of the rows that wait, column by column.
+    fn waiting(&self) -> Vec<Cow<'_, [f64]>> {
+        static ZEROS: [f64; 4096] = [0.0; 4096];
+        let whole = |numbers: &'_ Vec<f64>| {
+            let mut whole = numbers.clone();
+            whole.resize(self.rows, 0.0);
+            whole
+        };
+        let columns = self.waiting.iter();
+        columns
+            .map(|numbers| match ZEROS.get(..self.rows) {
+                _ if numbers.len() == self.rows => Cow::Borrowed(numbers.as_slice()),
+                Some(zeros) if numbers.is_empty() => Cow::Borrowed(zeros),
+                _ => Cow::Owned(whole(numbers)),
+            })
+            .collect()
     }
 
-    fn waiting(&self) -> usize {
-        self.waiting.first().map_or(0, Vec::len)
+    /// Adds the rows that wait to moments.
+    fn add_waiting(&self, total: &mut CoMoments) -> Result<(), MomentsError> {
+        let waiting = self.waiting();
+        let numbers: Vec<&[f64]> = waiting.iter().map(|numbers| &**numbers).collect();
+        total.push(&numbers)
+    }
+
+    fn push(&mut self, products: &Products) -> Result<(), MomentsError> {
+        let mut moments = self
+            .moments
+            .take()
+            .unwrap_or_else(|| CoMoments::new(products));
+        self.add_waiting(&mut moments)?;
+        self.moments = Some(moments);
+        self.waiting.iter_mut().for_each(Vec::clear);
+        self.rows = 0;
+        Ok(())
     }
 
     /// Adds the moments to others.
@@ -52,8 +82,7 @@ impl Sums {
         if let Some(moments) = &self.moments {
             total.merge(moments)?;
         }
-        let numbers: Vec<&[f64]> = self.waiting.iter().map(Vec::as_slice).collect();
-        total.push(&numbers)
+        self.add_waiting(total)
     }
 }
 
@@ -87,6 +116,7 @@ impl Groups {
             group,
             moments: None,
             waiting: vec![Vec::new(); self.products.columns()],
+            rows: 0,
             members: Vec::new(),
         });
         self.places.insert(key, place as u32);
@@ -103,22 +133,27 @@ impl Groups {
         members.push(row);
     }
 
-    /// Takes the numbers of the rows that were noted: `gather` appends those of some rows in a column.
+    /// Takes the numbers of the rows that were noted: `gather` appends those of some rows in a column, of which not all
+    /// are zero.
     pub(crate) fn take(
         &mut self,
+        is_zero: impl Fn(usize) -> bool,
         gather: impl Fn(usize, &[u32], &mut Vec<f64>),
     ) -> Result<(), MomentsError> {
         // Column after column, so that a column is in the first-level cache for all groups.
-        for column in 0..self.products.columns() {
+        for column in (0..self.products.columns()).filter(|&column| !is_zero(column)) {
             for &place in &self.touched {
                 let sums = &mut self.sums[place];
-                gather(column, &sums.members, &mut sums.waiting[column]);
+                let numbers = &mut sums.waiting[column];
+                numbers.resize(sums.rows, 0.0);
+                gather(column, &sums.members, numbers);
             }
         }
         for place in self.touched.drain(..) {
             let sums = &mut self.sums[place];
+            sums.rows += sums.members.len();
             sums.members.clear();
-            if sums.waiting() >= PUSHED_AT_ONCE {
+            if sums.rows >= PUSHED_AT_ONCE {
                 sums.push(&self.products)?;
             }
         }
@@ -177,7 +212,10 @@ mod tests {
     /// Rows of one column: the number is the row's.
     fn take(groups: &mut Groups) {
         groups
-            .take(|_, rows, numbers| numbers.extend(rows.iter().map(|&row| f64::from(row))))
+            .take(
+                |_| false,
+                |_, rows, numbers| numbers.extend(rows.iter().map(|&row| f64::from(row))),
+            )
             .unwrap();
     }
 

@@ -420,8 +420,10 @@ impl Tally {
             };
             self.groups.note(group, row);
         }
-        self.groups
-            .take(|column, rows, numbers| columns.gather(column, rows, numbers))
+        self.groups.take(
+            |column| columns.is_zero(column),
+            |column, rows, numbers| columns.gather(column, rows, numbers),
+        )
     }
 
     fn add_to_cells(
@@ -695,10 +697,21 @@ impl<'c> Columns<'c> {
         })
     }
 
+    /// The covariate of which one of the co-moments' columns says where it is missing.
+    fn behind(&self, column: usize) -> Option<&Column<'c>> {
+        let covariate = column.checked_sub(self.numbers.len())?;
+        self.numbers
+            .get(self.numbers.len() - self.covariates + covariate)
+    }
+
+    /// Whether one of the co-moments' columns says of no row that a covariate is missing.
+    fn is_zero(&self, column: usize) -> bool {
+        self.behind(column).is_some_and(Column::is_whole)
+    }
+
     /// Appends some rows' numbers in one of the co-moments' columns, 0 where there is none; the columns behind the
     /// numbers say where a covariate is missing.
     fn gather(&self, column: usize, rows: &[u32], numbers: &mut Vec<f64>) {
-        let covariates = self.numbers.len() - self.covariates;
         let rows_of_chunk = rows.iter().map(|&row| row as usize);
         match self.numbers.get(column) {
             Some(column) if column.is_whole() => {
@@ -709,13 +722,10 @@ impl<'c> Columns<'c> {
                 false => column.values[row],
             })),
             None => {
-                let column = &self.numbers[column - self.numbers.len() + covariates];
-                if column.is_whole() {
-                    numbers.resize(numbers.len() + rows.len(), 0.0);
-                } else {
-                    let is_absent = rows_of_chunk.map(|row| column.is_absent(row));
-                    numbers.extend(is_absent.map(|is_absent| f64::from(u8::from(is_absent))));
-                }
+                let column = self.behind(column);
+                let is_absent =
+                    rows_of_chunk.map(|row| column.is_some_and(|column| column.is_absent(row)));
+                numbers.extend(is_absent.map(|is_absent| f64::from(u8::from(is_absent))));
             }
         }
     }

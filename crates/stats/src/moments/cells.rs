@@ -13,10 +13,8 @@
 //! holds, and the argument of the [module above](super) applies to each cell: its sums are those of
 //! the digits that the largest magnitude over all rows asks for, whatever the order of the rows.
 
-use std::ops::Range;
-
 use super::digits::{Block, DIGITS, Extent, lowest_digit};
-use super::kernel::{Kernel, LANES, MOST_QUADS, Quad};
+use super::kernel::{Kernel, LANES, MOST_QUADS, Quad, RowCells};
 use super::{CoMoments, ColumnSums, MomentsError, Products, added, drop_lowest};
 
 /// Rows whose digits are laid out together: few enough for the first-level cache.
@@ -253,12 +251,14 @@ impl CellMoments {
 
         let mut block = Block::new(self.kernel, columns.len(), rows.min(ROWS));
         let mut lines = Lines::new();
+        let mut row_cells = RowCells::default();
         for start in (0..rows).step_by(ROWS) {
             let end = rows.min(start + ROWS);
             for (column, values) in columns.iter().enumerate() {
                 block.split(column, &values[start..end], self.windows[column].low);
             }
-            self.add(&block, &mut lines, cells, start..end);
+            row_cells.fill(cells, start..end);
+            self.add(&block, &mut lines, &row_cells);
         }
         Ok(())
     }
@@ -292,8 +292,8 @@ impl CellMoments {
         Ok(rows)
     }
 
-    /// Adds a block, which are these of the rows, to their cells.
-    fn add(&mut self, block: &Block, lines: &mut Lines, cells: &[&[u32]], rows: Range<usize>) {
+    /// Adds a block to the cells of its rows.
+    fn add(&mut self, block: &Block, lines: &mut Lines, cells: &RowCells) {
         let depth = |column: usize| match block.active(column) {
             active if active.is_empty() => 0,
             active => DIGITS - active.start,
@@ -306,23 +306,15 @@ impl CellMoments {
             unit.deepen(i.max(j));
             lines.lay_out(self.kernel, unit, block);
             let quads = unit.quads();
-            for cells in cells {
-                self.kernel.add_rows(
-                    &mut unit.pending,
-                    &lines.quads,
-                    quads,
-                    &lines.rows[..lines.number],
-                    &cells[rows.clone()],
-                );
-            }
+            let rows = &lines.rows[..lines.number];
+            self.kernel
+                .add_rows(&mut unit.pending, &lines.quads, quads, rows, cells);
         }
-        for cells in cells {
-            for &cell in &cells[rows.clone()] {
-                let pending = &mut self.pending_rows[cell as usize];
-                *pending += 1;
-                if *pending >= SPILL_AT {
-                    self.spill(cell as usize);
-                }
+        for &cell in &cells.cells {
+            let pending = &mut self.pending_rows[cell as usize];
+            *pending += 1;
+            if *pending >= SPILL_AT {
+                self.spill(cell as usize);
             }
         }
     }

@@ -153,6 +153,11 @@ impl Block {
         digits.sums
     }
 
+    /// Says that all values of a column are zero, instead of taking their digits.
+    pub(super) fn zero(&mut self, column: usize) {
+        self.active[column] = 0..0;
+    }
+
     /// Adds, for every pair of a digit of column `i` and one of column `j`, the sum over the rows
     /// of their product.
     pub(super) fn add_products(&self, i: usize, j: usize, sums: &mut [[i128; DIGITS]; DIGITS]) {

@@ -140,14 +140,14 @@ impl Kernel {
     }
 
     /// Adds lines, one for each of some rows, to the sums of the rows' cells; both have `quads` quads
-    /// a line, and `cells` says for each row which cell it is in.
+    /// a line.
     pub(super) fn add_rows(
         self,
         sums: &mut [Quad],
         lines: &[Quad],
         quads: usize,
         rows: &[u32],
-        cells: &[u32],
+        cells: &RowCells,
     ) {
         match self {
             Self::Portable => add_rows(sums, lines, quads, rows, cells),
@@ -155,6 +155,32 @@ impl Kernel {
             // SAFETY: the variant exists only where the processor has AVX2.
             Self::Avx2 => unsafe { avx2::add_rows(sums, lines, quads, rows, cells) },
         }
+    }
+}
+
+/// The cells that each row of a block is in, row after row.
+///
+/// A row's cells lie side by side because they are added to one after the other: rows in a row are often in the same
+/// cell of a classification, and each would wait for the one before to be stored.
+#[derive(Debug, Default)]
+pub(super) struct RowCells {
+    /// Cells of a row.
+    pub(super) classes: usize,
+    pub(super) cells: Vec<u32>,
+}
+
+impl RowCells {
+    /// Of some rows, given the cells of all rows in each classification.
+    pub(super) fn fill(&mut self, cells: &[&[u32]], rows: std::ops::Range<usize>) {
+        self.classes = cells.len();
+        self.cells.clear();
+        self.cells
+            .extend(rows.flat_map(|row| cells.iter().map(move |cells| cells[row])));
+    }
+
+    #[inline(always)]
+    fn of(&self, row: u32) -> &[u32] {
+        &self.cells[row as usize * self.classes..][..self.classes]
     }
 }
 
@@ -261,7 +287,7 @@ fn extent(values: &[f64]) -> Extent {
 
 /// Inlined where the caller's instructions are known, for which the compiler vectorizes it well.
 #[inline(always)]
-fn add_rows(sums: &mut [Quad], lines: &[Quad], quads: usize, rows: &[u32], cells: &[u32]) {
+fn add_rows(sums: &mut [Quad], lines: &[Quad], quads: usize, rows: &[u32], cells: &RowCells) {
     // A loop of its own for each length of a line.
     match quads {
         1 => add_lines::<1>(sums, lines, rows, cells),
@@ -271,13 +297,19 @@ fn add_rows(sums: &mut [Quad], lines: &[Quad], quads: usize, rows: &[u32], cells
 }
 
 #[inline(always)]
-fn add_lines<const QUADS: usize>(sums: &mut [Quad], lines: &[Quad], rows: &[u32], cells: &[u32]) {
+fn add_lines<const QUADS: usize>(
+    sums: &mut [Quad],
+    lines: &[Quad],
+    rows: &[u32],
+    cells: &RowCells,
+) {
     let sums = sums.as_chunks_mut::<QUADS>().0;
     for (line, &row) in lines.as_chunks::<QUADS>().0.iter().zip(rows) {
-        let sums = &mut sums[cells[row as usize] as usize];
-        for (sum, x) in sums.iter_mut().zip(line) {
-            for lane in 0..LANES {
-                sum.0[lane] += x.0[lane];
+        for &cell in cells.of(row) {
+            for (sum, x) in sums[cell as usize].iter_mut().zip(line) {
+                for lane in 0..LANES {
+                    sum.0[lane] += x.0[lane];
+                }
             }
         }
     }
@@ -318,7 +350,9 @@ fn dot(left: &[Lanes], right: &[Lanes]) -> i64 {
 mod avx2 {
     use std::arch::x86_64::*;
 
-    use super::{DIGITS, Digit, DigitSums, Extent, LANES, Lanes, MOST_QUADS, Quad, ROUNDERS, line};
+    use super::{
+        DIGITS, Digit, DigitSums, Extent, LANES, Lanes, MOST_QUADS, Quad, ROUNDERS, RowCells, line,
+    };
 
     /// One digit of four rows.
     #[derive(Clone, Copy)]
@@ -515,7 +549,7 @@ mod avx2 {
         lines: &[Quad],
         quads: usize,
         rows: &[u32],
-        cells: &[u32],
+        cells: &RowCells,
     ) {
         super::add_rows(sums, lines, quads, rows, cells);
     }

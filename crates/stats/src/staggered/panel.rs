@@ -41,6 +41,16 @@ pub enum PanelError {
         /// Customers or clusters.
         units: &'static str,
     },
+    /// No more clusters than cohorts.
+    #[error(
+        "{clusters} clusters cannot say how much {cohorts} cohorts vary: more clusters than cohorts are needed"
+    )]
+    FewClusters {
+        /// How many clusters.
+        clusters: usize,
+        /// How many cohorts.
+        cohorts: usize,
+    },
     /// Numbers that do not fit together, or are not finite.
     #[error("the {what} do not agree in size, or are not finite")]
     Invalid {
@@ -121,7 +131,7 @@ impl Panel {
     ///
     /// # Errors
     ///
-    /// [`PanelError::TooFew`] below two clusters in a cohort, or no more clusters than cohorts; sums
+    /// [`PanelError::TooFew`] below two clusters in a cohort; [`PanelError::FewClusters`]; sums
     /// of other lengths, numbers not finite, cells without customers.
     pub fn of_clusters(periods: usize, cells: &[ClusterCell]) -> Result<Self, PanelError> {
         let valid = |cell: &ClusterCell| {
@@ -188,7 +198,10 @@ impl Panel {
                 }
             }
         }
-        too_few(usize::from(clusters <= starts.len()), "clusters")?;
+        if clusters <= starts.len() {
+            let cohorts = starts.len();
+            return Err(PanelError::FewClusters { clusters, cohorts });
+        }
         let df = (clusters - starts.len()) as f64;
         Self::new(periods, cohorts, means, covariances, df)
     }

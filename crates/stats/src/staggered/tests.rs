@@ -255,6 +255,16 @@ fn what_says_nothing_is_refused() {
         matches!(error, PanelError::TooFew { cohorts: 1, .. }),
         "{error}"
     );
+    // Two clusters in both cohorts: their departures from the means have no freedom left.
+    let split: Vec<ClusterCell> = (0..2)
+        .flat_map(|number| [cell(number, Some(2)), cell(number, None)])
+        .collect();
+    let error = Panel::of_clusters(4, &split).unwrap_err();
+    let expected = PanelError::FewClusters {
+        clusters: 2,
+        cohorts: 2,
+    };
+    assert_eq!(error, expected);
     let error = Panel::of_clusters(5, &one).unwrap_err();
     assert!(matches!(error, PanelError::Invalid { .. }), "{error}");
 }
