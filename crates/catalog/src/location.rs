@@ -28,14 +28,18 @@ impl Location {
         }
     }
 
-    /// The database that a URL names, such as `postgres`; none for files.
+    /// Whether this is a PostgreSQL database.
     #[must_use]
-    pub fn database(&self) -> Option<&str> {
+    pub fn is_database(&self) -> bool {
+        self.scheme()
+            .is_some_and(|scheme| ["postgres", "postgresql"].contains(&scheme))
+    }
+
+    /// How a URL begins, such as `https`; none on this machine.
+    pub(crate) fn scheme(&self) -> Option<&str> {
         match self {
             Self::Local(_) => None,
-            Self::Remote(url) => {
-                scheme(url).filter(|s| matches!(*s, "postgres" | "postgresql" | "mysql"))
-            }
+            Self::Remote(url) => scheme(url),
         }
     }
 }
@@ -131,7 +135,7 @@ mod tests {
             location("s3://b/a.parquet"),
             Location::Remote("s3://b/a.parquet".to_owned())
         );
-        assert_eq!(location("postgres://h/shop").database(), Some("postgres"));
-        assert_eq!(location("s3://b/a.parquet").database(), None);
+        assert!(location("postgres://h/shop").is_database());
+        assert!(!location("s3://b/a.parquet").is_database());
     }
 }

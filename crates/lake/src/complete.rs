@@ -4,22 +4,78 @@
 //! before a file is read.
 
 use std::fs::File;
-use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 
-/// Fails with [`ErrorKind::UnexpectedEof`] or [`ErrorKind::InvalidData`] where a compressed file is cut or damaged.
-/// Files that are not compressed are whole for all that can be told.
+/// How a file is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compression {
+    Gzip,
+    Zstandard,
+    /// Of an xlsx file.
+    Zip,
+}
+
+impl Compression {
+    /// As the file's name tells; none of a file that is not compressed.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        let name = name.to_ascii_lowercase();
+        if name.ends_with(".gz") {
+            Some(Self::Gzip)
+        } else if name.ends_with(".zst") || name.ends_with(".zstd") {
+            Some(Self::Zstandard)
+        } else if name.ends_with(".xlsx") {
+            Some(Self::Zip)
+        } else {
+            None
+        }
+    }
+
+    /// Fails with [`ErrorKind::UnexpectedEof`] or [`ErrorKind::InvalidData`] where the packed content is cut or damaged.
+    pub(crate) fn check(self, mut packed: impl BufRead + Seek) -> io::Result<()> {
+        match self {
+            Self::Gzip => io::copy(&mut MultiGzDecoder::new(packed), &mut io::sink()).map(drop),
+            Self::Zstandard => check_zstd(&mut packed),
+            Self::Zip => check_zip(&mut packed),
+        }
+    }
+}
+
+/// As [`Compression::check`] of a file on this machine. Files that are not compressed are whole for all that can be
+/// told.
 pub(crate) fn check_complete(file: &Path) -> io::Result<()> {
-    let name = file.to_string_lossy().to_ascii_lowercase();
-    if name.ends_with(".gz") {
-        let mut decoder = MultiGzDecoder::new(BufReader::new(File::open(file)?));
-        io::copy(&mut decoder, &mut io::sink()).map(drop)
-    } else if name.ends_with(".zst") || name.ends_with(".zstd") {
-        check_zstd(&mut BufReader::new(File::open(file)?))
-    } else {
+    match Compression::of(&file.to_string_lossy()) {
+        Some(compression) => compression.check(BufReader::new(File::open(file)?)),
+        None => Ok(()),
+    }
+}
+
+/// What the record at the end of a zip archive begins with, and its length without the comment that ends it.
+const ZIP_END: &[u8] = b"PK\x05\x06";
+const ZIP_END_BYTES: usize = 22;
+
+/// Looks for the record that ends a zip archive (PKWARE's APPNOTE, section 4.3.16); the engine's reader would look for
+/// it for ever.
+fn check_zip(reader: &mut (impl Read + Seek)) -> io::Result<()> {
+    let size = reader.seek(SeekFrom::End(0))?;
+    let longest = (ZIP_END_BYTES + usize::from(u16::MAX)) as u64;
+    reader.seek(SeekFrom::Start(size.saturating_sub(longest)))?;
+    let mut end = Vec::new();
+    reader.read_to_end(&mut end)?;
+    let is_end = |record: &[u8]| {
+        let comment = usize::from(u16::from_le_bytes([record[20], record[21]]));
+        record.starts_with(ZIP_END) && record.len() == ZIP_END_BYTES + comment
+    };
+    let starts = 0..=end.len().saturating_sub(ZIP_END_BYTES);
+    if end.len() >= ZIP_END_BYTES && starts.into_iter().any(|start| is_end(&end[start..])) {
         Ok(())
+    } else {
+        Err(io::Error::new(
+            ErrorKind::InvalidData,
+            "it does not end like an xlsx file",
+        ))
     }
 }
 
@@ -124,6 +180,21 @@ mod tests {
                 check("a.csv.gz", &whole[..length]).is_err(),
                 "{length} bytes"
             );
+        }
+    }
+
+    #[test]
+    fn every_cut_of_a_zip_archive_is_seen() {
+        // An archive of nothing with a comment, after bytes that stand for its files.
+        let mut whole = b"PK\x03\x04files".to_vec();
+        whole.extend(ZIP_END);
+        whole.extend([0; 16]);
+        whole.extend([3, 0]);
+        whole.extend(b"end");
+        assert_eq!(check("a.xlsx", &whole), Ok(()));
+        for length in 0..whole.len() {
+            let cut = check("a.xlsx", &whole[..length]);
+            assert_eq!(cut, Err(ErrorKind::InvalidData), "{length} bytes");
         }
     }
 

@@ -1,12 +1,13 @@
 //! The SQL engine: DuckDB in this process, bounded in memory and threads, with its extensions from a folder.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use duckdb::{Connection, Row};
 
+use crate::code::{self, Code, Codes};
 use crate::error::LakeError;
+use crate::extension;
 use crate::spill::Spill;
 use crate::sql;
 use crate::visit::{Chunk, FUNCTION, Slot, Visit, Visitor};
@@ -32,6 +33,7 @@ pub struct Engine {
     extensions: PathBuf,
     threads: usize,
     visitors: Slot,
+    codes: Codes,
     /// After `connection`, which writes there until it is dropped.
     spill: Spill,
 }
@@ -40,26 +42,33 @@ impl Engine {
     /// Starts the engine. It never reaches for the network to fetch extensions.
     pub fn start(options: &EngineOptions) -> Result<Self, LakeError> {
         let failed = |error: duckdb::Error| LakeError::engine("cannot start the SQL engine", error);
-        let config = duckdb::Config::default()
-            .with("autoinstall_known_extensions", "false")
-            .and_then(|config| config.with("autoload_known_extensions", "false"))
+        let config = extension::offline()
+            // Signatures are checked before: [`extension::check_signed`].
+            .and_then(|config| config.with("allow_unsigned_extensions", "true"))
             .map_err(failed)?;
         let connection = Connection::open_in_memory_with_flags(config).map_err(failed)?;
         let visitors = Slot::default();
         connection
             .register_scalar_function_with_state::<Visit>(FUNCTION, &visitors)
             .map_err(failed)?;
+        let codes = Codes::default();
+        connection
+            .register_scalar_function_with_state::<Code>(code::FUNCTION, &codes)
+            .map_err(failed)?;
         let spill =
             Spill::new(&options.spill).map_err(|error| LakeError::io(&options.spill, error))?;
         let spill_folder = spill.folder().to_string_lossy().into_owned();
         let mut engine = Self {
             connection,
-            extensions: extensions_dir(),
+            extensions: extension::folder(),
             threads: 1,
             visitors,
+            codes,
             spill,
         };
         engine.set("temp_directory", &spill_folder)?;
+        // Keys come from the environment, not from what other programs keep in the user's folder.
+        engine.set("secret_directory", &format!("{spill_folder}/secrets"))?;
         engine.set("TimeZone", &options.time_zone)?;
         if let Some(memory) = &options.memory {
             engine.set("memory_limit", memory)?;
@@ -78,6 +87,11 @@ impl Engine {
     /// How many threads the engine uses.
     pub fn threads(&self) -> usize {
         self.threads
+    }
+
+    /// The numbers that [`sql::code`] gives texts.
+    pub fn codes(&self) -> &Codes {
+        &self.codes
     }
 
     /// A folder of this engine's own, removed with it.
@@ -113,10 +127,8 @@ impl Engine {
                 looked: self.extensions.clone(),
             });
         }
-        self.execute(
-            &format!("LOAD {}", sql::text(&file.to_string_lossy())),
-            "cannot load an extension",
-        )
+        extension::check_signed(&file)?;
+        self.execute(&extension::load(&file), "cannot load an extension")
     }
 
     /// Runs statements that return nothing.
@@ -217,17 +229,4 @@ impl Engine {
 /// What is behind the lock. Each holder leaves it whole, so that a panic elsewhere takes nothing from it.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The folder of DuckDB's extensions: named by `TOUCHSTONE_DUCKDB_DIR`, else beside the executable.
-fn extensions_dir() -> PathBuf {
-    if let Some(dir) = env::var_os("TOUCHSTONE_DUCKDB_DIR") {
-        return Path::new(&dir).join("extensions");
-    }
-    let executable = env::current_exe().unwrap_or_default();
-    let beside = ["duckdb", "../duckdb", "../lib/touchstone/duckdb"]
-        .iter()
-        .filter_map(|relative| Some(executable.parent()?.join(relative).join("extensions")))
-        .find(|dir| dir.exists());
-    beside.unwrap_or_else(|| PathBuf::from("duckdb/extensions"))
 }

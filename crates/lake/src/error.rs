@@ -22,9 +22,6 @@ pub enum LakeError {
         /// What is wrong, where, and the way out.
         message: String,
     },
-    /// The lake itself must be on this machine; sources need not be.
-    #[error("`lake: {0}`: the lake must be a folder on this machine")]
-    RemoteLake(String),
     /// An extension of the engine is needed that is not there.
     #[error(
         "{purpose} needs DuckDB's extension `{extension}`, which was looked for in {}: run `make setup`, \
@@ -102,7 +99,7 @@ impl LakeError {
     pub(crate) fn source(name: &str, message: impl Into<String>) -> Self {
         Self::Source {
             source_name: name.to_owned(),
-            message: message.into(),
+            message: message::without_secrets(&message.into()),
         }
     }
 

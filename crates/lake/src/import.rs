@@ -15,6 +15,7 @@ use crate::error::LakeError;
 use crate::jsonl;
 use crate::lake::{Column, IMPORT_COLUMN, LAKE, Lake};
 use crate::layout::{Damaged, Layout, Settled, conversion, described, in_file};
+use crate::remote::{Remote, is_bucket, is_remote, shown};
 use crate::source::{Place, absolute, content_files, files_at};
 use crate::sql;
 
@@ -32,7 +33,7 @@ pub struct Imported {
 /// What an import did with one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ImportedFile {
-    /// Its absolute path; of a Delta table its folder.
+    /// Its absolute path, or its URL without secrets; of a Delta table its folder.
     pub file: PathBuf,
     /// What was done.
     pub outcome: Outcome,
@@ -73,15 +74,21 @@ pub fn import(
     source: &Source,
     rejects: Option<&Path>,
 ) -> Result<Imported, LakeError> {
-    let Place::Files { path, format } = Place::of(source, catalog.location(source))? else {
-        return Err(LakeError::source(
-            &source.name,
-            "only files on this machine can be imported",
-        ));
-    };
+    let place = Place::of(source, catalog.location(source))?;
     let mut lake = Lake::start(catalog)?;
     let root = absolute(catalog.root());
-    let files = files_at(&lake.engine, source, &path, format)?;
+    let (files, format) = match &place {
+        Place::Files { path, format } => (files_at(&lake.engine, source, path, *format)?, *format),
+        Place::Url { url, format } => {
+            Remote::new(&lake.engine, source, url)?.files(url, *format)?
+        }
+        Place::Postgres { .. } | Place::LakeTable(_) => {
+            return Err(LakeError::source(
+                &source.name,
+                "only files can be imported",
+            ));
+        }
+    };
     for file in &files {
         // A file that is missing or cut is refused before there is a lake.
         digest(&mut lake, source, file, format)?;
@@ -92,7 +99,7 @@ pub fn import(
     import.stage(&lake, source, rejects)?;
     for file in &import.files {
         if digest(&mut lake, source, &file.path, format)? != file.digest {
-            return Err(LakeError::Changed(file.path.clone()));
+            return Err(LakeError::Changed(shown(&file.path)));
         }
     }
     import.commit(&lake, source)?;
@@ -184,7 +191,7 @@ impl FileImport {
                 (Some(_), None) => Outcome::Added,
                 (Some(_), Some(_)) => Outcome::Replaced,
             },
-            file: self.path,
+            file: shown(&self.path),
             rows: self.rows,
             rejected: self.rejects.lines,
             reasons: self.rejects.reasons,
@@ -202,6 +209,9 @@ impl Import {
         paths: &[PathBuf],
     ) -> Result<Self, LakeError> {
         let recorded = |path: &Path| {
+            if is_remote(path) {
+                return shown(path).to_string_lossy().into_owned();
+            }
             let path = absolute(path);
             path.strip_prefix(root)
                 .unwrap_or(&path)
@@ -221,6 +231,7 @@ impl Import {
                 "the lake has a table of this name that no import of this source has made: rename the source",
             ));
         }
+        refuse_both_sides(source, &records, &names)?;
         let mut files: Vec<FileImport> = Vec::with_capacity(paths.len());
         for (path, name) in paths.iter().zip(&names) {
             let digest = digest(lake, source, path, format)?;
@@ -276,6 +287,10 @@ impl Import {
         )?;
         let mut new: Vec<&mut FileImport> =
             self.files.iter_mut().filter(|file| file.is_new()).collect();
+        for file in new.iter().filter(|file| is_remote(&file.path)) {
+            let remote = Remote::new(engine, source, &file.path.to_string_lossy())?;
+            remote.check_complete(&file.path, &remote.version(&file.path)?)?;
+        }
         let mut readable = Vec::with_capacity(new.len());
         for (number, file) in new.iter_mut().enumerate() {
             readable.push(match self.format {
@@ -487,6 +502,30 @@ impl Import {
     }
 }
 
+/// A file on this machine and its copy behind a URL cannot be told to be the same: their rows would be there twice.
+fn refuse_both_sides(
+    source: &Source,
+    records: &[Earlier],
+    names: &[String],
+) -> Result<(), LakeError> {
+    let moved = records.iter().find(|record| {
+        names
+            .iter()
+            .any(|name| is_remote(Path::new(name)) != is_remote(Path::new(&record.file)))
+    });
+    match moved {
+        Some(record) => Err(LakeError::source(
+            &source.name,
+            format!(
+                "its table in the lake has rows of {}, and whether the files at `path:` are copies of such files cannot \
+                 be told: rename the source, so that it gets a table of its own",
+                record.file
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
 fn table_of(source: &Source) -> String {
     format!("{LAKE}.main.{}", sql::identifier(&source.name))
 }
@@ -506,13 +545,17 @@ fn digest(
     format: Format,
 ) -> Result<String, LakeError> {
     let mut parts = Vec::new();
-    for part in content_files(file, format)? {
-        let name = part
-            .strip_prefix(file)
-            .unwrap_or(&part)
-            .to_string_lossy()
-            .into_owned();
-        parts.push((name, lake.digests.digest(&part)?.blake3));
+    if is_remote(file) {
+        parts.extend(tags_of(lake, source, file, format)?);
+    } else {
+        for part in content_files(file, format)? {
+            let name = part
+                .strip_prefix(file)
+                .unwrap_or(&part)
+                .to_string_lossy()
+                .into_owned();
+            parts.push((name, lake.digests.digest(&part)?.blake3));
+        }
     }
     let Source {
         delimiter,
@@ -541,7 +584,38 @@ fn digest(
     ))
 }
 
-/// How many of the files at a source's path hold what was not imported.
+/// What tells the content of a file behind a URL. A bucket's tags are made of contents, so that a file that was renamed
+/// is known by its own; those of web servers belong to one URL.
+fn tags_of(
+    lake: &Lake,
+    source: &Source,
+    file: &Path,
+    format: Format,
+) -> Result<Vec<(String, String)>, LakeError> {
+    let url = file.to_string_lossy();
+    let versions = Remote::new(&lake.engine, source, &url)?.versions(file, format)?;
+    let tagged = versions.into_iter().map(|(part, version)| {
+        let name = if is_bucket(&url) {
+            part.strip_prefix(file).unwrap_or(&part).to_owned()
+        } else {
+            shown(&part)
+        };
+        let tag = version.tag.ok_or_else(|| {
+            LakeError::source(
+                &source.name,
+                format!(
+                    "{} has no version (a strong `ETag`) by which an import could tell whether it has changed: \
+                     copy it to this machine and import the copy",
+                    shown(&part).display()
+                ),
+            )
+        })?;
+        Ok((name.to_string_lossy().into_owned(), format!("{tag} {}", version.bytes)))
+    });
+    tagged.collect()
+}
+
+/// How many of the files at a source's path on this machine hold what was not imported.
 pub(crate) fn not_imported(
     lake: &mut Lake,
     catalog: &Catalog,
@@ -649,7 +723,7 @@ fn take_rejects(
     }
     let keep = format!(
         "INSERT INTO temp.rejected SELECT DISTINCT {}, line, column_name, error_message, csv_line FROM temp.reject_errors",
-        sql::text(&file.to_string_lossy())
+        sql::text(&shown(file).to_string_lossy())
     );
     engine.execute(&keep, "cannot keep the damaged lines")?;
     Ok(Rejects {

@@ -37,9 +37,13 @@ pub(crate) fn columns_of(
         .value(&others, "cannot read the lines")
         .map_err(|error| damage(engine, source, files, error))?;
     let keyless = || {
+        let first = files.first().map(|file| file.display());
         LakeError::source(
             &source.name,
-            "no line has a key: JSON lines hold one object a line",
+            format!(
+                "{}: no line has a key: JSON lines hold one object a line",
+                first.map_or_else(String::new, |file| file.to_string())
+            ),
         )
     };
     if others > 0 {

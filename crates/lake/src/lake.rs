@@ -4,16 +4,18 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use catalog::{Catalog, Format, Location, Source};
+use catalog::{Catalog, Format, Source};
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{DigestCache, FileState, digest_of_all};
+use crate::digest::{DigestCache, FileState};
 use crate::engine::{Engine, EngineOptions};
 use crate::error::LakeError;
 use crate::import::not_imported;
 use crate::layout::{Damaged, Layout, Settled, described, load_for};
 use crate::message::without_secrets;
-use crate::source::{Place, absolute, content_files, files_at, files_matching};
+use crate::pinned::{SourceContent, SourceVersion, mark_of, name_of};
+use crate::remote::{Remote, RemoteVersion, shown};
+use crate::source::{Place, absolute, content_files, files_at};
 use crate::sql;
 
 /// What the lake's own tables are called in SQL: `lake.main.orders`.
@@ -39,50 +41,15 @@ pub struct Lake {
     described: RefCell<BTreeMap<String, Vec<Column>>>,
     /// The files that were read in place, as they were then.
     read: Vec<(PathBuf, FileState)>,
+    /// The files behind URLs that were read in place, by source.
+    read_behind: Vec<ReadBehind>,
 }
 
-/// What exactly a source held when it was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct SourceVersion {
-    /// The source's name.
-    pub source: String,
-    /// What was read.
-    #[serde(flatten)]
-    pub content: SourceContent,
-}
-
-/// How a source's content is pinned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(tag = "read", rename_all = "snake_case")]
-pub enum SourceContent {
-    /// Files, by their digests.
-    Files {
-        /// How many.
-        files: usize,
-        /// Their sizes together.
-        bytes: u64,
-        /// BLAKE3 of the one file, or of the list of names and digests of several.
-        blake3: String,
-    },
-    /// A table of the lake, by its snapshot.
-    Lake {
-        /// The table's name.
-        table: String,
-        /// The snapshot's number.
-        snapshot: u64,
-        /// Files at the source's `path:` whose content was not imported: they are new or have changed since.
-        #[serde(default, skip_serializing_if = "is_zero")]
-        files_not_imported: usize,
-    },
-    /// Something that offers no version: the result cannot be repeated if it changes.
-    Unpinned {
-        /// Its URL, without password and query.
-        location: String,
-    },
-}
-
-fn is_zero(number: &usize) -> bool {
-    *number == 0
+/// A source that was read behind a URL, with the versions of its files as they were then.
+struct ReadBehind {
+    source: Source,
+    url: String,
+    files: Vec<(PathBuf, RemoteVersion)>,
 }
 
 /// A column of a table.
@@ -98,8 +65,7 @@ impl Lake {
     /// Opens a project's lake for reading, at its newest snapshot or at an old one; what is imported later is not seen.
     ///
     /// # Errors
-    /// [`LakeError::UnknownSnapshot`]; [`LakeError::RemoteLake`]; [`LakeError::ExtensionMissing`]; settings that the
-    /// engine refuses.
+    /// [`LakeError::UnknownSnapshot`]; [`LakeError::ExtensionMissing`]; settings that the engine refuses.
     pub fn open(catalog: &Catalog, at: Option<u64>) -> Result<Self, LakeError> {
         let mut lake = Self::start(catalog)?;
         if lake.catalog_file().exists() {
@@ -141,12 +107,7 @@ impl Lake {
 
     /// Starts the engine without the project's lake.
     pub(crate) fn start(catalog: &Catalog) -> Result<Self, LakeError> {
-        let Location::Local(folder) = catalog.lake() else {
-            return Err(LakeError::RemoteLake(without_secrets(
-                &catalog.lake().to_string(),
-            )));
-        };
-        let folder = absolute(folder);
+        let folder = absolute(catalog.lake());
         let project = catalog.project();
         let settings = &project.engine;
         let engine = Engine::start(&EngineOptions {
@@ -174,6 +135,7 @@ impl Lake {
             defined: BTreeMap::new(),
             described: RefCell::default(),
             read: Vec::new(),
+            read_behind: Vec::new(),
         })
     }
 
@@ -346,11 +308,19 @@ impl Lake {
     /// measurement has been read.
     ///
     /// # Errors
-    /// [`LakeError::Changed`] with the first file that was written to meanwhile.
+    /// [`LakeError::Changed`] with the first file that was written to meanwhile; a server that cannot be reached again.
     pub fn check_unchanged(&self) -> Result<(), LakeError> {
         for (file, state) in &self.read {
             if FileState::of(file).ok().as_ref() != Some(state) {
                 return Err(LakeError::Changed(file.clone()));
+            }
+        }
+        for ReadBehind { source, url, files } in &self.read_behind {
+            let remote = Remote::new(&self.engine, source, url)?;
+            for (file, version) in files {
+                if remote.version(file)? != *version {
+                    return Err(LakeError::Changed(shown(file)));
+                }
             }
         }
         Ok(())
@@ -383,30 +353,11 @@ impl Lake {
                 Ok((layout.rows(&files, Damaged::Fail), content))
             }
             Place::Url { url, format } => {
-                self.engine.load("httpfs", "reading a URL")?;
-                let failed = |error: LakeError| error.of_source(&source.name);
-                let files = match format {
-                    Format::Delta => vec![PathBuf::from(&url)],
-                    _ => files_matching(&self.engine, &url).map_err(failed)?,
-                };
-                let location = without_secrets(&url);
-                if files.is_empty() {
-                    return Err(LakeError::source(
-                        &source.name,
-                        format!("no file at {location}: check its `path:`"),
-                    ));
-                }
-                let layout = Layout::detect(
-                    &self.engine,
-                    source,
-                    format,
-                    &files,
-                    &Settled::new(source, &[]),
-                )?;
-                Ok((
-                    layout.rows(&files, Damaged::Fail),
-                    SourceContent::Unpinned { location },
-                ))
+                let (files, format) =
+                    Remote::new(&self.engine, source, &url)?.files(&url, format)?;
+                let content = self.content_behind(source, &url, &files, format)?;
+                let layout = self.layout_of(source, format, &files, &content)?;
+                Ok((layout.rows(&files, Damaged::Fail), content))
             }
             Place::Postgres { url, table } => {
                 self.engine
@@ -421,8 +372,11 @@ impl Lake {
                         "cannot connect",
                     )
                     .map_err(|error| error.of_source(&source.name))?;
-                let table: Vec<String> = table.split('.').map(sql::identifier).collect();
-                let rows = format!("SELECT * FROM {database}.{}", table.join("."));
+                let path: Vec<String> = table.split('.').map(sql::identifier).collect();
+                let relation = format!("{database}.{}", path.join("."));
+                described(&self.engine, &relation)
+                    .map_err(|error| no_table(source, &table, error))?;
+                let rows = format!("SELECT * FROM {relation}");
                 Ok((
                     rows,
                     SourceContent::Unpinned {
@@ -483,28 +437,59 @@ impl Lake {
             for part in content_files(file, format)? {
                 let digest = self.digests.digest(&part)?;
                 bytes += digest.bytes();
-                let name = part
-                    .file_name()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned();
+                digests.push((name_of(&part), digest.blake3));
                 self.read.push((part, digest.state));
-                digests.push((name, digest.blake3));
             }
         }
-        let blake3 = match digests.as_slice() {
-            [(_, digest)] => digest.clone(),
-            _ => digest_of_all(
-                digests
-                    .iter()
-                    .map(|(name, digest)| (name.as_str(), digest.as_str())),
-            ),
-        };
         Ok(SourceContent::Files {
             files: digests.len(),
             bytes,
-            blake3,
+            blake3: mark_of(&digests),
         })
+    }
+
+    /// What files behind URLs hold: unpinned, where a server does not tell one version from another.
+    fn content_behind(
+        &mut self,
+        source: &Source,
+        url: &str,
+        files: &[PathBuf],
+        format: Format,
+    ) -> Result<SourceContent, LakeError> {
+        let remote = Remote::new(&self.engine, source, url)?;
+        let mut versions = Vec::new();
+        for file in files {
+            versions.extend(remote.versions(file, format)?);
+        }
+        let tags: Option<Vec<(String, String)>> = versions
+            .iter()
+            .map(|(file, version)| Some((name_of(&shown(file)), version.tag.clone()?)))
+            .collect();
+        let content = match tags {
+            Some(tags) => SourceContent::Objects {
+                files: versions.len(),
+                bytes: versions.iter().map(|(_, version)| version.bytes).sum(),
+                etag: mark_of(&tags),
+            },
+            None => SourceContent::Unpinned {
+                location: without_secrets(url),
+            },
+        };
+        // Once for each content, like finding out its layout.
+        let known = self
+            .digests
+            .layout(&source.name, &fingerprint(source, &content));
+        if known.is_none() {
+            for (file, version) in &versions {
+                remote.check_complete(file, version)?;
+            }
+        }
+        self.read_behind.push(ReadBehind {
+            source: source.clone(),
+            url: url.to_owned(),
+            files: versions,
+        });
+        Ok(content)
     }
 
     /// The layout is found out once per content: that takes one or two readings of the files.
@@ -516,7 +501,9 @@ impl Lake {
         content: &SourceContent,
     ) -> Result<Layout, LakeError> {
         let fingerprint = fingerprint(source, content);
-        if let Some(layout) = self.digests.layout(&source.name, &fingerprint) {
+        let is_pinned = content.is_pinned();
+        let known = self.digests.layout(&source.name, &fingerprint);
+        if let Some(layout) = known.filter(|_| is_pinned) {
             // The extensions that reading it takes are loaded by detecting it.
             load_for(&self.engine, format)?;
             return Ok(layout);
@@ -528,8 +515,10 @@ impl Lake {
             files,
             &Settled::new(source, &[]),
         )?;
-        self.digests
-            .remember_layout(&source.name, &fingerprint, &layout);
+        if is_pinned {
+            self.digests
+                .remember_layout(&source.name, &fingerprint, &layout);
+        }
         Ok(layout)
     }
 
@@ -541,7 +530,7 @@ impl Lake {
         content: &SourceContent,
     ) -> Result<(), LakeError> {
         let fingerprint = fingerprint(source, content);
-        let is_pinned = !matches!(content, SourceContent::Unpinned { .. });
+        let is_pinned = content.is_pinned();
         if is_pinned && self.digests.key_is_unique(&source.name, &fingerprint) {
             return Ok(());
         }
@@ -601,6 +590,18 @@ pub struct Snapshot {
     pub time: String,
     /// What changed, in the engine's words.
     pub changes: String,
+}
+
+/// An error about a table of a database, without the name by which the engine knows the database.
+fn no_table(source: &Source, table: &str, error: LakeError) -> LakeError {
+    let LakeError::Engine { message, .. } = error else {
+        return error;
+    };
+    let message = message.replace(&format!("postgres:{}.", source.name), "");
+    LakeError::source(
+        &source.name,
+        format!("the database's table `{table}` cannot be read: {message}: check `table:`"),
+    )
 }
 
 /// Whether a file can be made in a folder: permissions alone do not say so.

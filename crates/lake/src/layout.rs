@@ -316,7 +316,7 @@ fn parquet_columns(
     source: &Source,
     files: &[PathBuf],
 ) -> Result<Vec<Column>, LakeError> {
-    let failed = |error: LakeError| error.of_source(&source.name);
+    let failed = |error: LakeError| unreadable(engine, source, files, error);
     let query = format!(
         "SELECT file_name, string_agg(concat_ws(' ', name, type, converted_type, logical_type), ', ' ORDER BY name, type) \
          FROM parquet_schema({}) WHERE name IS NOT NULL AND (num_children IS NULL OR num_children = 0) \
@@ -336,6 +336,25 @@ fn parquet_columns(
         ));
     }
     described(engine, &format!("read_parquet({})", paths(files))).map_err(failed)
+}
+
+/// An error in finding out the columns of Parquet files, with the first file whose end, where they stand, is not whole.
+fn unreadable(engine: &Engine, source: &Source, files: &[PathBuf], error: LakeError) -> LakeError {
+    for file in files {
+        let query = format!(
+            "SELECT count(*) FROM parquet_schema({})",
+            sql::text(&file.to_string_lossy())
+        );
+        let columns: Result<i64, LakeError> = engine.value(&query, "cannot read the columns");
+        if let Err(LakeError::Engine { message, .. }) = columns {
+            let file = file.display();
+            let message = format!(
+                "{file}: the file is cut or damaged, or is no Parquet file ({message}): copy it again, whole"
+            );
+            return LakeError::source(&source.name, message);
+        }
+    }
+    error.of_source(&source.name)
 }
 
 fn different_columns(source: &Source, file: &Path, known: &Path) -> LakeError {

@@ -4,24 +4,31 @@
 //! project's own DuckLake, which [`import`] fills: a catalog in SQLite beside Parquet files, with snapshots that can
 //! be gone back to. [`Lake`] puts both under the names that the project's catalog gives them, and pins what was read.
 
+mod bucket;
+mod code;
 mod complete;
 mod csv;
 mod digest;
 mod engine;
 mod error;
+mod extension;
 mod import;
 mod jsonl;
 mod lake;
 mod layout;
 mod message;
+mod pinned;
+mod remote;
 mod source;
 mod spill;
 pub mod sql;
 mod typing;
 mod visit;
 
+pub use code::Codes;
 pub use engine::{Engine, EngineOptions};
 pub use error::LakeError;
 pub use import::{Imported, ImportedFile, Outcome, import};
-pub use lake::{Column, Lake, Snapshot, SourceContent, SourceVersion};
+pub use lake::{Column, Lake, Snapshot};
+pub use pinned::{SourceContent, SourceVersion};
 pub use visit::{Chunk, Fixed, Nulls, Texts, WrongColumn};

@@ -138,6 +138,8 @@ pub(crate) fn reduced(message: &str) -> String {
         said = format!(
             "out of memory: {said}: give the engine more `memory` or fewer `threads` in touchstone.yaml"
         );
+    } else if said.contains("decompression failure") {
+        said.push_str(": the file is damaged: copy it again, whole");
     } else if said.contains("state machine reached an invalid state") {
         "a quote is not closed, or the lines end in different ways (CRLF and LF): write the file anew with one of them"
             .clone_into(&mut said);

@@ -1,5 +1,6 @@
 //! Where a source's rows are: its files, their format, a table.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use catalog::{Format, Location, Source};
@@ -13,8 +14,8 @@ use crate::sql;
 pub(crate) enum Place {
     /// Files on this machine: one, a folder's or a glob's. Absolute.
     Files { path: PathBuf, format: Format },
-    /// Files behind a URL.
-    Url { url: String, format: Format },
+    /// Files behind a URL, with the format that the source declares or the URL's name tells.
+    Url { url: String, format: Option<Format> },
     /// A table of a PostgreSQL database.
     Postgres { url: String, table: String },
     /// A table of the project's lake.
@@ -36,35 +37,19 @@ impl Place {
                 };
                 Ok(Self::Files { path, format })
             }
-            Some(remote @ Location::Remote(url)) => match remote.database() {
-                Some("postgres" | "postgresql") => {
-                    let table = source.table.clone().ok_or_else(|| {
-                        LakeError::source(
-                            &source.name,
-                            "a database URL needs `table:` beside `path:`",
-                        )
-                    })?;
-                    Ok(Self::Postgres {
-                        url: url.clone(),
-                        table,
-                    })
-                }
-                Some(other) => Err(LakeError::source(
-                    &source.name,
-                    format!("{other} databases cannot be read yet"),
-                )),
-                None => {
-                    let name = url.split('?').next().unwrap_or(url);
-                    let format = source
-                        .format
-                        .or_else(|| format_of_name(name))
-                        .ok_or_else(|| unknown_format(source, name))?;
-                    Ok(Self::Url {
-                        url: url.clone(),
-                        format,
-                    })
-                }
-            },
+            Some(remote @ Location::Remote(url)) if remote.is_database() => {
+                let table = source.table.clone().ok_or_else(|| {
+                    LakeError::source(&source.name, "a database URL needs `table:` beside `path:`")
+                })?;
+                Ok(Self::Postgres {
+                    url: url.clone(),
+                    table,
+                })
+            }
+            Some(Location::Remote(url)) => Ok(Self::Url {
+                url: url.clone(),
+                format: source.format.or_else(|| Format::of_path(url)),
+            }),
         }
     }
 }
@@ -76,19 +61,26 @@ fn format_of_path(source: &Source, path: &Path) -> Result<Format, LakeError> {
         return Ok(Format::Delta);
     }
     if !path.is_dir() {
-        return format_of_name(&shown).ok_or_else(|| unknown_format(source, &shown));
+        return Format::of_path(&shown).ok_or_else(|| unknown_format(source, &shown));
     }
-    let mut formats = Vec::new();
-    for file in visible_files(path)? {
-        if let Some(format) = format_of_name(&file.to_string_lossy()) {
-            formats.push((format, file));
-        }
-    }
+    format_of_files(source, &shown, &visible_files(path)?)
+}
+
+/// The one format that the names of a folder's files tell.
+pub(crate) fn format_of_files(
+    source: &Source,
+    folder: &str,
+    files: &[PathBuf],
+) -> Result<Format, LakeError> {
+    let known = files
+        .iter()
+        .filter_map(|file| Some((Format::of_path(&file.to_string_lossy())?, file)));
+    let formats: Vec<(Format, &PathBuf)> = known.collect();
     match formats.split_first() {
         None => Err(LakeError::source(
             &source.name,
             format!(
-                "the folder {shown} holds no files of a known format (csv, tsv, jsonl, parquet, xlsx)"
+                "the folder {folder} holds no files of a known format (csv, tsv, jsonl, parquet, xlsx)"
             ),
         )),
         Some(((first, file), others)) => match others.iter().find(|(format, _)| format != first) {
@@ -96,7 +88,7 @@ fn format_of_path(source: &Source, path: &Path) -> Result<Format, LakeError> {
             Some((_, other)) => Err(LakeError::source(
                 &source.name,
                 format!(
-                    "the folder {shown} holds files of several formats, such as {} and {}: add `format:`",
+                    "the folder {folder} holds files of several formats, such as {} and {}: add `format:`",
                     file.display(),
                     other.display()
                 ),
@@ -105,24 +97,7 @@ fn format_of_path(source: &Source, path: &Path) -> Result<Format, LakeError> {
     }
 }
 
-/// The format that a file's name tells, behind `.gz` and `.zst`.
-fn format_of_name(name: &str) -> Option<Format> {
-    let name = name.to_ascii_lowercase();
-    let name = [".gz", ".zst", ".zstd"]
-        .iter()
-        .find_map(|ending| name.strip_suffix(ending))
-        .unwrap_or(&name);
-    match name.rsplit_once('.')?.1 {
-        "csv" | "txt" => Some(Format::Csv),
-        "tsv" | "tab" => Some(Format::Tsv),
-        "jsonl" | "ndjson" | "json" => Some(Format::Jsonl),
-        "parquet" | "pq" => Some(Format::Parquet),
-        "xlsx" => Some(Format::Xlsx),
-        _ => None,
-    }
-}
-
-fn unknown_format(source: &Source, location: &str) -> LakeError {
+pub(crate) fn unknown_format(source: &Source, location: &str) -> LakeError {
     LakeError::source(
         &source.name,
         format!(
@@ -130,6 +105,16 @@ fn unknown_format(source: &Source, location: &str) -> LakeError {
              add `format:` (csv, tsv, jsonl, parquet, delta or xlsx)"
         ),
     )
+}
+
+/// Whether a file or folder of this name is one of data: `.` and `_` begin the names of what programs keep for themselves.
+pub(crate) fn is_visible(name: &OsStr) -> bool {
+    !name.to_string_lossy().starts_with(['.', '_'])
+}
+
+/// Whether a file's name tells this format.
+pub(crate) fn is_format(file: &Path, format: Format) -> bool {
+    Format::of_path(&file.to_string_lossy()) == Some(format)
 }
 
 /// The files in a folder and the folders in it, in name order, without those whose names begin with `.` or `_`.
@@ -140,11 +125,7 @@ fn visible_files(folder: &Path) -> Result<Vec<PathBuf>, LakeError> {
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()
         .map_err(failed)?;
-    entries.retain(|path| {
-        !path
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with(['.', '_']))
-    });
+    entries.retain(|path| path.file_name().is_none_or(is_visible));
     entries.sort();
     let mut files = Vec::new();
     for path in entries {
@@ -171,15 +152,21 @@ pub(crate) fn files_at(
         vec![path.to_owned()]
     } else if path.is_dir() {
         let mut files = visible_files(path)?;
-        files.retain(|file| format_of_name(&file.to_string_lossy()) == Some(format));
+        files.retain(|file| is_format(file, format));
         files
     } else {
         files_matching(engine, &path.to_string_lossy())?
     };
     if files.is_empty() {
+        let is_home = |declared: &str| declared.starts_with("~/");
+        let way_out = if source.path.as_deref().is_some_and(is_home) {
+            "write `${HOME}` for `~` in its `path:`"
+        } else {
+            "check its `path:`"
+        };
         return Err(LakeError::source(
             &source.name,
-            format!("no file at {}: check its `path:`", path.display()),
+            format!("no file at {}: {way_out}", path.display()),
         ));
     }
     Ok(files)
@@ -238,22 +225,5 @@ mod tests {
             absolute(&root.join("a/../a/b/*.csv")),
             root.join("a/b/*.csv")
         );
-    }
-
-    #[test]
-    fn the_format_is_told_by_the_name() {
-        let formats = [
-            ("orders.csv", Some(Format::Csv)),
-            ("Orders.CSV.GZ", Some(Format::Csv)),
-            ("orders.tsv.zst", Some(Format::Tsv)),
-            ("events.ndjson", Some(Format::Jsonl)),
-            ("part-0.parquet", Some(Format::Parquet)),
-            ("budget.xlsx", Some(Format::Xlsx)),
-            ("orders.dat", None),
-            ("csv", None),
-        ];
-        for (name, format) in formats {
-            assert_eq!(format_of_name(name), format, "{name}");
-        }
     }
 }

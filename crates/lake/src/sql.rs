@@ -24,6 +24,11 @@ pub fn condition(condition: &str) -> String {
     format!("({condition}\n)")
 }
 
+/// The number of a text among [`Engine::codes`](crate::Engine::codes), as UINTEGER; NULL counts as the empty text.
+pub fn code(text: &str) -> String {
+    format!("{}({text})", crate::code::FUNCTION)
+}
+
 /// The time that lies a duration after `time`.
 ///
 /// DuckDB takes intervals for equal that a calendar does not (30 days and 1 month, 24 hours and 1 day), and with them

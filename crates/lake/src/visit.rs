@@ -54,7 +54,7 @@ impl VScalar for Visit {
     ) -> Result<(), Box<dyn std::error::Error>> {
         let rows = input.len();
         let visitor = slot.visitor().ok_or("nobody visits these rows")?;
-        visitor(&Chunk { handle: input })?;
+        visitor(&Chunk::new(input))?;
         let mut ones = output.flat_vector();
         // SAFETY: the function is declared to give UTINYINT, and the engine's output has room for all rows.
         unsafe { ones.as_mut_slice_with_len::<u8>(rows) }.fill(1);
@@ -102,6 +102,7 @@ fixed!(
     f64 = Double,
     i64 = Bigint,
     u64 = UBigint,
+    u32 = UInteger,
     u8 = UTinyint,
     bool = Boolean
 );
@@ -122,6 +123,12 @@ impl Nulls<'_> {
     /// Whether a row has no value.
     pub fn is_null(self, row: usize) -> bool {
         self.0[row / 64] >> (row % 64) & 1 == 0
+    }
+}
+
+impl<'c> Chunk<'c> {
+    pub(crate) fn new(handle: &'c DataChunkHandle) -> Self {
+        Self { handle }
     }
 }
 

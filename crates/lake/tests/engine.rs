@@ -279,3 +279,37 @@ fn a_transaction_is_all_or_nothing() {
         .transaction(|| engine.execute("CREATE TABLE a AS SELECT 1", "first"))
         .unwrap();
 }
+
+#[test]
+fn texts_have_one_number_each_on_all_threads() {
+    let (engine, _folder) = engine(None, 5);
+    let known = engine.codes().of("name 3");
+    let name = "CASE WHEN range % 11 = 7 THEN NULL ELSE 'name ' || range % 11 END";
+    // As numbers of their own first, and of texts that are too long to lie in a row.
+    for name in [name.to_owned(), format!("repeat({name}, 9)")] {
+        let query = format!(
+            "SELECT name, min(code), max(code), count(*) FROM (SELECT {name} AS name, {} AS code FROM range(500000)) \
+             GROUP BY name ORDER BY name",
+            lake::sql::code(&name)
+        );
+        let rows = engine
+            .rows(&query, "test", |row| {
+                let name: Option<String> = row.get(0)?;
+                Ok((
+                    name,
+                    row.get::<_, Option<u32>>(1)?,
+                    row.get::<_, Option<u32>>(2)?,
+                ))
+            })
+            .unwrap();
+        assert_eq!(rows.len(), 11);
+        let mut texts = Vec::new();
+        engine.codes().extend(&mut texts);
+        for (name, least, greatest) in rows {
+            assert_eq!(least, greatest, "{name:?}");
+            let text = least.map(|code| texts[code as usize].as_ref());
+            assert_eq!(text, Some(name.as_deref().unwrap_or_default()));
+        }
+    }
+    assert_eq!(engine.codes().of("name 3"), known);
+}

@@ -441,15 +441,10 @@ fn imports_take_turns() {
 
 #[test]
 fn only_files_are_imported() {
-    let project = Project::with_source("path: 'https://example.org/a.csv'");
-    assert!(
-        project
-            .import()
-            .unwrap_err()
-            .to_string()
-            .contains("only files on this machine can be imported")
-    );
-    assert!(!project.path("lake").exists());
+    let project = Project::with_source("path: 'postgres://127.0.0.1:9/shop', table: orders");
+    let refused = project.import().unwrap_err().to_string();
+    assert_eq!(refused, "source `t`: only files can be imported");
+    assert!(!project.path("lake/catalog.sqlite").exists());
 }
 
 /// Readers open and read again and again while imports replace all rows: each sees one whole state.

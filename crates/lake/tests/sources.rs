@@ -368,8 +368,19 @@ fn xlsx() {
         error.contains("column `n`: 1.5 is not a whole number"),
         "{error}"
     );
+    let whole = std::fs::read(project.path("a.xlsx")).unwrap();
     project.write("a.xlsx", "hello");
-    assert!(project.read_error().contains("a.xlsx: failed to open zip"));
+    assert!(
+        project
+            .read_error()
+            .contains("a.xlsx: the file is cut or damaged")
+    );
+    project.write("a.xlsx", &whole[..whole.len() / 2]);
+    assert!(
+        project
+            .read_error()
+            .contains("a.xlsx: the file is cut or damaged")
+    );
 }
 
 #[test]
@@ -446,6 +457,11 @@ fn places_that_are_not_there() {
     let project = Project::with_source("path: orders.dat");
     project.write("orders.dat", "x");
     assert!(project.read_error().contains("the format of `"));
+    let home = Project::with_source("path: ~/orders.csv").read_error();
+    assert!(
+        home.ends_with("write `${HOME}` for `~` in its `path:`"),
+        "{home}"
+    );
     let unknown = Project::with_source("table: orders").read_error();
     assert!(unknown.contains("has no table `orders`"), "{unknown}");
 }
@@ -557,6 +573,28 @@ fn a_file_that_is_not_what_its_name_says() {
             "{error}"
         );
         assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn a_parquet_file_that_is_not_whole() {
+    let project = Project::with_source("path: a.parquet");
+    project.sql(
+        "COPY (SELECT range AS id, random() AS x FROM range(5000)) TO '{dir}/whole.parquet'",
+        &[],
+    );
+    let whole = std::fs::read(project.path("whole.parquet")).unwrap();
+    let half = whole.len() / 2;
+    let without_middle = [&whole[..half], &whole[whole.len() - 200..]].concat();
+    for content in [&whole[..half], &whole[..0], &without_middle] {
+        project.write("a.parquet", content);
+        let error = project.read_error();
+        assert!(
+            error.contains("a.parquet")
+                && error.contains("the file is cut or damaged, or is no Parquet file (")
+                && error.ends_with("): copy it again, whole"),
+            "{error}"
+        );
     }
 }
 

@@ -4,9 +4,33 @@ use super::Report;
 use crate::location::Location;
 use crate::model::{Format, Source};
 
+/// How the URLs begin that can be read.
+const SCHEMES: [&str; 7] = [
+    "https",
+    "http",
+    "s3",
+    "s3a",
+    "s3n",
+    "postgres",
+    "postgresql",
+];
+
 /// The location is missing where the path could not be resolved, which is reported elsewhere.
 pub(super) fn check(source: &Source, location: Option<&Location>, report: &mut Report<'_>) {
-    let is_database = location.is_some_and(|location| location.database().is_some());
+    let is_database = location.is_some_and(Location::is_database);
+    if let Some(scheme) = location
+        .and_then(Location::scheme)
+        .filter(|scheme| !SCHEMES.contains(scheme))
+    {
+        report.error(
+            "unknown-value",
+            "path",
+            format!("what is behind `{scheme}://` cannot be read"),
+            "name files on this machine, or a URL that begins with https, http, s3 (also for other services that speak \
+             S3, with AWS_ENDPOINT_URL) or postgres",
+        );
+        return;
+    }
     match (&source.path, &source.table) {
         (None, None) => {
             let message =

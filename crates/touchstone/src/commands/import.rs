@@ -25,7 +25,7 @@ impl Imports {
     pub(super) const FORMAT: &'static str = "touchstone.imports/1";
 }
 
-/// Imports the named sources, or all that have files on this machine.
+/// Imports the named sources, or all that have files.
 pub(crate) fn import(
     global: &Global,
     names: &[String],
@@ -41,10 +41,11 @@ pub(crate) fn import(
         sources.push(source);
     }
     if names.is_empty() {
-        let is_local = |source: &&Source| {
-            matches!(catalog.location(source), Some(catalog::Location::Local(_)))
+        let has_files = |source: &&Source| {
+            let location = catalog.location(source);
+            location.is_some_and(|location| !location.is_database())
         };
-        sources.extend(catalog.sources().filter(is_local));
+        sources.extend(catalog.sources().filter(has_files));
     }
     if rejects.is_some() && sources.len() != 1 {
         return Err(Failure::Refused(
