@@ -12,10 +12,10 @@ use crate::bg_expectation::discounted_transactions;
 use crate::bg_likelihood::BetaGeometricLikelihood;
 use crate::bg_nbd::BetaGeometric;
 use crate::bg_nodes::Probabilities;
-use crate::forecast::{Forecast, Terms};
+use crate::forecast::{Expectation, Forecast, Terms};
 use crate::interpolation::{Chebyshev, nodes_needed};
 use crate::table::Customer;
-use crate::timing::{Gradient, TimingModel};
+use crate::timing::TimingModel;
 use std::array;
 use std::f64::consts::FRAC_PI_2;
 
@@ -90,11 +90,14 @@ impl<const MODIFIED: bool> BetaGeometricForecast<MODIFIED> {
 }
 
 impl<const MODIFIED: bool> Forecast for BetaGeometricForecast<MODIFIED> {
-    fn evaluate(&mut self, customer: &Customer) -> (f64, Gradient) {
+    fn evaluate(&mut self, customer: &Customer) -> Expectation {
         let [value, slopes @ ..] = self.active(customer);
         let (alive, ln_slopes) = self.likelihood.alive(customer);
-        let gradient = array::from_fn(|i| alive * (slopes[i] + value * ln_slopes[i]));
-        (alive * value, gradient)
+        Expectation {
+            alive,
+            purchases: alive * value,
+            slopes: array::from_fn(|i| alive * (slopes[i] + value * ln_slopes[i])),
+        }
     }
 }
 

@@ -183,12 +183,7 @@ impl BgBbFit {
             }
         }
         Ok(BgBbFit {
-            parameters: BgBb {
-                alpha: buying.a,
-                beta: buying.b,
-                gamma: leaving.a,
-                delta: leaving.b,
-            },
+            parameters: Likelihood::model(&optimum.at),
             log_likelihood: optimum.value,
             covariance: congruence(&jacobian, &covariances.sandwich, 4),
             model_covariance: congruence(&jacobian, &covariances.model, 4),
@@ -254,11 +249,29 @@ fn ln_purchases(shapes: Shapes, x: u32, m: u32) -> (f64, f64, f64) {
 }
 
 /// The log-likelihood in the search parameters of both distributions.
-struct Likelihood<'a> {
-    histories: &'a [(Opportunities, f64)],
+pub(crate) struct Likelihood<'a> {
+    pub(crate) histories: &'a [(Opportunities, f64)],
 }
 
 impl Likelihood<'_> {
+    /// The model at search parameters.
+    pub(crate) fn model(at: &[f64]) -> BgBb {
+        let [buying, leaving] = Self::shapes(at);
+        BgBb {
+            alpha: buying.a,
+            beta: buying.b,
+            gamma: leaving.a,
+            delta: leaving.b,
+        }
+    }
+
+    /// The search parameters of a model.
+    pub(crate) fn search(model: &BgBb) -> Vec<f64> {
+        [model.buying(), model.leaving()]
+            .map(Shapes::to_search)
+            .concat()
+    }
+
     fn shapes(at: &[f64]) -> [Shapes; 2] {
         [
             Shapes::from_search(at[0], at[1]),

@@ -21,13 +21,24 @@ pub struct Terms {
     pub horizon: f64,
 }
 
+/// What is expected of a customer, given the history.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Expectation {
+    /// Probability of not having left.
+    pub alive: f64,
+    /// Purchases within the horizon, discounted.
+    pub purchases: f64,
+    /// Their derivatives in the four scale-free parameters of customers with the same
+    /// covariates, those that [`TimingFit::scale_free_covariance`] begins with.
+    pub slopes: Gradient,
+}
+
 /// Discounted purchases of customers who have their frequency in common, prepared to be
 /// computed for one after another.
 #[doc(hidden)]
 pub trait Forecast: Clone + Send + Sync {
-    /// Expected discounted purchases of a customer, and their derivatives in the
-    /// scale-free parameters.
-    fn evaluate(&mut self, customer: &Customer) -> (f64, Gradient);
+    /// What is expected of a customer.
+    fn evaluate(&mut self, customer: &Customer) -> Expectation;
 }
 
 /// Consecutive rows with the same covariates and frequency.
@@ -48,41 +59,79 @@ impl<M: TimingModel> TimingFit<M> {
         discount: f64,
         horizon: f64,
     ) -> Predictions {
-        let runs = self.runs(table, Terms { discount, horizon });
-        let rows = table.rows();
-        let each =
-            parallel::map_ranges(rows.len(), |range, slots: &mut [(Prediction, Gradient)]| {
-                let first = runs.partition_point(|run| run.rows.end <= range.start);
-                let mut slots = slots.iter_mut();
-                for run in &runs[first..] {
-                    let mut forecast = run.forecast.clone();
-                    let start = run.rows.start.max(range.start);
-                    let end = run.rows.end.min(range.end);
-                    for (row, slot) in rows[start..end].iter().zip(slots.by_ref()) {
-                        let (value, slopes) = forecast.evaluate(&row.customer());
-                        let variance: f64 = (0..4)
-                            .map(|i| slopes[i] * linear::dot(&run.covariance[i], &slopes))
-                            .sum();
-                        let standard_error = variance.max(0.0).sqrt();
-                        let prediction = Prediction {
-                            value,
-                            standard_error,
-                        };
-                        *slot = (prediction, slopes);
-                    }
-                    if run.rows.end >= range.end {
-                        break;
-                    }
-                }
-            });
+        let each = self.each(table, Terms { discount, horizon }, |run, expected| {
+            let slopes = expected.slopes;
+            let variance: f64 = (0..4)
+                .map(|i| slopes[i] * linear::dot(&run.covariance[i], &slopes))
+                .sum();
+            let prediction = Prediction {
+                value: expected.purchases,
+                standard_error: variance.max(0.0).sqrt(),
+            };
+            (prediction, slopes)
+        });
         let (predictions, slopes): (Vec<Prediction>, Vec<Gradient>) = each.into_iter().unzip();
         let mut predictions = Predictions {
             rows: predictions,
             total: Prediction::default(),
             slopes,
         };
+        let rows = table.rows();
         predictions.total = self.weighted(table, &predictions, |row| rows[row].count);
         predictions
+    }
+
+    /// What is expected of a customer of each row of a table, in the order of
+    /// [`CustomerTable::groups`]. The horizon may be infinite; the discount may be zero
+    /// where it is not.
+    pub fn expectations(
+        &self,
+        table: &CustomerTable,
+        discount: f64,
+        horizon: f64,
+    ) -> Vec<Expectation> {
+        self.each(table, Terms { discount, horizon }, |_, expected| expected)
+    }
+
+    /// The same of one customer with given covariates, all those of the table.
+    pub fn expectation(
+        &self,
+        customer: &Customer,
+        covariates: &[f64],
+        discount: f64,
+        horizon: f64,
+    ) -> Expectation {
+        let terms = Terms { discount, horizon };
+        let (model, ages) = (self.model_of(covariates), [customer.age]);
+        let family = self.model.family();
+        let mut forecast = family.forecast(model, terms, customer.frequency, &ages);
+        forecast.evaluate(customer)
+    }
+
+    /// Something that follows from what is expected of each row of a table.
+    fn each<T: Clone + Default + Send>(
+        &self,
+        table: &CustomerTable,
+        terms: Terms,
+        of: impl Fn(&Run<<M::Family as Family>::Forecast>, Expectation) -> T + Sync,
+    ) -> Vec<T> {
+        let runs = self.runs(table, terms);
+        let rows = table.rows();
+        parallel::map_ranges(rows.len(), |range, slots: &mut [T]| {
+            let first = runs.partition_point(|run| run.rows.end <= range.start);
+            let mut slots = slots.iter_mut();
+            for run in &runs[first..] {
+                let mut forecast = run.forecast.clone();
+                let start = run.rows.start.max(range.start);
+                let end = run.rows.end.min(range.end);
+                for (row, slot) in rows[start..end].iter().zip(slots.by_ref()) {
+                    *slot = of(run, forecast.evaluate(&row.customer()));
+                }
+                if run.rows.end >= range.end {
+                    break;
+                }
+            }
+        })
     }
 
     /// The sum over rows of a table of what is forecast for a customer, each times a
@@ -195,25 +244,9 @@ mod tests {
     use crate::pareto_nbd::ParetoNbd;
     use crate::table::CustomerColumns;
     use crate::timing::Estimation;
-
-    const HISTORIES: [(u32, f64, f64); 6] = [
-        (0, 0.0, 38.0),
-        (2, 30.0, 38.0),
-        (2, 3.0, 38.0),
-        (40, 37.0, 38.0),
-        (90, 12.0, 38.0),
-        (3, 38.0, 38.0),
-    ];
+    use crate::timing::tests::histories;
 
     const TERMS: [(f64, f64); 3] = [(0.003, f64::INFINITY), (0.003, 52.0), (0.0, 52.0)];
-
-    fn customer((frequency, recency, age): (u32, f64, f64)) -> Customer {
-        Customer {
-            frequency,
-            recency,
-            age,
-        }
-    }
 
     /// A forecast is the model's, and its gradient that of the model's.
     #[track_caller]
@@ -222,7 +255,10 @@ mod tests {
             let terms = Terms { discount, horizon };
             let family = model.family();
             let mut forecast = family.forecast(model, terms, customer.frequency, ages);
-            let (value, gradient) = forecast.evaluate(customer);
+            let found = forecast.evaluate(customer);
+            let (value, gradient) = (found.purchases, found.slopes);
+            let alive = model.probability_alive(customer);
+            assert!((found.alive - alive).abs() < 1e-12 * (1.0 + alive));
             let of = |model: M| model.discounted_expected_transactions(customer, discount, horizon);
             let expected = of(model);
             assert!(
@@ -249,7 +285,7 @@ mod tests {
     fn forecasts_are_the_models_and_gradients_their_derivatives() {
         // With so many ages, what customers have in common is interpolated.
         let many: Vec<f64> = (0..200).map(|week| 2.0 + f64::from(week)).collect();
-        for history in HISTORIES.map(customer) {
+        for history in histories() {
             for ages in [&many[..], &[38.0]] {
                 let model = ParetoNbd::new(0.55, 10.6, 0.61, 11.7).expect("parameters");
                 assert_forecast(model, ages, &history);
@@ -303,6 +339,8 @@ mod tests {
             let model = fit.model_of(covariates);
             let expected = model.discounted_expected_transactions(&customer, 0.003, 260.0);
             assert!((row.value / expected - 1.0).abs() < 1e-10);
+            let alone = fit.expectation(&customer, covariates, 0.003, 260.0);
+            assert!((row.value / alone.purchases - 1.0).abs() < 1e-10);
             sum += count * expected;
         }
         assert!((found.total.value / sum - 1.0).abs() < 1e-11);

@@ -56,6 +56,16 @@ pub(crate) fn covariance<F: Family>(
 }
 
 impl Covariance {
+    /// Of so many parameters that are no estimates.
+    pub(crate) fn none(size: usize) -> Self {
+        Covariance {
+            size,
+            inside: Vec::new(),
+            model: vec![0.0; size * size],
+            sandwich: vec![0.0; size * size],
+        }
+    }
+
     pub(crate) fn matrix(&self, kind: CovarianceKind) -> &[f64] {
         match kind {
             CovarianceKind::Information => &self.model,

@@ -18,8 +18,9 @@
 //! | when do customers buy, and who has left without saying so? | [`ParetoNbd`], [`BgNbd`], [`MbgNbd`] |
 //! | and if they buy regularly? | [`BetaGeometric::fit_regularity`] |
 //! | what do customer attributes or a treatment change? | [`Estimation`], [`Effect`] |
-//! | is a customer still there, what is to be expected, when is the next purchase? | [`TimingModel`] |
+//! | is a customer still there, what is to be expected, when is the next purchase? | [`TimingModel`], [`Expectation`] |
 //! | how sure is that? | [`TimingFit`] |
+//! | how much attrition may there be where none is visible? | [`TimingFit::attrition_limit`] |
 //! | does one model explain more than another? | [`likelihood_ratio`] |
 //! | who gives at fixed occasions? | [`BgBb`] |
 //! | who renews a contract? | [`ShiftedBetaGeometric`] |
@@ -31,6 +32,7 @@
 //! | how far off were forecasts? | [`backtest`] |
 //! | what does a customer cost, and when is it earned back? | [`acquisition`] |
 
+mod attrition_limit;
 mod beta;
 mod bg_discounted;
 mod bg_expectation;
@@ -74,6 +76,7 @@ pub use bg_nbd::{BetaGeometric, BgNbd, MbgNbd};
 pub use bgbb::{BgBb, BgBbFit, Opportunities};
 pub use cnbd::MOST_REGULAR;
 pub use error::FitError;
+pub use forecast::Expectation;
 pub use gamma_gamma::{GammaGamma, GammaGammaFit, InfiniteMeanSpend, MeanSpend, SpendBoundary};
 pub use inference::{CovarianceKind, LikelihoodRatio, Prediction, Predictions, likelihood_ratio};
 pub use pareto_nbd::ParetoNbd;

@@ -87,6 +87,8 @@ const NO_LOSS: f64 = 1e-7;
 /// Slope and curvature, per unit of a logarithm, of a likelihood that does not depend on
 /// a parameter: what is left of them is rounding.
 const FLAT: f64 = 1e-6;
+/// Slope, per unit of a logarithm, that rounding may leave.
+const LEVEL: f64 = 1e-4;
 /// Largest change of a parameter in one step.
 const LONGEST_STEP: f64 = 3.0;
 /// Step of the differences of the gradient.
@@ -96,6 +98,15 @@ const DIFFERENCE: f64 = 3e-5;
 pub(crate) fn maximize(
     objective: &impl Objective,
     starts: &[Vec<f64>],
+) -> Result<Optimum, FitError> {
+    maximize_within(objective, starts, ACCEPTED)
+}
+
+/// The same with a squared distance that is accepted where rounding allows no better.
+pub(crate) fn maximize_within(
+    objective: &impl Objective,
+    starts: &[Vec<f64>],
+    accepted: f64,
 ) -> Result<Optimum, FitError> {
     let mut best: Option<Search<_>> = None;
     let mut iterations = 0;
@@ -111,7 +122,7 @@ pub(crate) fn maximize(
     }
     let mut best = best.ok_or(FitError::NoFiniteStart)?;
     best.steps = iterations;
-    best.finish()
+    best.finish(accepted)
 }
 
 /// Maximum of the objective near a start, given an estimate of its Hessian there.
@@ -122,7 +133,29 @@ fn maximize_near(
 ) -> Result<Optimum, FitError> {
     let mut search = Search::new(objective, start, Some(hessian)).ok_or(FitError::NoFiniteStart)?;
     search.bfgs(VERY_NEAR);
-    search.finish()
+    search.finish(ACCEPTED)
+}
+
+/// Maximum of the objective near a start, given an estimate of the inverse of minus its
+/// Hessian there, with such an estimate at the end; parameters at ends of their ranges have
+/// zeros in it and stay there. None where the search stops short of the maximum, or such a
+/// parameter would leave its end. Much less work than [`maximize`], which also finds out
+/// which parameters lie at ends.
+pub(crate) fn climb(
+    objective: &impl Objective,
+    start: &[f64],
+    metric: &[f64],
+) -> Option<(Vec<f64>, Vec<f64>)> {
+    let size = start.len();
+    let mut search = Search::new(objective, start, None)?;
+    search.metric = metric.to_vec();
+    search.bfgs(VERY_NEAR);
+    let direction = linear::multiply(&search.metric, &search.gradient);
+    let stays = |i: usize| {
+        search.metric[i * size + i] > 0.0 || !search.is_free(i) || search.gradient[i].abs() < LEVEL
+    };
+    let is_there = linear::dot(&direction, &search.gradient) < ACCEPTED && (0..size).all(stays);
+    is_there.then_some((search.at, search.metric))
 }
 
 /// Maximum of a dear objective: first of a cheap part of it, then from there, given by
@@ -318,7 +351,7 @@ impl<'a, O: Objective> Search<'a, O> {
     }
 
     /// Newton steps to the maximum, the ends of ranges settled on the way.
-    fn finish(mut self) -> Result<Optimum, FitError> {
+    fn finish(mut self, accepted: f64) -> Result<Optimum, FitError> {
         let size = self.at.len();
         let mut hessian = hessian(self.objective, &self.at);
         let mut unidentified = vec![false; size];
@@ -423,14 +456,17 @@ impl<'a, O: Objective> Search<'a, O> {
             }
             last = distance;
         }
-        self.accept(hessian, &mut unidentified)
+        self.accept(hessian, &mut unidentified, accepted)
     }
 
     /// The point reached, where rounding kept the last steps from being made. Directions
     /// in which it has levelled the likelihood are unidentified.
-    fn accept(mut self, hessian: Vec<f64>, unidentified: &mut [bool]) -> Result<Optimum, FitError> {
-        /// Slope, per unit of a logarithm, that rounding may leave.
-        const LEVEL: f64 = 1e-4;
+    fn accept(
+        mut self,
+        hessian: Vec<f64>,
+        unidentified: &mut [bool],
+        accepted: f64,
+    ) -> Result<Optimum, FitError> {
         loop {
             let free = self.free();
             let information = block(&hessian, self.at.len(), &free, -1.0);
@@ -438,7 +474,7 @@ impl<'a, O: Objective> Search<'a, O> {
             if let Some(factor) = linear::cholesky(&information, free.len()) {
                 let step = linear::solve(&factor, free.len(), &slopes);
                 let distance = linear::dot(&step, &slopes);
-                if distance > ACCEPTED {
+                if distance > accepted {
                     return Err(FitError::NotConverged {
                         iterations: self.steps,
                         distance: distance.sqrt(),

@@ -9,11 +9,10 @@
 //! where the integral depends on the age alone (P. S. Fader, B. G. S. Hardie and K. L.
 //! Lee, "RFM and CLV", Journal of Marketing Research 42, 2005, for an endless horizon).
 
-use crate::forecast::{Forecast, Terms};
+use crate::forecast::{Expectation, Forecast, Terms};
 use crate::pareto_nbd::{ParetoLikelihood, ParetoNbd, to_scale_free};
 use crate::quadrature::rule;
 use crate::table::Customer;
-use crate::timing::Gradient;
 
 /// A forecast, and what it keeps of the last customer.
 #[doc(hidden)]
@@ -38,7 +37,7 @@ impl ParetoForecast {
 }
 
 impl Forecast for ParetoForecast {
-    fn evaluate(&mut self, customer: &Customer) -> (f64, Gradient) {
+    fn evaluate(&mut self, customer: &Customer) -> Expectation {
         let ParetoNbd { r, alpha, beta, .. } = self.model;
         let after = self.model.alive_after(customer);
         let time = match self.known {
@@ -58,8 +57,11 @@ impl Forecast for ParetoForecast {
             time.ln_s,
             time.ln_beta * beta / after.beta,
         ]);
-        let gradient = std::array::from_fn(|i| value * (ln_slopes[i] + ln_alive_gradient[i]));
-        (value, gradient)
+        Expectation {
+            alive,
+            purchases: value,
+            slopes: std::array::from_fn(|i| value * (ln_slopes[i] + ln_alive_gradient[i])),
+        }
     }
 }
 

@@ -15,11 +15,11 @@
 use crate::bg_nbd::BetaGeometric;
 use crate::error::FitError;
 use crate::inference::CovarianceKind;
-use crate::information::delta_se;
-use crate::optimize::{Objective, maximize};
+use crate::information::{covariances, delta_se};
+use crate::optimize::{Objective, climb, maximize_within};
 use crate::pareto_nbd::ParetoNbd;
 use crate::table::CustomerTable;
-use crate::timing::{Family, TableLikelihood, TimingFit, TimingModel};
+use crate::timing::{Family, TimingFit, TimingModel};
 use stats::tail::chi_square_quantile;
 
 /// Limits of a quantity by its profile likelihood; none on a side without a limit.
@@ -79,26 +79,40 @@ impl<M: TimingModel> TimingFit<M> {
         quantity: impl Fn(&M) -> f64 + Sync,
         alpha: f64,
     ) -> Result<ProfileInterval, FitError> {
-        if !(alpha > 0.0 && alpha < 1.0) {
-            return Err(FitError::InvalidArgument {
-                what: "level alpha",
-                value: alpha,
-            });
-        }
         let family = self.model.family();
-        let objective = self.objective(family, table);
+        let of = |at: &[f64]| quantity(&family.model([at[0], at[1], at[2], at[3]], self.unit));
+        let covariance = self.covariance.matrix(CovarianceKind::Information);
         let profile = Profile {
-            drop: 0.5 * chi_square_quantile(1.0 - alpha, 1.0),
-            of: |at: &[f64]| quantity(&family.model([at[0], at[1], at[2], at[3]], self.unit)),
-            objective: &objective,
-            fit: self,
+            objective: &self.objective(family, table),
+            at: &self.at,
+            error: delta_se(&self.at, covariance, of),
+            drop: drop(alpha)?,
+            metric: Some(covariance.to_vec()),
+            start: |_: &[f64], _: f64| None,
+            of,
+        };
+        let limit = |direction| -> Result<Option<f64>, FitError> {
+            let limit = profile.limit(direction)?;
+            Ok(limit.map(|limit| (profile.of)(&limit)))
         };
         Ok(ProfileInterval {
             value: (profile.of)(&self.at),
-            low: profile.limit(-1.0)?,
-            high: profile.limit(1.0)?,
+            low: limit(-1.0)?,
+            high: limit(1.0)?,
         })
     }
+}
+
+/// By how much the log-likelihood falls to the limits of an interval at level `1 -
+/// alpha`.
+pub(crate) fn drop(alpha: f64) -> Result<f64, FitError> {
+    if !(alpha > 0.0 && alpha < 1.0) {
+        return Err(FitError::InvalidArgument {
+            what: "level alpha",
+            value: alpha,
+        });
+    }
+    Ok(0.5 * chi_square_quantile(1.0 - alpha, 1.0))
 }
 
 impl TimingFit<ParetoNbd> {
@@ -183,55 +197,92 @@ impl ProfileInterval {
     }
 }
 
-/// The profile of a quantity of the searched parameters.
-struct Profile<'a, M: TimingModel, Q> {
-    objective: &'a TableLikelihood<'a, M::Family>,
-    fit: &'a TimingFit<M>,
-    of: Q,
+/// The profile of a quantity that follows from the first four of the searched parameters.
+pub(crate) struct Profile<'a, O, Q, S> {
+    pub(crate) objective: &'a O,
+    /// The maximum.
+    pub(crate) at: &'a [f64],
+    pub(crate) of: Q,
+    /// The quantity's standard error, not of much use as such, but as a scale.
+    pub(crate) error: f64,
     /// Fall of the log-likelihood at the limits.
-    drop: f64,
+    pub(crate) drop: f64,
+    /// Inverse of the information, where it is known; zero for parameters at ends of their
+    /// ranges.
+    pub(crate) metric: Option<Vec<f64>>,
+    /// Given the last point, where else than there the search for a value of the quantity
+    /// starts.
+    pub(crate) start: S,
 }
 
-impl<M: TimingModel, Q: Fn(&[f64]) -> f64 + Sync> Profile<'_, M, Q> {
-    /// The limit in a direction.
-    fn limit(&self, direction: f64) -> Result<Option<f64>, FitError> {
-        /// Doublings of the distance after which there is no limit.
-        const DOUBLINGS: usize = 30;
-        let covariance = self.fit.covariance.matrix(CovarianceKind::Information);
-        let estimate = (self.of)(&self.fit.at);
-        let error = delta_se(&self.fit.at, covariance, &self.of);
+impl<O, Q, S> Profile<'_, O, Q, S>
+where
+    O: Objective,
+    Q: Fn(&[f64]) -> f64,
+    S: Fn(&[f64], f64) -> Option<Vec<f64>>,
+{
+    /// The parameters at the limit in a direction; none where the likelihood does not
+    /// fall so far.
+    ///
+    /// The signed root of the fall is nearly a straight line in the distance, so that a
+    /// few secants lead to it.
+    pub(crate) fn limit(&self, direction: f64) -> Result<Option<Vec<f64>>, FitError> {
+        /// Of a log-likelihood: less than a millionth of a standard error.
+        const NEAR: f64 = 1e-6;
+        const STEPS: usize = 60;
+        /// Distance, in standard errors, beyond which there is no limit.
+        const FARTHEST: f64 = 1e9;
+        let estimate = (self.of)(self.at);
         // At an end of the parameter space there is none.
-        let scale = if error > 0.0 {
-            error
+        let scale = if self.error > 0.0 {
+            self.error
         } else {
             estimate.abs().max(1.0)
         };
         let mut walk = Walk::new(self, scale);
-        let mut inside = (0.0, self.drop);
-        let mut distance = 2.0;
-        for _ in 0..DOUBLINGS {
-            let step = walk.to(estimate + direction * distance * scale)?;
-            if step.excess < 0.0 {
-                return walk.narrow(estimate, direction * scale, inside, (distance, step.excess));
+        let target = (2.0 * self.drop).sqrt();
+        let (mut last, mut inside, mut outside) = ((0.0, 0.0), 0.0, None);
+        let mut distance = (1.0 + 1.0 / PULL) * target;
+        for _ in 0..STEPS {
+            let point = walk.to(estimate + direction * distance * scale)?;
+            if point.excess.abs() < NEAR {
+                return Ok(Some(walk.at));
             }
-            // The parameter space may end before the likelihood falls.
-            let moved = (step.quantity - estimate).abs();
-            if moved < 1e-3 * distance * scale {
-                return Ok(None);
+            if point.excess > 0.0 {
+                // The parameter space may end before the likelihood falls.
+                let moved = (point.quantity - estimate).abs();
+                if outside.is_none() && (moved < 1e-3 * distance * scale || distance > FARTHEST) {
+                    return Ok(None);
+                }
+                inside = distance;
+            } else {
+                outside = Some(distance);
             }
-            inside = (distance, step.excess);
-            distance *= 2.0;
+            let root = (2.0 * (self.drop - point.excess)).max(0.0).sqrt();
+            let secant = distance + (target - root) * (distance - last.0) / (root - last.1);
+            last = (distance, root);
+            distance = match outside {
+                Some(outside) if inside < secant && secant < outside => secant,
+                Some(outside) => 0.5 * (inside + outside),
+                None if secant > distance => secant.min(2.0 * distance),
+                None => 2.0 * distance,
+            };
         }
-        Ok(None)
+        Ok(outside.map(|_| walk.at))
     }
 }
 
+/// Curvature of the pull, in units of that of the likelihood.
+const PULL: f64 = 4.0;
+
 /// A walk along the profile, each point searched from the last one.
-struct Walk<'a, M: TimingModel, Q> {
-    profile: &'a Profile<'a, M, Q>,
+struct Walk<'a, O, Q, S> {
+    profile: &'a Profile<'a, O, Q, S>,
     weight: f64,
     top: f64,
     at: Vec<f64>,
+    /// Inverse of minus the Hessian there; zero for parameters at ends of their ranges.
+    metric: Option<Vec<f64>>,
 }
 
 /// A point of the profile.
@@ -241,16 +292,20 @@ struct Point {
     excess: f64,
 }
 
-impl<'a, M: TimingModel, Q: Fn(&[f64]) -> f64 + Sync> Walk<'a, M, Q> {
-    fn new(profile: &'a Profile<'a, M, Q>, scale: f64) -> Self {
-        /// Curvature of the pull, in units of that of the likelihood.
-        const PULL: f64 = 4.0;
-        let at = profile.fit.at.clone();
+impl<'a, O, Q, S> Walk<'a, O, Q, S>
+where
+    O: Objective,
+    Q: Fn(&[f64]) -> f64,
+    S: Fn(&[f64], f64) -> Option<Vec<f64>>,
+{
+    fn new(profile: &'a Profile<'a, O, Q, S>, scale: f64) -> Self {
+        let at = profile.at.to_vec();
         Walk {
             weight: PULL / (scale * scale),
             top: profile.objective.evaluate(&at, &mut vec![0.0; at.len()]),
             profile,
             at,
+            metric: profile.metric.clone(),
         }
     }
 
@@ -261,7 +316,7 @@ impl<'a, M: TimingModel, Q: Fn(&[f64]) -> f64 + Sync> Walk<'a, M, Q> {
             weight: self.weight,
             centre,
         };
-        self.at = maximize(&pulled, std::slice::from_ref(&self.at))?.at;
+        self.search(&pulled)?;
         let mut unused = vec![0.0; self.at.len()];
         let value = self.profile.objective.evaluate(&self.at, &mut unused);
         Ok(Point {
@@ -270,47 +325,40 @@ impl<'a, M: TimingModel, Q: Fn(&[f64]) -> f64 + Sync> Walk<'a, M, Q> {
         })
     }
 
-    /// The quantity where the excess is zero, between two distances of the centre with
-    /// their excesses, by the Illinois variant of false position.
-    fn narrow(
-        &mut self,
-        estimate: f64,
-        unit: f64,
-        mut inside: (f64, f64),
-        mut outside: (f64, f64),
-    ) -> Result<Option<f64>, FitError> {
-        /// Of a log-likelihood: a millionth of a standard error, nearly.
-        const NEAR: f64 = 1e-7;
-        const STEPS: usize = 60;
-        let mut quantity = None;
-        for _ in 0..STEPS {
-            let share = inside.1 / (inside.1 - outside.1);
-            let distance = inside.0 + share * (outside.0 - inside.0);
-            let point = self.to(estimate + unit * distance)?;
-            quantity = Some(point.quantity);
-            if point.excess.abs() < NEAR {
-                break;
-            }
-            if point.excess > 0.0 {
-                inside = (distance, point.excess);
-                outside.1 *= 0.5;
-            } else {
-                outside = (distance, point.excess);
-                inside.1 *= 0.5;
-            }
+    /// Goes to the maximum, from the last point or from where else it may lie.
+    fn search(&mut self, pulled: &Pulled<'_, O, Q, S>) -> Result<(), FitError> {
+        /// Squared distance, in standard errors, from a point of the profile: the
+        /// log-likelihood is off by half of it.
+        const ACCEPTED: f64 = 1e-5;
+        let other = (self.profile.start)(&self.at, pulled.centre);
+        if let (Some(metric), None) = (&self.metric, &other)
+            && let Some((at, metric)) = climb(pulled, &self.at, metric)
+        {
+            (self.at, self.metric) = (at, Some(metric));
+            return Ok(());
         }
-        Ok(quantity)
+        let starts: Vec<Vec<f64>> = std::iter::once(self.at.clone()).chain(other).collect();
+        let optimum = maximize_within(pulled, &starts, ACCEPTED)?;
+        let size = optimum.at.len();
+        let both = covariances(&optimum, &vec![0.0; size * size]);
+        self.metric = both.ok().map(|both| both.model);
+        self.at = optimum.at;
+        Ok(())
     }
 }
 
 /// The log-likelihood, pulled towards parameters that give a value of the quantity.
-struct Pulled<'a, M: TimingModel, Q> {
-    profile: &'a Profile<'a, M, Q>,
+struct Pulled<'a, O, Q, S> {
+    profile: &'a Profile<'a, O, Q, S>,
     weight: f64,
     centre: f64,
 }
 
-impl<M: TimingModel, Q: Fn(&[f64]) -> f64 + Sync> Objective for Pulled<'_, M, Q> {
+impl<O, Q, S> Objective for Pulled<'_, O, Q, S>
+where
+    O: Objective,
+    Q: Fn(&[f64]) -> f64,
+{
     fn dimension(&self) -> usize {
         self.profile.objective.dimension()
     }

@@ -671,11 +671,28 @@ pub(crate) fn check_positive(parameters: &[(&'static str, f64)]) -> Result<(), F
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::bg_nbd::{BgNbd, MbgNbd};
     use crate::pareto_nbd::ParetoNbd;
     use crate::table::CustomerColumns;
+
+    /// Customers of every kind, seen for one time.
+    pub(crate) fn histories() -> [Customer; 6] {
+        let purchases = [
+            (0, 0.0),
+            (2, 30.0),
+            (2, 3.0),
+            (40, 37.0),
+            (90, 12.0),
+            (3, 38.0),
+        ];
+        purchases.map(|(frequency, recency)| Customer {
+            frequency,
+            recency,
+            age: 38.0,
+        })
+    }
 
     /// Customers whose rates and hazards are exponential, seen by the week, in weeks or
     /// days.
@@ -739,23 +756,9 @@ mod tests {
         }
     }
 
-    const CUSTOMERS: [(u32, f64, f64); 6] = [
-        (0, 0.0, 38.0),
-        (2, 30.0, 38.0),
-        (2, 3.0, 38.0),
-        (40, 37.0, 38.0),
-        (90, 12.0, 38.0),
-        (3, 38.0, 38.0),
-    ];
-
     #[test]
     fn gradients_are_derivatives() {
-        for (frequency, recency, age) in CUSTOMERS {
-            let customer = Customer {
-                frequency,
-                recency,
-                age,
-            };
+        for customer in histories() {
             for (alpha, beta) in [(10.6, 11.7), (40.0, 5.0), (7.0, 7.0)] {
                 let model = ParetoNbd::new(0.55, alpha, 0.61, beta).expect("parameters");
                 assert_gradient(model, customer);

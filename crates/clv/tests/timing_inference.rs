@@ -245,3 +245,59 @@ fn the_mean_life_of_customers_who_seldom_leave() {
     let purchases = modified.mean_purchases(&table, 0.05).expect("an interval");
     assert!(purchases.low.expect("a limit") > 1.0, "{purchases:?}");
 }
+
+/// Samples of customers in two arms of a world in which the treatment multiplies rates and the odds of leaving.
+fn beta_geometric_arms(seed: u64) -> CustomerTable {
+    let truth = BgNbd::new(0.9, 6.0, 2.0, 8.0).expect("parameters");
+    let mut treated = truth.scale_free();
+    treated[1] += EFFECTS.0;
+    treated[3] += EFFECTS.1;
+    let worlds = [truth, truth.at_scale_free(treated)].map(|model| model.parameters());
+    let mut simulation = Simulation::new(seed);
+    let arms: Vec<f64> = (0..800).map(|i| f64::from(i % 2)).collect();
+    let customers: Vec<Customer> = arms
+        .iter()
+        .map(|arm| {
+            let age = simulation.uniform(40.0, 104.0);
+            simulation.beta_geometric(worlds[*arm as usize], age)
+        })
+        .collect();
+    let frequency: Vec<u32> = customers.iter().map(|c| c.frequency).collect();
+    let recency: Vec<f64> = customers.iter().map(|c| c.recency).collect();
+    let age: Vec<f64> = customers.iter().map(|c| c.age).collect();
+    CustomerTable::new(&CustomerColumns {
+        frequency: &frequency,
+        recency: &recency,
+        age: &age,
+        covariates: &[&arms],
+        ..CustomerColumns::default()
+    })
+    .expect("a table")
+}
+
+/// Of a hundred intervals at 95 %, 88 to 100 hold the truth but once in a thousand times.
+#[test]
+fn intervals_of_effects_and_of_lives_cover_the_truth() {
+    let mut covered = [0; 3];
+    for seed in 100..200 {
+        let table = beta_geometric_arms(seed);
+        let fit = BgNbd::fit_with(&table, 1, &Estimation::all(&table)).expect("a fit");
+        let effects = [
+            (&fit.rate_effects[0], EFFECTS.0),
+            (&fit.attrition_effects[0], EFFECTS.1),
+        ];
+        for (covered, (effect, truth)) in covered.iter_mut().zip(effects) {
+            let error = effect.standard_error.expect("a standard error");
+            *covered += u32::from((effect.value - truth).abs() < 1.96 * error);
+        }
+        // Of those who are not treated, E[1/p] = 1 + b / (a - 1).
+        let life = fit.mean_purchases(&table, 0.05).expect("an interval");
+        let is_within =
+            life.low.is_none_or(|low| low <= 9.0) && life.high.is_none_or(|high| high >= 9.0);
+        covered[2] += u32::from(is_within);
+    }
+    assert!(
+        covered.iter().all(|n| (88..=100).contains(n)),
+        "{covered:?}"
+    );
+}

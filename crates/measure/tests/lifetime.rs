@@ -9,6 +9,7 @@ use std::path::Path;
 
 use catalog::{Catalog, LoadError};
 use lake::Lake;
+use measure::audience::lifetime::{GroupValue, LifeUnit};
 use measure::audience::{LifetimeFinding, lifetime};
 use measure::{MeasureError, Reason};
 use tempfile::TempDir;
@@ -253,6 +254,10 @@ fn the_catalog_is_checked() {
         ["unknown-name"]
     );
     assert_eq!(with("fact: purchases\nby: [a, a]\n"), ["duplicate-value"]);
+    assert_eq!(
+        with("fact: purchases\naudiences: [loyl]\n"),
+        ["unknown-name"]
+    );
 }
 
 /// A stream of numbers between 0 and 1.
@@ -437,6 +442,62 @@ fn a_treatment_that_makes_customers_buy_more_often_is_found() {
 }
 
 #[test]
+fn audiences_are_customers_who_may_be_in_several() {
+    let [rows, _, known] = simulated(1500, 1.0);
+    let documents = format!(
+        "{FACT}{{ kind: source, name: known, path: known.csv, types: {{ id: VARCHAR }} }}\n---\n\
+         {{ kind: audience, name: germans, source: known, customer: id, where: country = 'DE' }}\n---\n\
+         kind: audience\nname: everybody\ncustomer: member\n\
+         sql: SELECT id AS member FROM known UNION ALL SELECT 'nobody' UNION ALL SELECT 'none' UNION ALL SELECT NULL\n\
+         ---\n{{ kind: audience, name: strangers, source: known, customer: country }}\n---\n\
+         kind: lifetime\nname: test\nfact: purchases\nspend: amount\nhorizon: 2 years\nby: [country]\n\
+         customers: {{ source: known, customer: id }}\nmodel: pareto-nbd\nfrom: 2023-01-15\n\
+         audiences: [germans, everybody, strangers]\n"
+    );
+    let files = [("rows.csv", rows.as_str()), ("known.csv", known.as_str())];
+    let finding = project(&files, SETTINGS, &documents).unwrap();
+    let [germans, everybody, strangers] = &finding.audiences[..] else {
+        panic!("{:?}", finding.audiences);
+    };
+    // What a column says, an audience says with the same numbers.
+    let same = |audience: &GroupValue, group: &GroupValue| {
+        assert_eq!(audience.customers, group.customers);
+        let pairs = [
+            (audience.past, group.past),
+            (audience.alive, group.alive),
+            (audience.future.estimate, group.future.estimate),
+            (audience.future.se, group.future.se),
+            (audience.future.low, group.future.low),
+        ];
+        for (found, expected) in pairs {
+            near(found, expected, 1e-9);
+        }
+    };
+    let values = finding.by[0].values.iter();
+    let country = values.clone().find(|value| value.group == "DE").unwrap();
+    same(germans.value.as_ref().unwrap(), country);
+    same(
+        everybody.value.as_ref().unwrap(),
+        finding.value.as_ref().unwrap(),
+    );
+    // Half of those who first bought before the first day are German.
+    let early = finding.extent.left_out[0].number;
+    assert!(early > 100, "{:?}", finding.extent.left_out);
+    assert_eq!((everybody.never_bought, everybody.not_counted), (2, early));
+    let counting = germans.value.as_ref().unwrap().customers;
+    assert_eq!(germans.not_counted + counting, 750);
+    assert_eq!((&strangers.value, strangers.never_bought), (&None, 2));
+
+    // Hazards are Gamma(2, 400 days): a life of 400 days on average.
+    let life = finding.mean_life.unwrap();
+    assert_eq!(life.unit, LifeUnit::Days);
+    let low = life.low.unwrap();
+    assert!(low > 100.0 && low < 400.0, "{life:?}");
+    assert!(life.high.is_none_or(|high| high > 400.0), "{life:?}");
+    assert_eq!(life.high.is_none(), finding.unbounded.is_some());
+}
+
+#[test]
 fn threads_do_not_show_and_the_declared_effect_counts() {
     let one = simulated_project(1, "stops");
     let arm = &one.incremental.as_ref().unwrap().arms[0];
@@ -572,6 +633,16 @@ fn online_retail_shows_no_attrition() {
     assert_eq!(finding.back_test.as_ref().unwrap().actual, 6_426);
     // A value within the horizon, and what is beyond on its own.
     let value = finding.value.as_ref().unwrap();
+    // How much attrition there may be was found; the lower end is not above that without any.
+    let future = value.future;
+    let (down, up) = (future.estimate / future.low, future.high / future.estimate);
+    assert!(down >= up * (1.0 - 1e-12), "{future:?}");
+    let warned = finding
+        .checks
+        .iter()
+        .any(|check| check.message.contains("how much attrition there may be"));
+    assert!(!warned, "{:?}", finding.checks);
+    assert_eq!(finding.mean_life, None);
     assert!(value.alive > 1.0 - 1e-9);
     assert!(value.future.estimate > 0.0 && finding.tail.unwrap() > 0.0);
     assert_eq!(finding.unbounded.unwrap().reason, Reason::UnboundedLifetime);

@@ -43,6 +43,10 @@ pub struct Lifetime {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     pub by: Vec<String>,
+    /// Audiences by which customers are shown, too: those who are in them as their sources say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), extend("x-names" = "audience"))]
+    pub audiences: Vec<Name>,
     /// What else is known of customers.
     pub customers: Option<LifetimeCustomers>,
     /// Columns of `customers` that shift how often customers buy, how soon they leave and what they spend: numbers, or

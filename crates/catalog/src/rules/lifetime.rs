@@ -48,6 +48,7 @@ pub(super) fn check(lifetime: &Lifetime, all: &Documents<'_>, report: &mut Repor
     }
     report.unique("by", lifetime.by.iter().cloned());
     report.unique("covariates", lifetime.covariates.iter().cloned());
+    report.unique("audiences", lifetime.audiences.iter().cloned());
     check_name(lifetime, all, report);
 }
 
@@ -70,6 +71,10 @@ fn check_business(lifetime: &Lifetime, report: &mut Report<'_>) {
         return;
     };
     whole_days("contracts/period", contracts.period, report);
+    report.forbid(
+        &["audiences"],
+        "audiences are of customers, and with `contracts` it is contracts that are worth something: use `by`",
+    );
     report.forbid(
         &["model", "covariates", "experiment", "rollout", "order"],
         "with `contracts` customers pay until they leave, which is the shifted beta-geometric model alone",

@@ -3,6 +3,7 @@
 use catalog::Lifetime;
 use clv::acquisition::{Acquisition, NoPayback, Value};
 
+use super::ALPHA;
 use super::cohorts::{Ages, Cohort, DAYS_PER_MONTH, curve, month_name};
 use super::finding::{
     AcquisitionFinding, GroupValue, LifetimeFinding, PaybackMonths, PaybackPoint,
@@ -13,12 +14,12 @@ use crate::{Reason, Refusal};
 
 /// What cohorts are seen with.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct View {
-    pub(super) ages: Ages,
+struct View {
+    ages: Ages,
     /// The last day that is seen.
-    pub(super) end: i64,
-    pub(super) margin: f64,
-    pub(super) alpha: f64,
+    end: i64,
+    margin: f64,
+    alpha: f64,
 }
 
 /// Adds what acquisition cost, where it is declared: of all customers, by channel and by cohort, whose values are in the
@@ -27,10 +28,16 @@ pub(super) fn add(
     finding: &mut LifetimeFinding,
     lifetime: &Lifetime,
     (cohorts, purchases): (&[Cohort], &Purchases),
-    view: View,
+    (ages, margin): (Ages, f64),
 ) {
     let Some(acquisition) = &lifetime.acquisition else {
         return;
+    };
+    let view = View {
+        ages,
+        end: purchases.end,
+        margin,
+        alpha: ALPHA,
     };
     finding.acquisition = all(finding, cohorts, purchases, view);
     let channel = acquisition.channel.as_ref();
@@ -123,23 +130,24 @@ fn acquisition(
     }
     if let Some(worth) = worth {
         let past = worth.past;
-        finding.value = Some(Estimate {
+        let value = Estimate {
             estimate: past + worth.future.estimate,
             low: past + worth.future.low,
             high: past + worth.future.high,
             ..worth.future
-        });
-        let value = Value {
-            estimate: past + worth.future.estimate,
-            standard_error: worth.future.se,
         };
-        match known.value_over_cost(value, alpha) {
+        finding.value = Some(value);
+        let known_value = Value {
+            estimate: value.estimate,
+            standard_error: value.se,
+        };
+        match known.value_over_cost(known_value, alpha) {
             Ok(ratio) => {
                 finding.value_over_cost = Some(Estimate {
                     estimate: ratio.estimate,
                     se: worth.future.se / known.cost * known.customers,
-                    low: ratio.low,
-                    high: ratio.high,
+                    low: value.low / known.cost * known.customers,
+                    high: value.high / known.cost * known.customers,
                     df: None,
                 });
             }

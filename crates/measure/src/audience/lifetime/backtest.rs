@@ -6,10 +6,10 @@ use clv::baselines::rate_per_customer;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::base::{Base, Kept};
+use super::base::{Base, Histories, Kept};
 use super::fit::{Fitted, Kind};
 use super::purchases::day;
-use super::value::in_units;
+use super::value::{self, in_units};
 
 /// A forecast of what is known by now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -108,24 +108,24 @@ impl Test {
 }
 
 /// Holds the forecasts of fitted models and of simple rules against what happened until a day.
-pub(super) fn back_test(base: &Base, fits: &[(Kind, &Fitted)], until: i64) -> Option<BackTest> {
+pub(super) fn back_test(
+    base: &Base,
+    histories: &Histories,
+    fits: &[(Kind, &Fitted)],
+    until: i64,
+) -> Option<BackTest> {
     let seen = base.kept.iter().map(|row| Seen {
         later: row.later,
         customers: row.customers,
     });
     let mut test = Test::new((base.end, until), seen.collect())?;
     let horizon = (until - base.end) as f64;
-    // What is forecast is the same of all customers with one history.
-    let each = |forecast: &dyn Fn(&Kept) -> f64| -> Vec<f64> {
-        let histories = base.histories();
-        histories
-            .flat_map(|rows| std::iter::repeat_n(forecast(&rows[0]), rows.len()))
-            .collect()
-    };
     for (kind, fitted) in fits {
-        let expected =
-            |row: &Kept| fitted.expected(&row.customer(), base.covariates(row), in_units(horizon));
-        test.add(kind.name(), each(&expected).into_iter());
+        // What is forecast is the same of all customers with one history.
+        let forecasts = value::purchases(histories, fitted, 0.0, in_units(horizon));
+        let rows = base.histories().zip(forecasts);
+        let each = rows.flat_map(|(rows, forecast)| std::iter::repeat_n(forecast, rows.len()));
+        test.add(kind.name(), each);
     }
     let rate = |row: &Kept| {
         rate_per_customer(
@@ -135,7 +135,7 @@ pub(super) fn back_test(base: &Base, fits: &[(Kind, &Fitted)], until: i64) -> Op
             LEAST_DAYS,
         )
     };
-    test.add("rate-per-customer", each(&rate).into_iter());
+    test.add("rate-per-customer", base.kept.iter().map(rate));
     let sum = |of: fn(&Kept) -> u32| -> f64 {
         let rows = base.kept.iter();
         rows.map(|row| f64::from(row.customers) * f64::from(of(row)))
@@ -144,7 +144,7 @@ pub(super) fn back_test(base: &Base, fits: &[(Kind, &Fitted)], until: i64) -> Op
     let observed = sum(|row| row.age);
     if observed > 0.0 {
         let all = sum(|row| row.frequency) / observed * horizon;
-        test.add("same-rate", each(&|_| all).into_iter());
+        test.add("same-rate", base.kept.iter().map(|_| all));
     }
     Some(test.finish())
 }

@@ -64,6 +64,41 @@ pub(super) fn histories(end: i64, stop: i64) -> String {
     )
 }
 
+/// The rows of a query with the columns of [`Kept`], in no order.
+pub(super) fn kept(lake: &Lake, place: &str, query: &str) -> Result<Vec<Kept>, MeasureError> {
+    let context = format!("cannot measure {place}");
+    let read = lake.engine().fold(
+        query,
+        7,
+        &context,
+        Vec::new,
+        |kept: &mut Vec<Kept>, chunk: &Chunk<'_>| -> Result<(), ReadError> {
+            let number = |column| chunk.values::<i64>(column);
+            let (x, age, recency, cell) = (number(0)?, number(1)?, number(2)?, number(3)?);
+            let spend = chunk.values::<f64>(4)?;
+            let (later, customers) = (number(5)?, number(6)?);
+            kept.extend((0..chunk.rows()).map(|row| Kept {
+                frequency: x[row] as u32,
+                age: age[row] as u32,
+                recency: recency[row] as u32,
+                cell: cell[row] as u32,
+                spend: spend[row],
+                later: later[row] as u32,
+                customers: customers[row] as u32,
+            }));
+            Ok(())
+        },
+    );
+    let parts = read.map_err(|error| match error {
+        ReadError::Lake(error) => MeasureError::Lake(error),
+        ReadError::Column(error) => MeasureError::Unusable {
+            place: place.to_owned(),
+            message: error.to_string(),
+        },
+    })?;
+    Ok(parts.concat())
+}
+
 impl Base {
     /// The customers who had bought by the end of a day, with their purchases until then, and how many each made after
     /// it until `stop`.
@@ -77,40 +112,15 @@ impl Base {
             "SELECT x, age, recency, cell, spend, later, count(*) FROM ({}) GROUP BY ALL",
             histories(end, stop)
         );
-        let context = format!("cannot measure {place}");
-        let read = lake.engine().fold(
-            &query,
-            7,
-            &context,
-            Vec::new,
-            |kept: &mut Vec<Kept>, chunk: &Chunk<'_>| -> Result<(), ReadError> {
-                let number = |column| chunk.values::<i64>(column);
-                let (x, age, recency, cell) = (number(0)?, number(1)?, number(2)?, number(3)?);
-                let spend = chunk.values::<f64>(4)?;
-                let (later, customers) = (number(5)?, number(6)?);
-                kept.extend((0..chunk.rows()).map(|row| Kept {
-                    frequency: x[row] as u32,
-                    age: age[row] as u32,
-                    recency: recency[row] as u32,
-                    cell: cell[row] as u32,
-                    spend: spend[row],
-                    later: later[row] as u32,
-                    customers: customers[row] as u32,
-                }));
-                Ok(())
-            },
-        );
-        let parts = read.map_err(|error| match error {
-            ReadError::Lake(error) => MeasureError::Lake(error),
-            ReadError::Column(error) => MeasureError::Unusable {
-                place: place.to_owned(),
-                message: error.to_string(),
-            },
-        })?;
-        Ok(Self::new(parts.concat(), end, covariates.clone()))
+        Ok(Self::new(
+            kept(lake, place, &query)?,
+            end,
+            covariates.clone(),
+        ))
     }
 
-    fn new(mut kept: Vec<Kept>, end: i64, covariates: Covariates) -> Self {
+    /// From customers in any order.
+    pub(super) fn new(mut kept: Vec<Kept>, end: i64, covariates: Covariates) -> Self {
         // All columns in their order, so that the threads that read them do not show.
         kept.sort_unstable_by(|a, b| {
             let key = |k: &Kept| {
@@ -191,39 +201,45 @@ impl Base {
         &self.kept[self.starts[place]]
     }
 
-    /// Histories in their order as models see them, each standing for a weight above zero.
-    pub(super) fn table(
-        &self,
-        weights: impl Iterator<Item = (usize, f64)>,
-    ) -> Result<CustomerTable, FitError> {
+    /// All customers as models see them.
+    pub(super) fn all(&self) -> Result<Histories, FitError> {
         let mut columns: [Vec<f64>; 3] = Default::default();
         let mut frequency = Vec::new();
         let mut covariates = vec![Vec::new(); self.covariates.columns.len()];
-        for (place, weight) in weights {
-            let row = self.history(place);
-            for (column, value) in covariates.iter_mut().zip(self.covariates(row)) {
+        for rows in self.histories() {
+            for (column, value) in covariates.iter_mut().zip(self.covariates(&rows[0])) {
                 column.push(*value);
             }
-            let customer = row.customer();
+            let customer = rows[0].customer();
             frequency.push(customer.frequency);
             columns[0].push(customer.recency);
             columns[1].push(customer.age);
-            columns[2].push(weight);
+            columns[2].push(rows.iter().map(|row| f64::from(row.customers)).sum());
         }
-        CustomerTable::new(&CustomerColumns {
+        let (table, places) = CustomerTable::with_places(&CustomerColumns {
             frequency: &frequency,
             recency: &columns[0],
             age: &columns[1],
             count: Some(&columns[2]),
             covariates: &covariates.iter().map(Vec::as_slice).collect::<Vec<_>>(),
             ..CustomerColumns::default()
-        })
+        })?;
+        Ok(Histories { table, places })
     }
+}
 
-    /// All customers as models see them.
-    pub(super) fn all(&self) -> Result<CustomerTable, FitError> {
-        let count = |rows: &[Kept]| rows.iter().map(|row| f64::from(row.customers)).sum();
-        self.table(self.histories().map(count).enumerate())
+/// The histories of a base as models see them.
+pub(super) struct Histories {
+    pub(super) table: CustomerTable,
+    /// The row of the table in which each of them is.
+    places: Vec<u32>,
+}
+
+impl Histories {
+    /// What is known by rows of the table, by histories in the base's order.
+    pub(super) fn of_rows<T: Copy>(&self, rows: &[T]) -> Vec<T> {
+        let places = self.places.iter();
+        places.map(|place| rows[*place as usize]).collect()
     }
 }
 

@@ -15,14 +15,14 @@ pub(super) use self::model::Renewals;
 use self::model::Terms;
 pub(super) use self::read::Contracts;
 use self::read::Held;
-use super::acquisition::{self, View};
+use super::acquisition;
 use super::backtest::{BackTest, Seen, Test};
 use super::cohorts::{self, Ages, Cohort, month_of};
 use super::fit::per_customer;
+use super::life::unbounded_life;
 use super::purchases::{self, Purchases};
 use super::retention::retention;
 use super::value::{Weighted, distribution_of};
-use super::worth::unbounded_life;
 use super::{
     ALPHA, Audiences, Baseline, GroupValue, LifetimeCheck, LifetimeFinding, NewCustomer,
     RetentionFinding, TimingFinding, blank, days, margin_of, refusal_of,
@@ -124,14 +124,8 @@ impl Measured<'_> {
             }
         }
         finding.models.push(said);
-        let view = View {
-            ages: self.ages,
-            end: self.purchases.end,
-            margin,
-            alpha: ALPHA,
-        };
         let read = (self.cohorts.as_slice(), &self.purchases);
-        acquisition::add(finding, self.lifetime, read, view);
+        acquisition::add(finding, self.lifetime, read, (self.ages, margin));
         Ok(())
     }
 

@@ -1,9 +1,13 @@
 //! Customers who buy at opportunities: BG/BB behind the same face as the models in continuous time.
 
-use clv::{BetaBoundary, BgBb, BgBbFit, Customer, CustomerTable, Effect, FitError, Opportunities};
+use clv::{
+    BetaBoundary, BgBb, BgBbFit, Customer, CustomerTable, Effect, Expectation, FitError,
+    Opportunities,
+};
 
 use super::finding::Parameter;
-use super::fit::{NO_ATTRITION, PurchaseModel, ln_slope};
+use super::fit::{Fitted, NO_ATTRITION, PurchaseModel, STEP};
+use super::life::MeanLife;
 
 /// A fitted BG/BB model. Its parameters are moved as their logarithms.
 pub(super) struct Discrete {
@@ -18,19 +22,12 @@ const SHORT: f64 = 0.1;
 impl Discrete {
     /// Fits the model to customers whose purchases lie on the first days of periods.
     pub(super) fn fit(table: &CustomerTable, length: f64) -> Result<Self, FitError> {
-        let histories: Vec<(Opportunities, f64)> = table
-            .groups()
-            .map(|(customer, customers, _)| (opportunities(&customer, length), customers))
-            .collect();
+        let histories = histories(table, length);
         if !histories.iter().any(|(history, _)| history.taken > 0) {
             return Err(FitError::NoRepeatPurchases);
         }
         let fit = BgBbFit::new(&histories)?;
         Ok(Self { fit, length })
-    }
-
-    fn history(&self, customer: &Customer) -> Opportunities {
-        opportunities(customer, self.length)
     }
 
     /// Opportunities within a horizon.
@@ -47,6 +44,13 @@ impl Discrete {
         } = self.fit.parameters;
         [alpha, beta, gamma, delta]
     }
+}
+
+/// The histories of a table, and how many customers have each.
+fn histories(table: &CustomerTable, length: f64) -> Vec<(Opportunities, f64)> {
+    let each = table.groups();
+    each.map(|(customer, customers, _)| (opportunities(&customer, length), customers))
+        .collect()
 }
 
 /// Time since the first purchase in opportunities: periods differ in length by days only.
@@ -102,6 +106,24 @@ impl PurchaseModel for Discrete {
         None
     }
 
+    fn mean_life(&self, _table: &CustomerTable) -> Option<Result<MeanLife, FitError>> {
+        None
+    }
+
+    fn attrition_limit(
+        &self,
+        table: &CustomerTable,
+        horizon: f64,
+        alpha: f64,
+    ) -> Result<Option<Fitted>, FitError> {
+        let histories = histories(table, self.length);
+        let limit = self
+            .fit
+            .attrition_limit(&histories, self.within(horizon), alpha)?;
+        let length = self.length;
+        Ok(limit.map(|fit| -> Fitted { Box::new(Self { fit, length }) }))
+    }
+
     fn attrition_shape(&self) -> (f64, f64) {
         (
             self.fit.parameters.gamma,
@@ -117,49 +139,49 @@ impl PurchaseModel for Discrete {
         self.fit.covariance.clone()
     }
 
-    fn alive(&self, customer: &Customer, _covariates: &[f64]) -> f64 {
-        self.fit
-            .parameters
-            .probability_alive(self.history(customer))
+    fn expectations(&self, table: &CustomerTable, discount: f64, horizon: f64) -> Vec<Expectation> {
+        let each = table.groups();
+        each.map(|(customer, _, covariates)| {
+            self.expectation(&customer, covariates, discount, horizon)
+        })
+        .collect()
     }
 
-    fn expected(&self, customer: &Customer, _covariates: &[f64], horizon: f64) -> f64 {
-        let model = &self.fit.parameters;
-        model.conditional_expected_transactions(self.history(customer), self.within(horizon))
-    }
-
-    fn discounted(
+    fn expectation(
         &self,
         customer: &Customer,
         _covariates: &[f64],
         discount: f64,
         horizon: f64,
-    ) -> f64 {
-        let (model, history) = (&self.fit.parameters, self.history(customer));
+    ) -> Expectation {
+        let history = opportunities(customer, self.length);
         let rate = (discount * self.length).exp_m1();
-        if horizon.is_finite() {
-            return model.discounted_expected_transactions(history, self.within(horizon), rate);
-        }
-        model
-            .discounted_expected_residual_transactions(history, rate)
-            .unwrap_or(f64::INFINITY)
-    }
-
-    fn slopes(&self, customer: &Customer, _covariates: &[f64], horizon: f64) -> [f64; 4] {
-        let history = self.history(customer);
-        std::array::from_fn(|i| {
-            ln_slope(|step| {
-                let mut at = self.parameters();
-                at[i] *= step.exp();
-                let [alpha, beta, gamma, delta] = at;
-                let model = BgBb {
+        let purchases = |model: &BgBb| {
+            if horizon.is_finite() {
+                return model.discounted_expected_transactions(history, self.within(horizon), rate);
+            }
+            model
+                .discounted_expected_residual_transactions(history, rate)
+                .unwrap_or(f64::INFINITY)
+        };
+        let slope = |parameter: usize| {
+            let at = |step: f64| {
+                let mut moved = self.parameters();
+                moved[parameter] *= step.exp();
+                let [alpha, beta, gamma, delta] = moved;
+                purchases(&BgBb {
                     alpha,
                     beta,
                     gamma,
                     delta,
-                };
-                model.conditional_expected_transactions(history, self.within(horizon))
-            })
-        })
+                })
+            };
+            (at(STEP) - at(-STEP)) / (2.0 * STEP)
+        };
+        Expectation {
+            alive: self.fit.parameters.probability_alive(history),
+            purchases: purchases(&self.fit.parameters),
+            slopes: std::array::from_fn(slope),
+        }
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backtest::BackTest;
 use super::incremental::IncrementalFinding;
+use super::life::MeanLife;
 use super::retention::RetentionFinding;
 use super::rollout::RolloutFinding;
 use super::states::States;
@@ -49,6 +50,9 @@ pub struct LifetimeFinding {
     pub value: Option<GroupValue>,
     /// What is beyond the horizon, per customer, discounted and not part of any value; none without a discount.
     pub tail: Option<f64>,
+    /// How long customers stay, where the model tells it: not at opportunities, of contracts, without visible attrition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_life: Option<MeanLife>,
     /// Why there is no value of a whole life without discount.
     pub unbounded: Option<Refusal>,
     /// Future value per customer by other models that converged: lowest and highest.
@@ -59,6 +63,9 @@ pub struct LifetimeFinding {
     pub distribution: Option<Distribution>,
     /// Customers by columns.
     pub by: Vec<Audiences>,
+    /// Customers by audiences, which may overlap.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audiences: Vec<AudienceValue>,
     /// Customers by where they came from, unless `by` has that column.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<GroupValue>,
@@ -273,6 +280,19 @@ pub struct Audiences {
     pub column: String,
     /// The largest group first.
     pub values: Vec<GroupValue>,
+}
+
+/// What the customers of an audience are worth: those who are in it as its source says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AudienceValue {
+    pub audience: String,
+    pub description: Option<String>,
+    /// None where none of them counts, or there are no values.
+    pub value: Option<GroupValue>,
+    /// Customers of the audience who never bought: they are in no value.
+    pub never_bought: u64,
+    /// Those who bought, but first before the first day or after the last, or only what does not count.
+    pub not_counted: u64,
 }
 
 /// Customers whose first purchase lies in the same month.

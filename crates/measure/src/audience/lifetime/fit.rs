@@ -2,12 +2,13 @@
 
 use catalog::LifetimeModel;
 use clv::{
-    BgNbd, Boundary, CovarianceKind, Customer, CustomerTable, Effect, Estimation, FitError, MbgNbd,
-    ParetoNbd, Prediction, TimingFit, TimingModel,
+    BgNbd, Boundary, CovarianceKind, Customer, CustomerTable, Effect, Estimation, Expectation,
+    FitError, MbgNbd, ParetoNbd, Prediction, TimingFit,
 };
 
 use super::discrete::Discrete;
 use super::finding::Parameter;
+use super::life::{Lives, MeanLife};
 
 /// A model of when customers buy, as it is fitted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -80,6 +81,18 @@ pub(super) trait PurchaseModel: Send + Sync {
     /// Probability of so much gain in likelihood by attrition, if there is none; none where it cannot be said.
     fn attrition_p(&self, table: &CustomerTable) -> Option<f64>;
 
+    /// The mean life with its interval; none where the model does not tell it.
+    fn mean_life(&self, table: &CustomerTable) -> Option<Result<MeanLife, FitError>>;
+
+    /// The model with the most attrition that data in which none is visible leave possible, at the lower limit of what
+    /// customers buy within a horizon; none where they rule nothing out. The table is the one that was fitted.
+    fn attrition_limit(
+        &self,
+        table: &CustomerTable,
+        horizon: f64,
+        alpha: f64,
+    ) -> Result<Option<Fitted>, FitError>;
+
     /// The shape of attrition, above which a mean life is finite if it exceeds 1, and the standard error of its
     /// logarithm.
     fn attrition_shape(&self) -> (f64, f64);
@@ -90,23 +103,18 @@ pub(super) trait PurchaseModel: Send + Sync {
     /// Covariance, row-major, of the four parameters in the scale that slopes are given in, then of the effects.
     fn covariance(&self) -> Vec<f64>;
 
-    fn alive(&self, customer: &Customer, covariates: &[f64]) -> f64;
+    /// What is expected of a customer of each row of a table within a horizon, purchases discounted at a continuous
+    /// rate, with their slopes in the four parameters of customers with the same covariates.
+    fn expectations(&self, table: &CustomerTable, discount: f64, horizon: f64) -> Vec<Expectation>;
 
-    /// Expected purchases within a horizon.
-    fn expected(&self, customer: &Customer, covariates: &[f64], horizon: f64) -> f64;
-
-    /// The same, each discounted at a continuous rate.
-    fn discounted(
+    /// The same of one customer.
+    fn expectation(
         &self,
         customer: &Customer,
         covariates: &[f64],
         discount: f64,
         horizon: f64,
-    ) -> f64;
-
-    /// The slopes of the logarithm of expected purchases within a horizon in the four parameters of customers with these
-    /// covariates.
-    fn slopes(&self, customer: &Customer, covariates: &[f64], horizon: f64) -> [f64; 4];
+    ) -> Expectation;
 
     /// Adds slopes in the parameters of customers with these covariates to slopes in all that is estimated.
     fn add_slopes(&self, sum: &mut [f64], slopes: [f64; 4], covariates: &[f64]) {
@@ -125,13 +133,7 @@ pub(super) trait PurchaseModel: Send + Sync {
     }
 }
 
-/// The slope of a logarithm by central differences; zero where it has no value, which is at an end of a range.
-pub(super) fn ln_slope(value: impl Fn(f64) -> f64) -> f64 {
-    let slope = (value(STEP).ln() - value(-STEP).ln()) / (2.0 * STEP);
-    if slope.is_finite() { slope } else { 0.0 }
-}
-
-impl<M: TimingModel> PurchaseModel for TimingFit<M> {
+impl<M: Lives + 'static> PurchaseModel for TimingFit<M> {
     fn log_likelihood(&self) -> f64 {
         self.log_likelihood
     }
@@ -164,6 +166,20 @@ impl<M: TimingModel> PurchaseModel for TimingFit<M> {
         Some(test.probability)
     }
 
+    fn mean_life(&self, table: &CustomerTable) -> Option<Result<MeanLife, FitError>> {
+        Some(MeanLife::of(self, table))
+    }
+
+    fn attrition_limit(
+        &self,
+        table: &CustomerTable,
+        horizon: f64,
+        alpha: f64,
+    ) -> Result<Option<Fitted>, FitError> {
+        let limit = self.attrition_limit(table, horizon, alpha)?;
+        Ok(limit.map(|limit| -> Fitted { Box::new(limit) }))
+    }
+
     fn attrition_shape(&self) -> (f64, f64) {
         let variance = self.ln_covariance(CovarianceKind::Sandwich)[2][2];
         (self.model.parameters()[2], variance.max(0.0).sqrt())
@@ -177,36 +193,18 @@ impl<M: TimingModel> PurchaseModel for TimingFit<M> {
         self.scale_free_covariance()
     }
 
-    fn alive(&self, customer: &Customer, covariates: &[f64]) -> f64 {
-        self.model_of(covariates).probability_alive(customer)
+    fn expectations(&self, table: &CustomerTable, discount: f64, horizon: f64) -> Vec<Expectation> {
+        self.expectations(table, discount, horizon)
     }
 
-    fn expected(&self, customer: &Customer, covariates: &[f64], horizon: f64) -> f64 {
-        self.model_of(covariates)
-            .expected_transactions(customer, horizon)
-    }
-
-    fn discounted(
+    fn expectation(
         &self,
         customer: &Customer,
         covariates: &[f64],
         discount: f64,
         horizon: f64,
-    ) -> f64 {
-        let model = self.model_of(covariates);
-        model.discounted_expected_transactions(customer, discount, horizon)
-    }
-
-    fn slopes(&self, customer: &Customer, covariates: &[f64], horizon: f64) -> [f64; 4] {
-        let at = self.model_of(covariates).scale_free();
-        std::array::from_fn(|i| {
-            ln_slope(|step| {
-                let mut moved = at;
-                moved[i] += step;
-                let model = self.model.at_scale_free(moved);
-                model.expected_transactions(customer, horizon)
-            })
-        })
+    ) -> Expectation {
+        self.expectation(customer, covariates, discount, horizon)
     }
 }
 

@@ -5,13 +5,14 @@ use clv::{CustomerTable, Effect, FitError};
 use lake::Lake;
 use stats::tail::normal_quantile;
 
-use super::acquisition::{self, View};
-use super::base::Base;
+use super::acquisition;
+use super::audiences::Members;
+use super::base::{Base, Histories};
 use super::cohorts::{self, Ages, Cohort};
 use super::fit::{Fitted, Kind};
 use super::purchases::Purchases;
 use super::spend::Spend;
-use super::value::{self, Expected, Group, Terms, in_units};
+use super::value::{self, Expected, Group, Limit, Terms, in_units};
 use super::{
     ALPHA, BackTest, LifetimeCheck, LifetimeExtent, LifetimeFinding, TimingFinding, backtest, days,
     refusal_of,
@@ -28,14 +29,17 @@ pub(super) struct Measured<'a> {
     pub(super) cohorts: Vec<Cohort>,
     pub(super) ages: Ages,
     pub(super) purchases: Purchases,
+    pub(super) audiences: Vec<Members>,
 }
 
 /// The likeliest model, and what goes with it.
 pub(super) struct Chosen<'f> {
+    pub(super) histories: &'f Histories,
     pub(super) fitted: &'f Fitted,
     pub(super) spend: Spend,
     pub(super) expected: Expected,
-    pub(super) threads: usize,
+    /// Where no attrition is visible.
+    pub(super) limit: Option<Limit>,
 }
 
 /// The models of a document.
@@ -62,11 +66,13 @@ impl Measured<'_> {
         finding: &mut LifetimeFinding,
     ) -> Result<(), MeasureError> {
         finding.checks = self.checks();
+        let audiences = self.audiences.iter();
+        finding.audiences = audiences.map(|members| members.counted.clone()).collect();
         let all = Group::split(&self.base, 1, |_| 0).remove(0);
         let (end, margin) = (self.purchases.end, self.terms.margin);
         finding.cohorts = cohorts::finding(&self.cohorts, self.ages, end, margin);
-        let table = match self.base.all() {
-            Ok(table) => table,
+        let histories = match self.base.all() {
+            Ok(histories) => histories,
             Err(error) => {
                 finding.refusal = Some(refusal_of(&error));
                 return Ok(());
@@ -74,37 +80,45 @@ impl Measured<'_> {
         };
         let fits: Vec<(Kind, Result<Fitted, FitError>)> = kinds(self.lifetime)
             .into_iter()
-            .map(|kind| (kind, kind.fit(&table)))
+            .map(|kind| (kind, kind.fit(&histories.table)))
             .collect();
         let fitted: Vec<(Kind, &Fitted)> = fits
             .iter()
             .filter_map(|(kind, fit)| Some((*kind, fit.as_ref().ok()?)))
             .collect();
-        let (back_test, later) = self.back_test(lake, &fitted)?;
+        let (back_test, later) = self.back_test(lake, &histories, &fitted)?;
         finding.back_test = back_test;
         self.baselines(finding, &all, later.as_ref().unwrap_or(&self.base));
         let spend = self.spend(finding);
-        let threads = lake.engine().threads();
-        let mut discounted = Vec::new();
+        let best = fitted
+            .iter()
+            .max_by(|a, b| a.1.log_likelihood().total_cmp(&b.1.log_likelihood()));
+        let best = best.map(|(kind, fit)| {
+            let expected = Expected::new(&histories, fit, &self.terms);
+            (*kind, *fit, expected)
+        });
         for (kind, fit) in &fits {
-            let purchases = (fit.as_ref().ok())
-                .map(|fit| value::discounted(&self.base, fit, &self.terms, threads));
-            let mut said = timing(*kind, fit, &table);
-            if let (Some(spend), Some(purchases)) = (&spend, &purchases) {
-                let total = all.total(&self.base, purchases, spend, self.terms.margin);
+            let mut said = timing(*kind, fit, &histories.table);
+            if let (Some(spend), Ok(fit)) = (&spend, fit) {
+                let total = |discounted: &[f64]| {
+                    all.total(&self.base, discounted, spend, self.terms.margin)
+                };
+                let Terms {
+                    discount, horizon, ..
+                } = self.terms;
+                let total = match &best {
+                    Some((best, _, expected)) if best == kind => total(&expected.discounted),
+                    _ => total(&value::purchases(&histories, fit, discount, horizon)),
+                };
                 said.future = total.ok().map(|total| total / all.customers);
             }
             finding.models.push(said);
-            discounted.push((*kind, purchases.unwrap_or_default()));
         }
         finding.models.sort_by(|a, b| {
             let value = |model: &TimingFinding| model.log_likelihood.unwrap_or(f64::NEG_INFINITY);
             value(b).total_cmp(&value(a))
         });
-        let best = fitted
-            .iter()
-            .max_by(|a, b| a.1.log_likelihood().total_cmp(&b.1.log_likelihood()));
-        let Some((kind, best)) = best else {
+        let Some((kind, best, expected)) = best else {
             let refused = finding.models.first();
             finding.refusal = refused.and_then(|model| model.refusal.clone());
             return Ok(());
@@ -116,28 +130,31 @@ impl Measured<'_> {
             finding.refusal = said.and_then(|spend| spend.refusal.clone());
             return Ok(());
         };
-        let purchases = discounted.into_iter().find(|(of, _)| of == kind);
-        let purchases = purchases
-            .map(|(_, purchases)| purchases)
-            .unwrap_or_default();
-        let expected = Expected::new(&self.base, best, &self.terms, purchases, threads);
+        let limit = match Limit::new(&histories, best, &self.terms) {
+            Ok(limit) => limit,
+            Err(error) => {
+                finding.checks.push(LifetimeCheck {
+                    severity: Severity::Warning,
+                    message: format!(
+                        "how much attrition there may be could not be found ({error}): intervals take it that nobody \
+                         leaves"
+                    ),
+                });
+                None
+            }
+        };
         let chosen = Chosen {
+            histories: &histories,
             fitted: best,
             spend,
             expected,
-            threads,
+            limit,
         };
         if let Err(error) = self.values(finding, &chosen, &all) {
             finding.refusal = Some(Refusal::new(Reason::UnfitData, error.to_string()));
         }
-        let view = View {
-            ages: self.ages,
-            end: self.purchases.end,
-            margin,
-            alpha: ALPHA,
-        };
         let read = (self.cohorts.as_slice(), &self.purchases);
-        acquisition::add(finding, self.lifetime, read, view);
+        acquisition::add(finding, self.lifetime, read, (self.ages, margin));
         Ok(())
     }
 
@@ -174,6 +191,7 @@ impl Measured<'_> {
     fn back_test(
         &self,
         lake: &Lake,
+        histories: &Histories,
         fitted: &[(Kind, &Fitted)],
     ) -> Result<(Option<BackTest>, Option<Base>), MeasureError> {
         let Purchases {
@@ -184,7 +202,8 @@ impl Measured<'_> {
             ..
         } = self.purchases;
         if data_end > end {
-            return Ok((backtest::back_test(&self.base, fitted, data_end), None));
+            let back_test = backtest::back_test(&self.base, histories, fitted, data_end);
+            return Ok((back_test, None));
         }
         let half = from + (end - from) / 2;
         let half = match periods {
@@ -192,15 +211,15 @@ impl Measured<'_> {
             None => half,
         };
         let base = Base::read(lake, &self.lifetime.name, (half, end), self.base.known())?;
-        let Ok(table) = base.all() else {
+        let Ok(histories) = base.all() else {
             return Ok((None, None));
         };
         let fits: Vec<(Kind, Fitted)> = kinds(self.lifetime)
             .into_iter()
-            .filter_map(|kind| Some((kind, kind.fit(&table).ok()?)))
+            .filter_map(|kind| Some((kind, kind.fit(&histories.table).ok()?)))
             .collect();
         let fitted: Vec<(Kind, &Fitted)> = fits.iter().map(|(kind, fit)| (*kind, fit)).collect();
-        let back_test = backtest::back_test(&base, &fitted, end);
+        let back_test = backtest::back_test(&base, &histories, &fitted, end);
         Ok((back_test, Some(base)))
     }
 }

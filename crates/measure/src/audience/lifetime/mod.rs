@@ -1,6 +1,7 @@
 //! What customers are worth over their lifetime.
 
 mod acquisition;
+mod audiences;
 mod backtest;
 mod base;
 mod checks;
@@ -12,6 +13,7 @@ mod discrete;
 mod finding;
 mod fit;
 mod incremental;
+mod life;
 mod measured;
 mod periods;
 pub(crate) mod prospects;
@@ -27,9 +29,10 @@ mod worth;
 
 pub use backtest::{BackTest, Forecast};
 pub use finding::{
-    AcquisitionFinding, Audiences, Band, Baseline, CohortFinding, CovariateFinding, Distribution,
-    GroupValue, LifetimeCheck, LifetimeExtent, LifetimeFinding, LifetimeUnit, NewCustomer,
-    Parameter, PaybackMonths, PaybackPoint, QuantileValue, SpendFinding, TimingFinding,
+    AcquisitionFinding, AudienceValue, Audiences, Band, Baseline, CohortFinding, CovariateFinding,
+    Distribution, GroupValue, LifetimeCheck, LifetimeExtent, LifetimeFinding, LifetimeUnit,
+    NewCustomer, Parameter, PaybackMonths, PaybackPoint, QuantileValue, SpendFinding,
+    TimingFinding,
 };
 pub use incremental::{
     BuyerShare, BuyerShares, CohortEffect, Comparability, Drift, FadingChange, FadingFinding,
@@ -37,6 +40,7 @@ pub use incremental::{
     Placebo, RelativeEffect, StaysOnFinding, StopsFinding, Supposed, SurrogateFinding,
     WindowAdjusted, WindowMeasured,
 };
+pub use life::{LifeUnit, MeanLife};
 pub use retention::{RetentionFinding, RetentionPoint};
 pub use rollout::{BeforeTest, RolloutCohort, RolloutFinding, RolloutMonth};
 pub use states::{State, States, StatesRow};
@@ -86,6 +90,7 @@ pub fn lifetime(
         return Ok(finding);
     }
     let purchases = purchases::read(catalog, lake, lifetime)?;
+    let audiences = audiences::read(catalog, lake, lifetime, &purchases)?;
     lake.check_unchanged()?;
     let margin = margin_of(catalog, lifetime);
     let horizon_days = days(lifetime.horizon);
@@ -109,6 +114,7 @@ pub fn lifetime(
         cohorts,
         ages,
         purchases,
+        audiences,
     };
     let mut finding = blank(catalog, lake, lifetime, &measured.purchases)?;
     measured.count(&mut finding.extent);
@@ -203,11 +209,13 @@ fn blank(
         refusal: None,
         value: None,
         tail: None,
+        mean_life: None,
         unbounded: None,
         band: None,
         new_customer: None,
         distribution: None,
         by: Vec::new(),
+        audiences: Vec::new(),
         channels: Vec::new(),
         cohorts: Vec::new(),
         age_step: Ages::months().step,

@@ -2,7 +2,8 @@
 //!
 //! It is the future value of the lifetime's finding, customer by customer: the margin on the purchases that the likeliest
 //! model expects from the last day on, within the horizon and discounted. Customers with the same history and the same
-//! spend have one number, so that rows of other tables can carry it through a query.
+//! spend have one number, so that rows of other tables can carry it through a query. Standard errors are those of
+//! the delta method alone: where no attrition is visible, they take it that there is none.
 
 use catalog::{Catalog, Lifetime};
 use clv::discount::Discount;
@@ -85,7 +86,7 @@ pub(crate) fn prospects(
         horizon: in_units(days(lifetime.horizon)),
         alpha: ALPHA,
     };
-    let model = match Model::new(lifetime, &base, &terms, lake.engine().threads()) {
+    let model = match Model::new(lifetime, &base, &terms) {
         Ok(model) => model,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -141,17 +142,12 @@ struct Model {
 }
 
 impl Model {
-    fn new(
-        lifetime: &Lifetime,
-        base: &Base,
-        terms: &Terms,
-        threads: usize,
-    ) -> Result<Self, Refusal> {
-        let table = base.all().map_err(|error| refusal_of(&error))?;
+    fn new(lifetime: &Lifetime, base: &Base, terms: &Terms) -> Result<Self, Refusal> {
+        let histories = base.all().map_err(|error| refusal_of(&error))?;
         let mut refused = None;
         let mut fitted: Option<(&'static str, Fitted)> = None;
         for kind in kinds(lifetime) {
-            match kind.fit(&table) {
+            match kind.fit(&histories.table) {
                 Ok(fit) => {
                     let best = fitted.as_ref().map(|(_, best)| best.log_likelihood());
                     if best.is_none_or(|best| fit.log_likelihood() >= best) {
@@ -166,10 +162,9 @@ impl Model {
         let spend = spend_table(base)
             .and_then(|table| Spend::new(&table))
             .map_err(|error| refusal_of(&error))?;
-        let discounted = value::discounted(base, &fit, terms, threads);
         Ok(Self {
             name,
-            expected: Expected::new(base, &fit, terms, discounted, threads),
+            expected: Expected::new(&histories, &fit, terms),
             fitted: fit,
             spend,
         })

@@ -2,18 +2,20 @@
 //!
 //! The expected spend per purchase of customers with one history is linear in what they have spent, so that the value of
 //! a group needs two numbers of each history: how many customers have it, and what they spent. Its standard error has two
-//! parts, by the delta method: that of the timing parameters, which all customers share, and that of the parameters of
-//! spend; the two are independent in the model. By how many per cent discounted purchases change with a timing parameter
-//! is taken to be by how many per cent purchases do that are not discounted, which is much less work.
+//! parts, by the delta method: that of the timing parameters, which all customers share, through the exact slopes of
+//! discounted purchases; and that of the parameters of spend. The two are independent in the model.
+//!
+//! Where no attrition is visible, the delta method takes it that there is none. The lower end of an interval is then that
+//! with the most attrition that the data leave possible ([`Limit`]).
 
-use std::thread;
+use clv::{FitError, InfiniteMeanSpend, Prediction};
+use stats::tail::normal_quantile;
 
-use clv::{Customer, InfiniteMeanSpend, Prediction};
-
-use super::base::{Base, DAYS_PER_UNIT, Kept};
+use super::base::{Base, DAYS_PER_UNIT, Histories, Kept};
 use super::finding::{Distribution, GroupValue, QuantileValue};
-use super::fit::{Fitted, per_customer};
+use super::fit::{Fitted, NEW, per_customer};
 use super::spend::Spend;
+use crate::audience::Estimate;
 
 /// How value is counted.
 #[derive(Debug, Clone, Copy)]
@@ -38,36 +40,55 @@ pub(super) struct Expected {
     pub(super) slopes: Vec<[f64; 4]>,
 }
 
-/// Does the same for each history, on all processors; the results keep the histories' order.
-fn for_each<R: Send>(
-    base: &Base,
-    threads: usize,
-    work: impl Fn((Customer, &[f64])) -> R + Sync,
-) -> Vec<R> {
-    let of = |rows: &[Kept]| (rows[0].customer(), base.covariates(&rows[0]));
-    let customers: Vec<(Customer, &[f64])> = base.histories().map(of).collect();
-    let size = customers.len().div_ceil(threads.max(1)).max(1);
-    let work = &work;
-    thread::scope(|scope| {
-        let running: Vec<_> = customers
-            .chunks(size)
-            .map(|part| scope.spawn(move || part.iter().copied().map(work).collect::<Vec<R>>()))
-            .collect();
-        running
-            .into_iter()
-            .flat_map(|part| match part.join() {
-                Ok(done) => done,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
-            .collect()
-    })
+/// Expected purchases of a customer of each history within a horizon, discounted.
+pub(super) fn purchases(
+    histories: &Histories,
+    fitted: &Fitted,
+    discount: f64,
+    horizon: f64,
+) -> Vec<f64> {
+    let expected = fitted.expectations(&histories.table, discount, horizon);
+    let purchases: Vec<f64> = expected.iter().map(|each| each.purchases).collect();
+    histories.of_rows(&purchases)
 }
 
-/// Discounted purchases of a customer of each history.
-pub(super) fn discounted(base: &Base, fitted: &Fitted, terms: &Terms, threads: usize) -> Vec<f64> {
-    for_each(base, threads, |(customer, covariates)| {
-        fitted.discounted(&customer, covariates, terms.discount, terms.horizon)
-    })
+/// The most attrition that customers may have had where none is visible.
+pub(super) struct Limit {
+    /// None where the data rule nothing out: nobody may be left.
+    fitted: Option<Fitted>,
+    /// Discounted purchases of each history.
+    pub(super) discounted: Vec<f64>,
+}
+
+impl Limit {
+    /// Of a fitted model; none where it sees attrition.
+    pub(super) fn new(
+        histories: &Histories,
+        fitted: &Fitted,
+        terms: &Terms,
+    ) -> Result<Option<Self>, FitError> {
+        if !fitted.sees_no_attrition() {
+            return Ok(None);
+        }
+        let limit = fitted.attrition_limit(&histories.table, terms.horizon, terms.alpha)?;
+        let discounted = match &limit {
+            Some(limit) => purchases(histories, limit, terms.discount, terms.horizon),
+            None => histories.of_rows(&vec![0.0; histories.table.len()]),
+        };
+        Ok(Some(Self {
+            fitted: limit,
+            discounted,
+        }))
+    }
+
+    /// Discounted purchases of a new customer.
+    pub(super) fn purchases_of_new(&self, covariates: &[f64], terms: &Terms) -> f64 {
+        let fitted = self.fitted.as_ref();
+        fitted.map_or(0.0, |fitted| {
+            let new = fitted.expectation(&NEW, covariates, terms.discount, terms.horizon);
+            new.purchases
+        })
+    }
 }
 
 /// Customers of a group with one history.
@@ -78,6 +99,7 @@ struct Share {
 }
 
 /// A group of customers by histories: the place of each, and how much of it is in the group.
+#[derive(Default)]
 pub(super) struct Group {
     shares: Vec<(usize, Share)>,
     pub(super) customers: f64,
@@ -86,27 +108,15 @@ pub(super) struct Group {
 }
 
 impl Expected {
-    /// From a fitted model and the discounted purchases that it expects.
-    pub(super) fn new(
-        base: &Base,
-        fitted: &Fitted,
-        terms: &Terms,
-        discounted: Vec<f64>,
-        threads: usize,
-    ) -> Self {
-        let each = for_each(base, threads, |(customer, covariates)| {
-            let purchases = fitted.expected(&customer, covariates, terms.horizon);
-            let slopes = fitted.slopes(&customer, covariates, terms.horizon);
-            (purchases, fitted.alive(&customer, covariates), slopes)
-        });
-        let slopes = each.iter().zip(&discounted);
+    /// From a fitted model.
+    pub(super) fn new(histories: &Histories, fitted: &Fitted, terms: &Terms) -> Self {
+        let expected = fitted.expectations(&histories.table, terms.discount, terms.horizon);
+        let expected = histories.of_rows(&expected);
         Self {
-            slopes: slopes
-                .map(|((.., relative), value)| relative.map(|slope| slope * value))
-                .collect(),
-            purchases: each.iter().map(|(purchases, ..)| *purchases).collect(),
-            alive: each.iter().map(|(_, alive, _)| *alive).collect(),
-            discounted,
+            discounted: expected.iter().map(|each| each.purchases).collect(),
+            purchases: purchases(histories, fitted, 0.0, terms.horizon),
+            alive: expected.iter().map(|each| each.alive).collect(),
+            slopes: expected.iter().map(|each| each.slopes).collect(),
         }
     }
 
@@ -119,19 +129,24 @@ impl Expected {
 impl Group {
     /// The customers by the number of a group that each row belongs to.
     pub(super) fn split(base: &Base, groups: usize, of: impl Fn(&Kept) -> usize) -> Vec<Self> {
-        let empty = || Self {
-            shares: Vec::new(),
-            customers: 0.0,
-            repeats: 0.0,
-            spend: 0.0,
-        };
-        let mut split: Vec<Self> = (0..groups).map(|_| empty()).collect();
+        let mut split: Vec<Self> = (0..groups).map(|_| Self::default()).collect();
         for (place, rows) in base.histories().enumerate() {
             for row in rows {
                 split[of(row)].add(place, row);
             }
         }
         split
+    }
+
+    /// Of customers who are among those of the base.
+    pub(super) fn of(base: &Base, rows: &[Kept]) -> Self {
+        let mut group = Self::default();
+        let mut rows: Vec<(usize, &Kept)> = rows.iter().map(|row| (base.place(row), row)).collect();
+        rows.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.spend.total_cmp(&b.1.spend)));
+        for (place, row) in rows {
+            group.add(place, row);
+        }
+        group
     }
 
     fn add(&mut self, place: usize, row: &Kept) {
@@ -185,7 +200,7 @@ impl Group {
             .sum())
     }
 
-    /// The same with its standard error.
+    /// The same with its standard errors.
     pub(super) fn future(
         &self,
         base: &Base,
@@ -193,7 +208,7 @@ impl Group {
         expected: &Expected,
         spend: &Spend,
         terms: &Terms,
-    ) -> Result<Prediction, InfiniteMeanSpend> {
+    ) -> Result<Future, InfiniteMeanSpend> {
         let covariance = fitted.covariance();
         let mut slopes = vec![0.0; covariance.len().isqrt()];
         let weights = self.weights(base, spend, terms.margin)?;
@@ -204,20 +219,20 @@ impl Group {
         }
         let by_spend = spend
             .prediction(|spend| self.total(base, &expected.discounted, spend, terms.margin))?;
-        let variance = quadratic(&slopes, &covariance).max(0.0);
-        Ok(Prediction {
+        Ok(Future {
             value: by_spend.value,
-            standard_error: variance.sqrt().hypot(by_spend.standard_error),
+            by_timing: quadratic(&slopes, &covariance).max(0.0).sqrt(),
+            by_spend: by_spend.standard_error,
         })
     }
 
-    /// What the group is worth. `first` is what its first purchases sum to.
+    /// What the group is worth, given its future value per customer. `first` is what its first purchases sum to.
     pub(super) fn value(
         &self,
         name: String,
         first: f64,
         expected: &Expected,
-        future: Prediction,
+        future: Estimate,
         terms: &Terms,
     ) -> GroupValue {
         let mean = |of: &[f64]| {
@@ -234,7 +249,41 @@ impl Group {
             past: terms.margin * (first + self.spend) / self.customers,
             alive: mean(&expected.alive),
             expected_purchases: mean(&expected.purchases),
-            future: per_customer(future, self.customers, terms.alpha),
+            future,
+        }
+    }
+}
+
+/// The future value of customers together, with the standard errors that timing and spend leave.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Future {
+    pub(super) value: f64,
+    pub(super) by_timing: f64,
+    pub(super) by_spend: f64,
+}
+
+impl Future {
+    pub(super) fn prediction(&self) -> Prediction {
+        Prediction {
+            value: self.value,
+            standard_error: self.by_timing.hypot(self.by_spend),
+        }
+    }
+
+    /// As a share of the customers, with its interval. `lowest` is the value at the lower limit of timing, where no
+    /// attrition is visible and standard errors do not count that there may be some. The lower end is then as far from
+    /// the value, in logarithms, as the distances by timing and by spend make together (G. Y. Zou and A. Donner,
+    /// "Construction of confidence limits about effect measures: a general approach", Statistics in Medicine 27, 2008).
+    pub(super) fn per_customer(&self, lowest: Option<f64>, customers: f64, alpha: f64) -> Estimate {
+        let estimate = per_customer(self.prediction(), customers, alpha);
+        let Some(lowest) = lowest.filter(|lowest| *lowest < self.value) else {
+            return estimate;
+        };
+        let by_spend = normal_quantile(1.0 - 0.5 * alpha) * self.by_spend / self.value;
+        let reach = (self.value / lowest.max(0.0)).ln().hypot(by_spend);
+        Estimate {
+            low: estimate.low.min(self.value / customers * (-reach).exp()),
+            ..estimate
         }
     }
 }
@@ -323,3 +372,6 @@ pub(super) fn distribution_of(mut values: Vec<Weighted>) -> Distribution {
 pub(super) fn in_units(days: f64) -> f64 {
     days / DAYS_PER_UNIT
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,14 @@
 //! What customers are worth: all of them, groups, a new one.
 
-use clv::Prediction;
-use stats::tail::normal_quantile;
-
 use super::cohorts::month_of;
-use super::fit::{Fitted, NEW, per_customer};
+use super::fit::NEW;
+use super::life::life;
 use super::measured::{Chosen, Measured};
+use super::spend::Spend;
 use super::states::states;
-use super::value::{self, Group, Terms};
-use super::{ALPHA, Audiences, Band, GroupValue, LifetimeFinding, NewCustomer, base, cohorts};
+use super::value::{self, Future, Group};
+use super::{Audiences, Band, GroupValue, LifetimeFinding, NewCustomer, base, cohorts};
 use crate::audience::Estimate;
-use crate::{Reason, Refusal};
 
 impl Measured<'_> {
     /// Values of all customers, of groups, and of a new customer.
@@ -21,27 +19,23 @@ impl Measured<'_> {
         all: &Group,
     ) -> Result<(), clv::InfiniteMeanSpend> {
         let Chosen {
+            histories,
             fitted,
             spend,
             expected,
-            threads,
+            ..
         } = chosen;
         let terms = &self.terms;
-        let future_of = |group: &Group| group.future(&self.base, fitted, expected, spend, terms);
-        let future = future_of(all)?;
+        let future = self.future(chosen, all)?;
         let first: f64 = self.cohorts.iter().map(|cohort| cohort.first).sum();
         finding.value = Some(all.value(String::new(), first, expected, future, terms));
         if terms.discount > 0.0 {
-            let forever = Terms {
-                horizon: f64::INFINITY,
-                ..*terms
-            };
-            let forever = value::discounted(&self.base, fitted, &forever, *threads);
+            let forever = value::purchases(histories, fitted, terms.discount, f64::INFINITY);
             let forever = all.total(&self.base, &forever, spend, terms.margin)?;
-            let tail = (forever - future.value) / all.customers;
+            let tail = forever / all.customers - future.estimate;
             finding.tail = tail.is_finite().then_some(tail);
         }
-        finding.unbounded = unbounded(fitted);
+        (finding.mean_life, finding.unbounded) = life(fitted, &histories.table);
         let by_models = finding.models.iter().filter_map(|model| model.future);
         let band = by_models.fold(None, |band: Option<Band>, future| {
             let value = future;
@@ -65,6 +59,15 @@ impl Measured<'_> {
         if let Some(channel) = self.purchases.channel {
             finding.channels = self.groups_of(chosen, channel)?;
         }
+        for (audience, said) in self.audiences.iter().zip(&mut finding.audiences) {
+            if audience.kept.is_empty() {
+                continue;
+            }
+            let group = Group::of(&self.base, &audience.kept);
+            let future = self.future(chosen, &group)?;
+            let (name, first) = (said.audience.clone(), audience.first);
+            said.value = Some(group.value(name, first, expected, future, terms));
+        }
         let months: Vec<i64> = cohorts::months(&self.cohorts);
         let month = |row: &base::Kept| {
             let month = month_of(self.base.end - i64::from(row.age));
@@ -72,12 +75,34 @@ impl Measured<'_> {
         };
         let groups = Group::split(&self.base, months.len(), month);
         for ((group, month), cohort) in groups.iter().zip(&months).zip(&mut finding.cohorts) {
-            let future = future_of(group)?;
+            let future = self.future(chosen, group)?;
             let of_month = self.cohorts.iter().filter(|cohort| cohort.month == *month);
             let first = of_month.map(|cohort| cohort.first).sum();
             cohort.value = Some(group.value(cohort.month.clone(), first, expected, future, terms));
         }
         Ok(())
+    }
+
+    /// Future value of a group per customer.
+    fn future(
+        &self,
+        chosen: &Chosen<'_>,
+        group: &Group,
+    ) -> Result<Estimate, clv::InfiniteMeanSpend> {
+        let Chosen {
+            fitted,
+            spend,
+            expected,
+            limit,
+            ..
+        } = chosen;
+        let (base, terms) = (&self.base, &self.terms);
+        let future = group.future(base, fitted, expected, spend, terms)?;
+        let lowest = match limit {
+            Some(limit) => Some(group.total(base, &limit.discounted, spend, terms.margin)?),
+            None => None,
+        };
+        Ok(future.per_customer(lowest, group.customers, terms.alpha))
     }
 
     /// Values by a column, the largest group first.
@@ -91,13 +116,7 @@ impl Measured<'_> {
         let mut values = Vec::new();
         for (name, number) in numbers {
             let group = &groups[number];
-            let future = group.future(
-                &self.base,
-                chosen.fitted,
-                &chosen.expected,
-                &chosen.spend,
-                &self.terms,
-            )?;
+            let future = self.future(chosen, group)?;
             let cohorts = self.cohorts.iter();
             let first = cohorts
                 .filter(|cohort| cells[cohort.cell as usize] == number)
@@ -124,28 +143,42 @@ impl Measured<'_> {
         let mut discounted = Vec::new();
         for (covariates, n) in &patterns {
             let share = n / customers;
-            let purchases = fitted.discounted(&NEW, covariates, terms.discount, terms.horizon);
-            discounted.push(share * purchases);
-            expected += share * fitted.expected(&NEW, covariates, terms.horizon);
-            let weight = share * purchases * chosen.spend.conditional(0.0, 0.0, covariates)?;
-            let relative = fitted.slopes(&NEW, covariates, terms.horizon);
-            let of_pattern = relative.map(|slope| weight * slope);
-            fitted.add_slopes(&mut slopes, of_pattern, covariates);
+            let of_new = |discount| fitted.expectation(&NEW, covariates, discount, terms.horizon);
+            expected += share * of_new(0.0).purchases;
+            let new = of_new(terms.discount);
+            discounted.push(share * new.purchases);
+            let weight = share * chosen.spend.conditional(0.0, 0.0, covariates)?;
+            fitted.add_slopes(
+                &mut slopes,
+                new.slopes.map(|slope| weight * slope),
+                covariates,
+            );
         }
-        let by_spend = chosen.spend.prediction(|spend| {
-            let each = patterns.iter().zip(&discounted);
+        let total = |discounted: &[f64], spend: &Spend| -> Result<f64, clv::InfiniteMeanSpend> {
+            let each = patterns.iter().zip(discounted);
             each.map(|((covariates, _), purchases)| {
-                Ok(purchases * spend.conditional(0.0, 0.0, covariates)?)
+                Ok(terms.margin * purchases * spend.conditional(0.0, 0.0, covariates)?)
             })
             .sum()
-        })?;
+        };
+        let by_spend = chosen.spend.prediction(|spend| total(&discounted, spend))?;
         let by_timing = value::quadratic(&slopes, &covariance).max(0.0).sqrt();
         let margin = terms.margin;
-        let repeat = Prediction {
-            value: margin * by_spend.value,
-            standard_error: margin * by_timing.hypot(by_spend.standard_error),
+        let repeat = Future {
+            value: by_spend.value,
+            by_timing: margin * by_timing,
+            by_spend: by_spend.standard_error,
         };
-        let repeat = per_customer(repeat, 1.0, ALPHA);
+        let lowest = match &chosen.limit {
+            Some(limit) => {
+                let of_new = patterns.iter().map(|(covariates, n)| {
+                    n / customers * limit.purchases_of_new(covariates, terms)
+                });
+                Some(total(&of_new.collect::<Vec<f64>>(), &chosen.spend)?)
+            }
+            None => None,
+        };
+        let repeat = repeat.per_customer(lowest, 1.0, terms.alpha);
         let first = margin * first;
         Ok(NewCustomer {
             first_purchase: first,
@@ -158,27 +191,4 @@ impl Measured<'_> {
             },
         })
     }
-}
-
-/// Why no value of a whole life is given without a discount: nothing bounds it.
-fn unbounded(fitted: &Fitted) -> Option<Refusal> {
-    let shape = fitted.attrition_shape();
-    unbounded_life(fitted.sees_no_attrition(), shape)
-}
-
-/// The same of the shape of attrition, with the standard error of its logarithm.
-pub(super) fn unbounded_life(sees_no_attrition: bool, (shape, se): (f64, f64)) -> Option<Refusal> {
-    if sees_no_attrition {
-        let message = "no attrition is visible in this window, so that nothing bounds a customer's life: only a value \
-                       within a horizon is given";
-        return Some(Refusal::new(Reason::UnboundedLifetime, message));
-    }
-    let low = shape * (-normal_quantile(1.0 - 0.5 * ALPHA) * se).exp();
-    (low <= 1.0).then(|| {
-        let message = format!(
-            "the shape of attrition is {shape:.3}, at least {low:.3}; a mean life is finite above 1 only: a value within \
-             a horizon is given"
-        );
-        Refusal::new(Reason::UnboundedLifetime, message)
-    })
 }
