@@ -25,7 +25,7 @@ pub struct Catalog {
     pub(crate) root: PathBuf,
     pub(crate) project: Project,
     pub(crate) documents: Vec<Document>,
-    pub(crate) lake: Location,
+    pub(crate) lake: PathBuf,
     /// The locations of the sources that have a path, by the source's name.
     pub(crate) locations: BTreeMap<String, Location>,
     pub(crate) warnings: Vec<Diagnostic>,
@@ -103,9 +103,9 @@ impl Catalog {
         &self.documents
     }
 
-    /// Where the lake is.
+    /// The folder of the lake.
     #[must_use]
-    pub fn lake(&self) -> &Location {
+    pub fn lake(&self) -> &Path {
         &self.lake
     }
 

@@ -1,7 +1,7 @@
 //! All checks of a project: structure, names, and the rules that a schema cannot say.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -19,7 +19,7 @@ use crate::yaml::{Node, Parsed, Value, quote};
 pub(crate) struct Checked {
     pub(crate) project: Project,
     pub(crate) documents: Vec<Document>,
-    pub(crate) lake: Location,
+    pub(crate) lake: PathBuf,
     pub(crate) locations: BTreeMap<String, Location>,
 }
 
@@ -76,6 +76,13 @@ pub(crate) fn check(
         environment,
         diagnostics,
     )?;
+    let Location::Local(lake) = lake else {
+        let help = "name a folder; sources may be anywhere";
+        let place = node.place_of("lake");
+        let message = "the lake must be on this machine";
+        diagnostics.push(Diagnostic::error("unknown-value", place, message).help(help));
+        return None;
+    };
     let documents = documents
         .into_iter()
         .map(|(document, _)| document)

@@ -566,6 +566,10 @@ pub struct Arm {
     /// `{ content: new, timing: late }`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub factors: BTreeMap<String, Scalar>,
+    /// How often a customer in this arm is shown content, at most, where arms are caps on it. Without one among such
+    /// arms: as often as it comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap: Option<u32>,
 }
 
 /// A value in a column: a text, a number or a truth value.

@@ -3,8 +3,8 @@
 use catalog::FactorialOf;
 use measure::audience::{Outcome, Verdict};
 use measure::content::{
-    Aliases, Answer, ChannelsFinding, CombinationFinding, FactorBySegment, FactorialFinding,
-    FactorsTogether,
+    Aliases, Answer, ChannelsFinding, CombinationFinding, DesignOption, FactorBySegment,
+    FactorialFinding, FactorsTogether,
 };
 
 use crate::format::{Format, Interval, Shown};
@@ -248,6 +248,37 @@ pub(crate) fn aliases(aliases: &[Aliases]) -> String {
         .map(|row| format!("{} = {}", row.effect, row.aliases.join(" = ")))
         .collect();
     rows.join("; ")
+}
+
+/// What a design does not tell apart.
+pub(crate) fn not_told_apart(design: &DesignOption) -> String {
+    match (design.aliases.is_empty(), design.resolution) {
+        (false, _) => aliases(&design.aliases),
+        (true, None) => "nothing".to_owned(),
+        (true, Some(_)) => "no pairs, nor single factors".to_owned(),
+    }
+}
+
+/// How to read the effects that designs find, and how many customers the effect that matters needs.
+pub(crate) fn about_designs(format: Format, finding: &FactorialFinding) -> String {
+    let Some(found) = finding.designs.iter().find_map(|one| one.detectable) else {
+        return "What designs of these factors can tell.".to_owned();
+    };
+    let mut text = format!(
+        "What designs of these factors can tell: the smallest effects that {} find {} of the time.",
+        format.counted(found.customers, "customer", "customers"),
+        format.percent(found.power, 0),
+    );
+    if let (Some(main), Some(interaction)) =
+        (found.customers_for_main, found.customers_for_interaction)
+    {
+        text.push_str(&format!(
+            " The smallest effect that matters by the plan needs {} as that of one factor, {} as an interaction.",
+            format.counted(main, "customer", "customers"),
+            format.count(interaction)
+        ));
+    }
+    text
 }
 
 /// What an interaction says.

@@ -41,6 +41,11 @@ impl Shown {
     pub fn interval(&self) -> String {
         format!("{} to {}", self.low, self.high)
     }
+
+    /// The estimate and its interval in one line: `+0.42 (+0.17 to +0.68)`.
+    pub fn in_line(&self) -> String {
+        format!("{} ({})", self.estimate, self.interval())
+    }
 }
 
 /// An effect's numbers.

@@ -1,31 +1,20 @@
 //! Sentences about what a treatment adds to lifetime value that terminal and page share: whether it fades, the second
 //! opinion, and the comparison where nobody was randomized.
 
-use catalog::{LifetimeControls, Unit};
+use catalog::LifetimeControls;
 use measure::audience::lifetime::{
     FadingChange, FadingFinding, FadingPace, IncrementalArm, IncrementalFinding, LifetimeFinding,
-    LifetimeUnit, RelativeEffect, RolloutFinding, Supposed, SurrogateFinding, WindowMeasured,
+    RelativeEffect, RolloutFinding, Supposed, SurrogateFinding, WindowMeasured,
 };
 use measure::audience::{Estimate, Says};
 
 use crate::format::{Format, Interval, Shown};
-use crate::words;
-
-/// What values are counted in, for numbers.
-fn unit(finding: &LifetimeFinding) -> Unit {
-    match finding.unit {
-        LifetimeUnit::Margin | LifetimeUnit::Spend => Unit::Money,
-        LifetimeUnit::Purchases => Unit::Number,
-    }
-}
+use crate::lifetime::unit;
+use crate::words::{self, capitalized};
 
 /// An estimate of a difference with its interval.
 pub(crate) fn signed(format: Format, finding: &LifetimeFinding, value: &Estimate) -> Shown {
     format.absolute(unit(finding), value.into())
-}
-
-fn in_line(shown: &Shown) -> String {
-    format!("{} ({})", shown.estimate, shown.interval())
 }
 
 /// A relative effect with its interval.
@@ -42,7 +31,7 @@ pub(crate) fn interval(effect: &RelativeEffect) -> Interval {
 }
 
 /// Whose lives are compared, and how many are not.
-pub(crate) fn whose(format: Format, arm: &IncrementalArm) -> String {
+fn whose(format: Format, arm: &IncrementalArm) -> String {
     let mut text = format!(
         "{} and {} customers; {} and {} of them had bought before, whose purchases count from the assignment on.",
         format.count(arm.customers.arm),
@@ -66,6 +55,32 @@ pub(crate) fn whose(format: Format, arm: &IncrementalArm) -> String {
             format.percent(shares.all.share.arm, 1),
             format.percent(shares.all.share.against, 1),
             words::equals(&format.p_value(shares.all.p_value, None)),
+        ));
+    }
+    text
+}
+
+/// Whose lives are compared by which model, and how far others agree with it.
+pub(crate) fn about_model(format: Format, arm: &IncrementalArm) -> String {
+    let mut text = whose(format, arm);
+    if let Some(model) = &arm.model {
+        text.push_str(&format!(" Model: {model}."));
+    }
+    if let Some(band) = arm.band {
+        text.push_str(&format!(
+            " By all models {} to {}.",
+            format.signed(band.low, 2),
+            format.signed(band.high, 2)
+        ));
+    }
+    if !arm.placebo.is_empty() {
+        let holds_zero = |value: &Estimate| value.low <= 0.0 && value.high >= 0.0;
+        let placebos = arm.placebo.iter();
+        let holding = placebos.filter(|placebo| holds_zero(&placebo.total));
+        text.push_str(&format!(
+            " Of {} placebos (arms drawn at random) the intervals of {} hold zero.",
+            arm.placebo.len(),
+            holding.count()
         ));
     }
     text
@@ -101,7 +116,7 @@ pub(crate) fn adjusted(
     Some(format!(
         "Adjusted for what customers had brought before the assignment, the difference measured per assigned customer is {}: its variance is {} \
          smaller, and it is the one that counts.",
-        in_line(&signed(format, finding, &adjusted.difference)),
+        signed(format, finding, &adjusted.difference).in_line(),
         format.percent(adjusted.variance_reduction, 0),
     ))
 }
@@ -123,7 +138,7 @@ pub(crate) fn fading(format: Format, found: &FadingFinding) -> Vec<String> {
         };
         format!(
             "{says} {with}: the ratio of the arms' means changes by {} a month, p {}.",
-            in_line(&shown),
+            shown.in_line(),
             words::equals(&format.p_value(change.p_value, None))
         )
     };
@@ -182,7 +197,7 @@ pub(crate) fn surrogate(
         found.months,
         found.early_months,
         found.r2.map_or_else(String::new, |r2| format.fixed(r2, 2)),
-        in_line(&signed(format, finding, effect)),
+        signed(format, finding, effect).in_line(),
         found.months,
     );
     if let Some(modelled) = &found.modelled {
@@ -197,7 +212,7 @@ pub(crate) fn surrogate(
         ));
     }
     if let Some(drift) = &found.drift {
-        let error = in_line(&signed(format, finding, &drift.error));
+        let error = signed(format, finding, &drift.error).in_line();
         text.push_str(&format!(
             " Of these customers the later half brought {} against what the earlier half predicts, at {} per customer.",
             error,
@@ -219,8 +234,8 @@ pub(crate) fn rollout(
             "Without randomization, and so of grade {}: {} per treated customer and month, {} so far in {} months of \
              treatment.",
             found.grade,
-            in_line(&signed(format, finding, a_month)),
-            in_line(&signed(format, finding, so_far)),
+            signed(format, finding, a_month).in_line(),
+            signed(format, finding, so_far).in_line(),
             format.fixed(found.months_treated.unwrap_or_default(), 1),
         ));
     }
@@ -254,8 +269,8 @@ pub(crate) fn rollout(
              have brought {} a month.",
             format.counted(before.months, "month", "months"),
             words::equals(&format.p_value(before.p_value, None)),
-            in_line(&signed(format, finding, &before.trend)),
-            in_line(&signed(format, finding, &before.a_month_less_trend)),
+            signed(format, finding, &before.trend).in_line(),
+            signed(format, finding, &before.a_month_less_trend).in_line(),
         )),
         None if found.refusal.is_none() => sentences.push(
             "No month before the treatment shows whether both moved alike.".to_owned(),
@@ -277,12 +292,4 @@ pub(crate) fn rollout(
         sentences.push(format!("Left out: {number} {}.", left.reason));
     }
     sentences
-}
-
-fn capitalized(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    let first = letters
-        .next()
-        .map(|letter| letter.to_uppercase().to_string());
-    first.unwrap_or_default() + letters.as_str()
 }

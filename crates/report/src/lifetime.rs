@@ -1,6 +1,9 @@
 //! Sentences about lifetimes that terminal and page share.
 
-use measure::audience::lifetime::{LifetimeFinding, State, StatesRow};
+use catalog::Unit;
+use measure::audience::lifetime::{
+    AudienceValue, LifeUnit, LifetimeFinding, LifetimeUnit, State, StatesRow,
+};
 
 use crate::format::{Format, places};
 
@@ -19,7 +22,12 @@ pub(crate) struct Words {
     pub(crate) purchases: &'static str,
     pub(crate) have_not_left: &'static str,
     pub(crate) who: &'static str,
+    pub(crate) he: &'static str,
+    /// What life begins with.
     pub(crate) first: &'static str,
+    pub(crate) began: &'static str,
+    /// What first brings something.
+    pub(crate) first_brought: &'static str,
 }
 
 impl Words {
@@ -35,7 +43,10 @@ impl Words {
                 purchases: "payments",
                 have_not_left: "still run",
                 who: "that",
+                he: "it",
                 first: "start",
+                began: "started",
+                first_brought: "first payment",
             };
         }
         Self {
@@ -48,8 +59,19 @@ impl Words {
             purchases: "purchases",
             have_not_left: "have not left",
             who: "who",
+            he: "he",
             first: "first purchase",
+            began: "first bought",
+            first_brought: "first purchase",
         }
+    }
+}
+
+/// What values are counted in, for numbers.
+pub(crate) fn unit(finding: &LifetimeFinding) -> Unit {
+    match finding.unit {
+        LifetimeUnit::Margin | LifetimeUnit::Spend => Unit::Money,
+        LifetimeUnit::Purchases => Unit::Number,
     }
 }
 
@@ -80,6 +102,68 @@ pub(crate) fn scope(finding: &LifetimeFinding) -> String {
             FORMAT.count(left.number),
             left.reason
         ));
+    }
+    text
+}
+
+/// How long a customer stays.
+pub(crate) fn life(finding: &LifetimeFinding) -> Option<String> {
+    let life = finding.mean_life?;
+    let (unit, what) = match life.unit {
+        LifeUnit::Days => ("days", "stays"),
+        LifeUnit::Purchases => ("purchases", "leaves after"),
+        LifeUnit::RepeatPurchases => ("repeat purchases", "leaves after"),
+    };
+    let who = if finding.covariates.is_empty() {
+        "A customer"
+    } else {
+        "A customer whose covariates are zero"
+    };
+    let shown = |value: f64| {
+        let places = match life.unit {
+            LifeUnit::Days => 0,
+            _ => places(value / 10.0).min(2),
+        };
+        FORMAT.fixed(value, places)
+    };
+    let level = FORMAT.level(1.0 - finding.alpha);
+    let Some(low) = life.low else {
+        return Some(format!("The mean life of a customer has no end ({level})."));
+    };
+    let low = shown(low);
+    Some(match (life.estimate, life.high) {
+        (Some(mean), Some(high)) => format!(
+            "{who} {what} {} {unit} on average ({level} interval {low} to {}).",
+            shown(mean),
+            shown(high)
+        ),
+        (Some(mean), None) => format!(
+            "{who} {what} {} {unit} on average ({level} interval from {low}, without an upper end).",
+            shown(mean)
+        ),
+        (None, _) => format!(
+            "The mean life of a customer has no end by these models; it is {low} {unit} at least ({level})."
+        ),
+    })
+}
+
+/// Who of the audiences is in no value.
+pub(crate) fn about_audiences(audiences: &[AudienceValue]) -> String {
+    let each = audiences.iter().filter_map(|audience| {
+        let parts: Vec<String> = [
+            (audience.never_bought, "never bought"),
+            (audience.not_counted, "bought what does not count"),
+        ]
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!("{} {what}", FORMAT.count(*number)))
+        .collect();
+        (!parts.is_empty()).then(|| format!("{}: {}", audience.audience, parts.join(", ")))
+    });
+    let left_out: Vec<String> = each.collect();
+    let mut text = "Audiences may overlap; who is in one is what its source says.".to_owned();
+    if !left_out.is_empty() {
+        text.push_str(&format!(" In no value: {}.", left_out.join("; ")));
     }
     text
 }
@@ -120,11 +204,35 @@ pub(crate) fn ages(finding: &LifetimeFinding) -> String {
     };
     format!(
         "What {} brought on average in each {step} since their {}, that one included",
-        words.customers,
-        match finding.retention {
-            Some(_) => "first payment",
-            None => words.first,
-        }
+        words.customers, words.first_brought
+    )
+}
+
+/// What time is counted in by the models' parameters.
+pub(crate) fn time_unit(finding: &LifetimeFinding) -> String {
+    let period = finding.retention.as_ref().map(|retention| retention.period);
+    match period.or(finding.opportunities) {
+        Some(period) => format!("periods of {period}"),
+        None => "weeks".to_owned(),
+    }
+}
+
+/// A model's parameter, of any size.
+pub(crate) fn of_any_size(value: f64) -> String {
+    if (1e-3..1e5).contains(&value.abs()) {
+        FORMAT.fixed(value, 3)
+    } else {
+        format!("{value:.1e}")
+    }
+}
+
+/// When the mean customer has paid back what he cost.
+pub(crate) fn about_payback(finding: &LifetimeFinding) -> String {
+    let words = Words::of(finding);
+    format!(
+        "Paid back when the mean {} has brought what {} cost, by the observed curve; an open end was not reached in the \
+         months observed.",
+        words.customer, words.he
     )
 }
 

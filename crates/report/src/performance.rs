@@ -1,9 +1,42 @@
 //! What parts of the finding of content's performance rest on, in sentences for every surface.
 
 use measure::audience::NotCounted;
-use measure::content::{DropOneFinding, FatigueFinding};
+use measure::content::{CapStep, CapsFinding, DropOneFinding, FatigueFinding};
 
 use crate::format::Format;
+
+/// The exposures that a higher cap allows beyond the lower one.
+pub(crate) fn exposures(step: &CapStep) -> String {
+    match step.last {
+        Some(last) if last == step.first => last.to_string(),
+        Some(last) => format!("{} to {last}", step.first),
+        None => format!("{} and more", step.first),
+    }
+}
+
+/// Whose exposures were capped by chance, and how often they were shown content.
+pub(crate) fn capped(format: Format, caps: &CapsFinding) -> String {
+    let arms: Vec<String> = caps
+        .arms
+        .iter()
+        .map(|arm| {
+            let cap = arm
+                .cap
+                .map_or("no cap".to_owned(), |cap| format!("a cap of {cap}"));
+            let customers = format.counted(arm.customers, "customer", "customers");
+            format!(
+                "{customers} with {cap} ({} shown on average)",
+                format.fixed(arm.exposures, 2)
+            )
+        })
+        .collect();
+    format!(
+        "Caps were given out at random by `{}`: {}. What each exposure causes is the difference in outcomes over the \
+         difference in exposures.",
+        caps.experiment,
+        arms.join(", ")
+    )
+}
 
 /// What the curve of wear does not look at; empty if there is nothing.
 pub(crate) fn not_in_curve(format: Format, fatigue: &FatigueFinding) -> String {

@@ -2,22 +2,24 @@
 
 use catalog::Looks;
 use measure::audience::summaries::Extent;
-use measure::audience::{Baseline, DesignFinding, ReplayFinding, RollFinding, Size};
+use measure::audience::{Baseline, DesignFinding, NotCounted, ReplayFinding, RollFinding, Size};
 use measure::content::PerformanceFinding;
 
 use crate::format::Format;
 
+/// How many of something are left out for each reason; sentences that follow others.
+fn left_out(format: Format, left_out: &[NotCounted], one: &str, many: &str) -> String {
+    let sentence = |left: &NotCounted| {
+        let number = format.counted(left.number, one, many);
+        format!(" {number} left out: {}.", left.reason)
+    };
+    left_out.iter().map(sentence).collect()
+}
+
 /// What a programme leaves out, each reason with its number; sentences that follow others.
 pub(crate) fn programme_left_out(format: Format, extent: &Extent) -> String {
-    let mut text = String::new();
-    for left in &extent.looks_left_out {
-        let looks = format.counted(left.number, "look", "looks");
-        text.push_str(&format!(" {looks} left out: {}.", left.reason));
-    }
-    for left in &extent.rows_left_out {
-        let rows = format.counted(left.number, "row", "rows");
-        text.push_str(&format!(" {rows} left out: {}.", left.reason));
-    }
+    let mut text = left_out(format, &extent.looks_left_out, "look", "looks");
+    text.push_str(&left_out(format, &extent.rows_left_out, "row", "rows"));
     if extent.in_several_periods > 0 {
         text.push_str(&format!(
             " {} in several periods, counted in the first.",
@@ -50,15 +52,13 @@ pub(crate) fn performance(format: Format, finding: &PerformanceFinding) -> Strin
 
 /// What it leaves out; sentences that follow others.
 pub(crate) fn performance_left_out(format: Format, finding: &PerformanceFinding) -> String {
-    let mut text = String::new();
-    for left in &finding.extent.left_out {
-        let rows = format.counted(left.number, "row", "rows");
-        text.push_str(&format!(" {rows} left out: {}.", left.reason));
-    }
-    for left in &finding.extent.outcomes_left_out {
-        let rows = format.counted(left.number, "row of the outcome", "rows of the outcome");
-        text.push_str(&format!(" {rows} left out: {}.", left.reason));
-    }
+    let mut text = left_out(format, &finding.extent.left_out, "row", "rows");
+    text.push_str(&left_out(
+        format,
+        &finding.extent.outcomes_left_out,
+        "row of the outcome",
+        "rows of the outcome",
+    ));
     let immature: u64 = finding.items.iter().map(|item| item.immature).sum();
     if immature > 0 {
         text.push_str(&format!(

@@ -429,6 +429,15 @@ pub(crate) fn check_message(format: Format, check: &Check) -> String {
     }
 }
 
+/// A sentence's first letter a capital.
+pub(crate) fn capitalized(text: &str) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().chain(characters).collect(),
+        None => String::new(),
+    }
+}
+
 /// `= 0.04` or `< 1e-300`; a dash where there is no probability.
 pub(crate) fn equals(p_value: &str) -> String {
     if p_value.starts_with(['<', '–']) {

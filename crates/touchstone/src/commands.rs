@@ -261,12 +261,12 @@ fn measure_all(global: &Global, depth: Depth, at: Option<u64>) -> Result<(), Fai
 fn roi(global: &Global, at: Option<u64>) -> Result<(), Failure> {
     let catalog = project::load(global)?;
     let mut lake = Lake::open(&catalog, at)?;
-    let worth = worth::Worth::measure(&catalog, &mut lake)?;
     let lifts = if worth::counts_credit(&catalog) {
         project::lifts(&catalog, &mut lake, Depth::Usual)?
     } else {
         measured(&catalog, &mut lake, Depth::Usual)?
     };
+    let worth = worth::Worth::measure(&catalog, &mut lake)?;
     let ledger = project::ledger(&catalog, &lake, &worth.with(&lifts))?;
     show(global.format, &ledger, terminal::ledger)
 }

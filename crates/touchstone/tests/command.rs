@@ -254,6 +254,8 @@ fn the_demo_shows_estimates_beside_the_truth() {
     );
     let html = fs::read_to_string(demo.join("report.html")).unwrap();
     assert!(html.contains("one-to-one-journeys"));
+    // What the ledger rests on is on the page.
+    assert!(html.contains("id=\"attribution-1\""));
     let beside = json(&["demo", shown(&demo), "--customers", "2000"]);
     assert_eq!(beside["format"], "touchstone.demo/1");
     assert!(beside["rows"].as_array().unwrap().len() > 15);

@@ -1,6 +1,8 @@
 //! What else is known in money of initiatives, content and channels, and why it is not in the total.
 
-use catalog::{Attribution, Catalog, Dimension, Initiative, Unit};
+use catalog::{
+    Attribution, Catalog, Dimension, Experiment, Factorial, FactorialOf, Initiative, Unit,
+};
 use measure::Refusal;
 use measure::content::{
     AttributionFinding, Calibrated, CalibrationFactor, CreditEstimate, ItemFinding,
@@ -186,7 +188,7 @@ fn of_attribution(
                 }
             }
             None => Beside {
-                because: why_credit_is_out(catalog, rows, of, name, &finding.attribution),
+                because: why_credit_is_out(catalog, rows, of, name, finding),
                 ..credit_line(catalog, &credited, finding, of, name)
             },
         })
@@ -252,8 +254,9 @@ fn why_credit_is_out(
     rows: &[InitiativeValue],
     of: Dimension,
     name: &str,
-    attribution: &str,
+    finding: &AttributionFinding,
 ) -> String {
+    let attribution = &finding.attribution;
     let counted = |initiative: &str| {
         let row = rows.iter().find(|row| row.name == initiative);
         row.is_some_and(|row| row.net.is_some())
@@ -275,8 +278,43 @@ fn why_credit_is_out(
                 None => format!("{whole}: `credit: {attribution}` in the content counts it"),
             }
         }
+        Dimension::Channel => match (factorial_of(catalog, name), tested_by(finding, name)) {
+            (Some(factorial), _) => {
+                format!(
+                    "{whole}: what the channel causes, `{}` says",
+                    factorial.name
+                )
+            }
+            (None, Some(experiment)) => {
+                format!(
+                    "{whole}, and `{experiment}` does not say how much of it the channel causes"
+                )
+            }
+            (None, None) => format!("{whole}, and no experiment has tested it"),
+        },
         _ => format!("{whole}, and no experiment has tested it"),
     }
+}
+
+/// The factorial that switches a channel on and off.
+fn factorial_of<'c>(catalog: &'c Catalog, channel: &str) -> Option<&'c Factorial> {
+    catalog.factorials().find(|factorial| {
+        let experiment = catalog.experiment(&factorial.experiment);
+        let factors = experiment.and_then(Experiment::factors);
+        let mut names = factors.iter().flat_map(|factors| &factors.names);
+        factorial.of == FactorialOf::Channels
+            && names.any(|factor| factorial.channel_of(factor) == channel)
+    })
+}
+
+/// The experiment that credit of a channel is held against, whether or not it has an answer.
+fn tested_by<'f>(finding: &'f AttributionFinding, channel: &str) -> Option<&'f str> {
+    let tested = finding
+        .calibrations
+        .iter()
+        .flat_map(|found| &found.experiments);
+    let mut of_channel = tested.filter(|tested| tested.channel == channel);
+    of_channel.next().map(|tested| tested.experiment.as_str())
 }
 
 /// What pieces of content bring, where an outcome is worth money.

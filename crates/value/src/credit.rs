@@ -9,12 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::costs::DAYS_A_MONTH;
 use crate::finding::{Money, MoneyEstimate};
-use crate::increment::{Measured, too_large};
+use crate::increment::{MICROSECONDS_A_DAY, Measured, too_large};
 use crate::ledger::Sum;
 
 /// The model of credit: equal shares to all that a journey meets. It has no parameter to choose, and no order.
 pub(crate) const MODEL: CreditModel = CreditModel::Shapley;
-const MICROSECONDS_A_DAY: f64 = 86_400e6;
 
 /// The credit of content that counts in the total, at grade D.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -12,6 +12,7 @@ use crate::lifetime;
 
 pub(crate) const DAYS_A_YEAR: f64 = 365.2425;
 pub(crate) const SECONDS_A_DAY: f64 = 86_400.0;
+pub(crate) const MICROSECONDS_A_DAY: f64 = 1e6 * SECONDS_A_DAY;
 
 /// An increment with what the sums over several need.
 #[derive(Clone)]

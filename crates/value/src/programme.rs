@@ -5,10 +5,9 @@ use measure::audience::LiftFinding;
 use measure::{Reason, Refusal};
 
 use crate::finding::{Agreement, Covered, Money, MoneyEstimate, ProgrammeValue};
-use crate::increment::{Measured, increment, increments, shown};
+use crate::increment::{MICROSECONDS_A_DAY, Measured, increment, increments, shown};
 use crate::ledger::Sum;
 
-const MICROSECONDS_A_DAY: f64 = 86_400e6;
 const MICROSECONDS_A_SECOND: f64 = 1e6;
 
 /// The programmes of a catalog: the arms that cover initiatives and are compared with a holdout.

@@ -2,7 +2,7 @@
 
 use super::{
     Aggregate, Arm, Attribution, Calibrating, Conversion, Document, Experiment, Initiative, Metric,
-    Name,
+    Name, Unit,
 };
 
 /// What an experiment measured that a channel brings.
@@ -154,6 +154,12 @@ fn only_channel<'a>(initiatives: impl Iterator<Item = &'a Initiative>) -> Result
 }
 
 impl Conversion {
+    /// Whether what is shared out is money: conversions have a value, and its unit is money.
+    #[must_use]
+    pub fn is_of_money(&self) -> bool {
+        self.value.is_some() && self.unit == Unit::Money
+    }
+
     /// The metric of an experiment that adds up what is shared out: the value if there is such a metric, else the
     /// conversions.
     fn metric_of<'a>(

@@ -51,6 +51,14 @@ fn default_interactions() -> usize {
     2
 }
 
+impl Factorial {
+    /// The channel of a factor in attributions.
+    #[must_use]
+    pub fn channel_of<'c>(&'c self, factor: &'c str) -> &'c str {
+        self.channels.get(factor).map_or(factor, String::as_str)
+    }
+}
+
 /// The factors of an experiment's arms, each with its levels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Factors<'e> {
@@ -60,6 +68,21 @@ pub struct Factors<'e> {
     pub levels: Vec<Vec<String>>,
     /// The arms that have factors, each with the place of its level of each factor.
     pub cells: Vec<(&'e str, Vec<usize>)>,
+}
+
+impl Factors<'_> {
+    /// The names of a combination's levels, whose places are in the order of the factors.
+    ///
+    /// # Panics
+    ///
+    /// If a factor has no level at its place.
+    #[must_use]
+    pub fn named(&self, levels: &[usize]) -> Vec<String> {
+        let named = levels.iter().zip(&self.levels);
+        named
+            .map(|(level, levels)| levels[*level].clone())
+            .collect()
+    }
 }
 
 impl Experiment {

@@ -57,7 +57,7 @@ impl Document {
 }
 
 impl Format {
-    /// The format that the end of a path tells, compression (`.gz`, `.zst`) aside.
+    /// The format that the end of a path tells, compression (`.gz`, `.zst`) and the query part of a URL aside.
     ///
     /// ```
     /// use catalog::Format;
@@ -67,6 +67,11 @@ impl Format {
     /// ```
     #[must_use]
     pub fn of_path(path: &str) -> Option<Self> {
+        let path = if path.contains("://") {
+            path.split('?').next().unwrap_or(path)
+        } else {
+            path
+        };
         let path = path.to_ascii_lowercase();
         let path = [".gz", ".zst", ".zstd"]
             .iter()
@@ -74,10 +79,10 @@ impl Format {
             .unwrap_or(&path);
         let (_, extension) = path.rsplit_once('.')?;
         match extension {
-            "csv" => Some(Self::Csv),
-            "tsv" => Some(Self::Tsv),
-            "jsonl" | "ndjson" => Some(Self::Jsonl),
-            "parquet" => Some(Self::Parquet),
+            "csv" | "txt" => Some(Self::Csv),
+            "tsv" | "tab" => Some(Self::Tsv),
+            "jsonl" | "ndjson" | "json" => Some(Self::Jsonl),
+            "parquet" | "pq" => Some(Self::Parquet),
             "xlsx" => Some(Self::Xlsx),
             _ => None,
         }

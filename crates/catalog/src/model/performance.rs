@@ -28,6 +28,11 @@ pub struct Performance {
     /// it, otherwise nothing is said in money.
     #[schemars(range(min = 0))]
     pub value: Option<f64>,
+    /// An experiment that gave out at random how often customers are shown content: at least two of its arms differ in
+    /// `cap`. What more exposures cause is measured by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-names" = "experiment"))]
+    pub caps: Option<Name>,
     /// Factors of content's `components`: how much each of their levels moves the outcome.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub components: Vec<String>,

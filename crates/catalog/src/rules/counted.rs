@@ -2,7 +2,7 @@
 //! be counted twice.
 
 use super::Report;
-use crate::model::{Attribution, By, Content, Dimension, Document, Experiment, Initiative, Unit};
+use crate::model::{Attribution, By, Content, Dimension, Document, Experiment, Initiative};
 use crate::yaml::Node;
 
 type Declared = [(Document, Node)];
@@ -102,10 +102,7 @@ pub(super) fn check_credit(content: &Content, documents: &Declared, report: &mut
 }
 
 fn credits_content_with_money(attribution: &Attribution) -> bool {
-    let conversion = &attribution.conversion;
-    attribution.by == By::One(Dimension::Content)
-        && conversion.value.is_some()
-        && conversion.unit == Unit::Money
+    attribution.by == By::One(Dimension::Content) && attribution.conversion.is_of_money()
 }
 
 /// The experiments with an arm that shows an initiative.

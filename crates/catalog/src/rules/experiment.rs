@@ -143,11 +143,12 @@ fn check_shares(experiment: &Experiment, report: &mut Report<'_>) {
 fn check_initiatives(experiment: &Experiment, report: &mut Report<'_>) {
     let arms = &experiment.arms;
     let reference = experiment.reference().map(|arm| &arm.name);
+    let has_caps = arms.iter().any(|arm| arm.cap.is_some());
     for (i, arm) in arms.iter().enumerate() {
         let path = format!("arms/{i}/initiative");
         let Some(initiative) = &arm.initiative else {
-            // Of arms that combine factors none stands for an initiative.
-            let stands_alone = arm.covers.is_none() && arm.factors.is_empty();
+            // Of arms that combine factors, or are caps, none stands for an initiative.
+            let stands_alone = arm.covers.is_none() && arm.factors.is_empty() && !has_caps;
             if arm.role == Role::Personalized && stands_alone {
                 let message = format!(
                     "the arm `{}` shows no initiative, so it does not enter the ledger",

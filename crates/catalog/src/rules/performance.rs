@@ -22,6 +22,7 @@ pub(super) fn check(
         report.error("duplicate-name", "name", message, help);
     }
     check_outcome(performance, all, report);
+    check_caps(performance, documents, report);
     report.unique("by", performance.by.iter().cloned());
     report.unique("components", performance.components.iter().cloned());
     if let Some(place) = performance.by.iter().position(|by| by == "content") {
@@ -56,6 +57,40 @@ pub(super) fn check(
             &format!("components/{place}"),
             message,
             help,
+        );
+    }
+}
+
+/// Arms that are caps differ in them, and it is known when customers were assigned.
+fn check_caps(performance: &Performance, documents: &[(Document, Node)], report: &mut Report<'_>) {
+    let named = |document: &Document| match (document, &performance.caps) {
+        (Document::Experiment(experiment), Some(name)) => experiment.name == *name,
+        _ => false,
+    };
+    let Some((Document::Experiment(experiment), _)) =
+        documents.iter().find(|(document, _)| named(document))
+    else {
+        return;
+    };
+    let name = &experiment.name;
+    let mut unfit = |message: String, help: &str| report.error("caps", "caps", message, help);
+    if experiment.assignment.time.is_none() {
+        unfit(
+            format!("`{name}` does not say when customers were assigned"),
+            "give its assignment a `time`: exposures count from then on",
+        );
+    }
+    let caps: Vec<Option<u32>> = experiment.arms.iter().map(|arm| arm.cap).collect();
+    let distinct: BTreeSet<Option<u32>> = caps.iter().copied().collect();
+    if caps.iter().all(Option::is_none) || distinct.len() < 2 {
+        unfit(
+            format!("the arms of `{name}` do not differ in `cap`"),
+            "write in each arm how often a customer is shown content at most, for example `cap: 2`",
+        );
+    } else if distinct.len() < caps.len() {
+        unfit(
+            format!("two arms of `{name}` have the same `cap`, or none"),
+            "one arm a cap, and at most one without: join those that are the same",
         );
     }
 }

@@ -80,7 +80,7 @@ fn reads_the_settings() {
     assert_eq!((project.margin, project.discount_rate), (Some(0.5), 0.10));
     assert_eq!(project.engine, catalog::Engine::default());
     assert_eq!(catalog.root(), Path::new("shop"));
-    assert_eq!(catalog.lake(), &Location::Local("shop/lake".into()));
+    assert_eq!(catalog.lake(), Path::new("shop/lake"));
     assert_eq!(catalog.warnings(), []);
 }
 
@@ -323,10 +323,17 @@ fn formats_follow_file_names() {
         ("a/*.CSV.GZ", Some(Format::Csv)),
         ("a.tsv.zst", Some(Format::Tsv)),
         ("s3://b/a.parquet", Some(Format::Parquet)),
+        ("https://h/a.csv.gz?key=a.xlsx", Some(Format::Csv)),
         ("a.ndjson", Some(Format::Jsonl)),
+        ("a.json", Some(Format::Jsonl)),
+        ("a.txt", Some(Format::Csv)),
+        ("a.TAB", Some(Format::Tsv)),
+        ("a.pq", Some(Format::Parquet)),
         ("a.xlsx", Some(Format::Xlsx)),
         ("folder", None),
         ("a.gz", None),
+        ("a.dat", None),
+        ("csv", None),
     ];
     for (path, format) in cases {
         assert_eq!(Format::of_path(path), format, "{path}");

@@ -247,6 +247,11 @@ fn rules_of_sources_and_rows() {
             "'postgres://h/d'",
         ),
         (
+            "{ kind: source, name: a, path: 'gs://bucket/x.csv' }",
+            "unknown-value",
+            "'gs://bucket/x.csv'",
+        ),
+        (
             "{ kind: source, name: a, path: x.parquet, columns: [a] }",
             "misplaced-key",
             "columns",
@@ -707,6 +712,11 @@ fn rules_of_the_settings() {
             "ten per cent",
         ),
         ("name: x\nlake: ${LAKE}", "2:7 environment", "export LAKE"),
+        (
+            "name: x\nlake: s3://bucket/lake",
+            "2:7 unknown-value",
+            "name a folder",
+        ),
         (
             "name: x\nengine: { memory: 4 }",
             "2:19 wrong-type",

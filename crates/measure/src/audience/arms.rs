@@ -1,8 +1,6 @@
 //! Several arms as one, and what arms have in common: pooled arms, main effects of factors, and whether these add up.
 
-use std::collections::BTreeMap;
-
-use catalog::{Arm, Experiment};
+use catalog::{Experiment, Factors};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stats::decomposition::ArmEstimate;
@@ -219,75 +217,26 @@ pub(crate) fn pooled(
     pooled.collect()
 }
 
-/// An arm's levels by factor.
-type Levels = BTreeMap<String, String>;
-
-/// The arms of a factorial design.
-struct Design<'e> {
-    cells: Vec<(&'e str, Levels)>,
-    /// The levels that others are compared with.
-    base: Levels,
+/// The arm with these levels, each the place of a factor's level.
+fn arm<'e>(design: &Factors<'e>, places: &[usize]) -> Option<&'e str> {
+    let mut cells = design.cells.iter();
+    cells.find(|(_, cell)| cell == places).map(|(arm, _)| *arm)
 }
 
-impl<'e> Design<'e> {
-    fn new(experiment: &'e Experiment) -> Option<Self> {
-        let levels = |arm: &Arm| -> Levels {
-            let factors = arm.factors.iter();
-            factors
-                .map(|(factor, level)| (factor.clone(), level.to_string()))
-                .collect()
-        };
-        let cells: Vec<(&str, Levels)> = experiment
-            .arms
-            .iter()
-            .filter(|arm| !arm.factors.is_empty())
-            .map(|arm| (arm.name.as_str(), levels(arm)))
-            .collect();
-        let reference = experiment.reference().map(levels);
-        let base = reference
-            .filter(|levels| !levels.is_empty())
-            .or_else(|| cells.first().map(|(_, levels)| levels.clone()))?;
-        Some(Self { cells, base })
-    }
-
-    /// The levels of a factor, that which others are compared with first, then as declared.
-    fn levels(&self, factor: &str) -> Vec<&str> {
-        let mut levels: Vec<&str> = self
-            .base
-            .get(factor)
-            .map(String::as_str)
-            .into_iter()
-            .collect();
-        for (_, cell) in &self.cells {
-            if let Some(level) = cell.get(factor)
-                && !levels.contains(&level.as_str())
-            {
-                levels.push(level);
-            }
-        }
-        levels
-    }
-
-    /// The arm with these levels.
-    fn arm(&self, levels: &Levels) -> Option<&'e str> {
-        let mut cells = self.cells.iter();
-        cells.find(|(_, cell)| cell == levels).map(|(arm, _)| *arm)
-    }
-
-    /// The pairs of arms that differ in nothing but the level of a factor.
-    fn pairs(&self, factor: &str, level: &str, against: &str) -> Vec<(&'e str, &'e str)> {
-        let with_level = self
-            .cells
-            .iter()
-            .filter(|(_, cell)| cell.get(factor).is_some_and(|known| known == level));
-        with_level
-            .filter_map(|(arm, cell)| {
-                let mut other = cell.clone();
-                other.insert(factor.to_owned(), against.to_owned());
-                Some((*arm, self.arm(&other)?))
-            })
-            .collect()
-    }
+/// The pairs of arms that differ in nothing but that a factor has a level in the one, and in the other the level that
+/// others are compared with.
+fn pairs<'e>(design: &Factors<'e>, factor: usize, level: usize) -> Vec<(&'e str, &'e str)> {
+    let with_level = design
+        .cells
+        .iter()
+        .filter(|(_, cell)| cell.get(factor) == Some(&level));
+    with_level
+        .filter_map(|(name, cell)| {
+            let mut against = cell.clone();
+            against[factor] = 0;
+            Some((*name, arm(design, &against)?))
+        })
+        .collect()
 }
 
 /// The main effects of the arms' factors, and whether they add up.
@@ -296,17 +245,15 @@ pub(crate) fn factors(
     rule: &Rule<'_>,
     comparisons: &[Comparison],
 ) -> Option<FactorsFinding> {
-    let design = Design::new(experiment)?;
-    let names: Vec<&str> = design.base.keys().map(String::as_str).collect();
+    let design = experiment.factors()?;
     let mut finding = FactorsFinding {
         effects: Vec::new(),
         interactions: Vec::new(),
         refusal: None,
     };
-    for factor in &names {
-        let levels = design.levels(factor);
-        for level in &levels[1..] {
-            let pairs = design.pairs(factor, level, levels[0]);
+    for (place, (factor, levels)) in design.names.iter().zip(&design.levels).enumerate() {
+        for (number, level) in levels.iter().enumerate().skip(1) {
+            let pairs = pairs(&design, place, number);
             if pairs.is_empty() {
                 let message = format!(
                     "no two arms differ in nothing but that `{factor}` is `{level}` in one and `{}` in the other",
@@ -322,22 +269,22 @@ pub(crate) fn factors(
             });
             finding.effects.push(FactorEffect {
                 factor: (*factor).to_owned(),
-                level: (*level).to_owned(),
-                against: levels[0].to_owned(),
+                level: level.clone(),
+                against: levels[0].clone(),
                 metrics: metrics.collect(),
             });
         }
     }
-    let [first, second] = names.as_slice() else {
-        if names.len() > 2 {
+    if design.names.len() != 2 {
+        if design.names.len() > 2 {
             let message = "whether effects add up is told for two factors, and the arms have more";
             finding.refusal = Some(Refusal::new(Reason::Undeclared, message));
         }
         return Some(finding);
-    };
+    }
     finding.interactions = experiment
         .metric_names()
-        .map(|metric| interact(&design, (first, second), metric, comparisons, rule))
+        .map(|metric| interact(&design, metric, comparisons, rule))
         .collect();
     Some(finding)
 }
@@ -360,22 +307,22 @@ fn main_effect(
     effect(like, &equally(&arms), &equally(&against), rule)
 }
 
+/// Whether the effects of a design's two factors on a metric add up.
 fn interact(
-    design: &Design<'_>,
-    (first, second): (&str, &str),
+    design: &Factors<'_>,
     metric: &str,
     comparisons: &[Comparison],
     rule: &Rule<'_>,
 ) -> FactorInteraction {
     let mut finding = FactorInteraction {
-        factors: vec![first.to_owned(), second.to_owned()],
+        factors: design.names.iter().map(ToString::to_string).collect(),
         metric: metric.to_owned(),
         effect: None,
         p_value: None,
         ln_p: None,
         refusal: None,
     };
-    let cells = cells(design, (first, second), metric, comparisons);
+    let cells = cells(design, metric, comparisons);
     let tested = cells.and_then(|cells| interaction_of(&cells, rule.alpha));
     match tested {
         Ok(found) => {
@@ -387,29 +334,28 @@ fn interact(
     finding
 }
 
-/// The arms' values as a table of the levels of two factors.
+/// The arms' values as a table of the levels of a design's two factors.
 fn cells(
-    design: &Design<'_>,
-    (first, second): (&str, &str),
+    design: &Factors<'_>,
     metric: &str,
     comparisons: &[Comparison],
 ) -> Result<Vec<Vec<Sample>>, Refusal> {
     let values = ArmValues::new(&of_metric(comparisons, metric))?;
-    let cell = |a: &str, b: &str| -> Result<Sample, Refusal> {
-        let levels = [(first, a), (second, b)]
-            .map(|(factor, level)| (factor.to_owned(), level.to_owned()))
-            .into_iter()
-            .collect();
-        let arm = design.arm(&levels).and_then(|arm| values.of(arm));
+    let cell = |places: [usize; 2]| -> Result<Sample, Refusal> {
+        let arm = arm(design, &places).and_then(|arm| values.of(arm));
         arm.map(|value| as_sample(value.n, value.estimate.value, value.estimate.variance))
             .ok_or_else(|| {
-                let message = format!("no arm has `{first}` {a} and `{second}` {b}");
-                Refusal::new(Reason::Undeclared, message)
+                let [first, second] = [0, 1].map(|factor| {
+                    let level = &design.levels[factor][places[factor]];
+                    format!("`{}` {level}", design.names[factor])
+                });
+                Refusal::new(
+                    Reason::Undeclared,
+                    format!("no arm has {first} and {second}"),
+                )
             })
     };
-    let rows = design.levels(first).into_iter().map(|a| {
-        let columns = design.levels(second).into_iter();
-        columns.map(|b| cell(a, b)).collect()
-    });
-    rows.collect()
+    let [rows, columns] = [0, 1].map(|factor| 0..design.levels[factor].len());
+    let row = |a: usize| columns.clone().map(|b| cell([a, b])).collect();
+    rows.map(row).collect()
 }

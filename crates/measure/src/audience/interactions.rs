@@ -12,8 +12,8 @@ use super::compare::{sample, too_little};
 use super::finding::Estimate;
 use super::plan::{MadeOf, Plan};
 use super::query::assigned::assigned;
-use super::query::types::{same_customer, type_of};
-use super::query::{self, columns, source_view, status};
+use super::query::types::same_customer;
+use super::query::{self, columns, status};
 use super::spread::Rows;
 use crate::error::MeasureError;
 use crate::{Provenance, Reason, Refusal};
@@ -100,19 +100,10 @@ pub fn interactions(
         });
     }
     let query = query::write(&plan, catalog, lake)?;
-    lake.define(catalog, others.source)?;
-    if let Some(exposure) = &other.exposure
-        && let Some(source) = catalog.source(&exposure.source)
-    {
-        lake.define(catalog, source)?;
-    }
+    query::define(&others, catalog, lake)?;
     let joined = assigned(&others, lake)?;
-    let known = lake.columns(&source_view(&others.source.name))?;
     let same = same_customer(
-        (
-            "other.customer",
-            type_of(&known, &other.assignment.customer).unwrap_or_default(),
-        ),
+        ("other.customer", &joined.customer_type),
         ("own.customer", &query.customer_type),
         format!("experiments `{}` and `{}`", experiment.name, other.name),
     )?;
@@ -292,6 +283,16 @@ pub(crate) struct Interaction {
 
 /// Whether the effects of rows and columns add up.
 pub(crate) fn interaction_of(cells: &[Vec<Sample>], alpha: f64) -> Result<Interaction, Refusal> {
+    if cells.iter().flatten().any(|cell| cell.n < 2) {
+        return Err(too_little(
+            "fewer than two customers count in a combination of arms",
+        ));
+    }
+    if cells.iter().flatten().any(|cell| cell.variance == 0.0) {
+        return Err(too_little(
+            "nothing varies among the customers of a combination of arms",
+        ));
+    }
     if let [a, b] = cells
         && let (&[m00, m01], &[m10, m11]) = (a.as_slice(), b.as_slice())
     {

@@ -135,11 +135,7 @@ pub(crate) fn write(
     catalog: &Catalog,
     lake: &mut Lake,
 ) -> Result<Query, MeasureError> {
-    lake.define(catalog, plan.source)?;
-    let exposure = plan.experiment.exposure.as_ref();
-    if let Some(source) = exposure.and_then(|exposure| catalog.source(&exposure.source)) {
-        lake.define(catalog, source)?;
-    }
+    define(plan, catalog, lake)?;
     for fact in plan.facts() {
         match (&fact.source, &fact.sql) {
             (Some(name), _) => {
@@ -151,13 +147,8 @@ pub(crate) fn write(
             (None, None) => {}
         }
     }
-    let columns = lake.columns(&source_view(&plan.source.name))?;
-    let writer = Writer {
-        plan,
-        lake,
-        columns,
-    };
-    writer.check_columns()?;
+    let writer = Writer::new(plan, lake)?;
+    writer.check_facts()?;
     let mut query = writer.query()?;
     query.horizons = maturity::horizons(plan, lake, query.has_exposure)?;
     if plan.looks_twice() {
@@ -174,6 +165,26 @@ pub(crate) fn write(
     query.learned = learned::learn(plan, lake, &mut query)?;
     query.sql = columns::summed(plan, &query);
     Ok(query)
+}
+
+/// Defines the sources of an experiment's assignment and exposure: what its [customers](assigned::assigned) need.
+///
+/// # Errors
+///
+/// A column of them that the experiment names and that is not there, or of a type that cannot be used.
+pub(crate) fn define(
+    plan: &Plan<'_>,
+    catalog: &Catalog,
+    lake: &mut Lake,
+) -> Result<(), MeasureError> {
+    lake.define(catalog, plan.source)?;
+    let exposure = plan.experiment.exposure.as_ref();
+    if let Some(source) = exposure.and_then(|exposure| catalog.source(&exposure.source)) {
+        lake.define(catalog, source)?;
+    }
+    let writer = Writer::new(plan, lake)?;
+    writer.check_assignment()?;
+    writer.check_exposure()
 }
 
 /// A source as SQL names it.
@@ -199,14 +210,22 @@ pub(crate) fn fact_rows(fact: &Fact) -> String {
     }
 }
 
-impl<'a> Writer<'_, 'a> {
+impl<'p, 'a> Writer<'p, 'a> {
+    /// For an experiment whose sources are defined.
+    fn new(plan: &'p Plan<'a>, lake: &'p Lake) -> Result<Self, MeasureError> {
+        let columns = lake.columns(&source_view(&plan.source.name))?;
+        Ok(Self {
+            plan,
+            lake,
+            columns,
+        })
+    }
+
     fn place(&self) -> String {
         format!("experiment `{}`", self.plan.experiment.name)
     }
 
-    /// Every column that the experiment names must be there, and of a type that can be used.
-    fn check_columns(&self) -> Result<(), MeasureError> {
-        self.check_assignment()?;
+    fn check_exposure(&self) -> Result<(), MeasureError> {
         if let Some(exposure) = &self.plan.experiment.exposure {
             let rows = source_view(&exposure.source);
             let columns = self.lake.columns(&rows)?;
@@ -216,6 +235,10 @@ impl<'a> Writer<'_, 'a> {
             }
             check_time(self.lake, &columns, &rows, &exposure.time, &place)?;
         }
+        Ok(())
+    }
+
+    fn check_facts(&self) -> Result<(), MeasureError> {
         for fact in self.plan.facts() {
             let rows = fact_rows(fact);
             let columns = self.lake.columns(&rows)?;

@@ -6,9 +6,10 @@ use measure::audience::lifetime::{AcquisitionFinding, LifetimeFinding};
 use super::ReportError;
 use super::block::{Block, Cell, Table, level, number};
 use super::curve::{self, Curve, Threshold, whole_number};
-use super::lifetime::{MOST_COHORTS, counted_in, unit};
+use super::lifetime::{MOST_COHORTS, counted_in};
 use super::page::{FORMAT, quoted, sentence};
 use crate::format::{Interval, Shown};
+use crate::lifetime::{Words, about_payback, unit};
 
 /// Most curves that are drawn; the others are in the JSON.
 const MOST_CURVES: usize = 7;
@@ -21,16 +22,18 @@ pub(super) fn acquisition(finding: &LifetimeFinding) -> Result<Vec<Block>, Repor
     let level_of = FORMAT.level(1.0 - finding.alpha);
     let mut blocks = vec![Block::Title("Acquisition and payback".to_owned())];
     blocks.extend(payback_curves(finding)?);
+    let words = Words::of(finding);
     let caption = format!(
-        "Amounts per customer, in {}. Under an estimate: its {level_of} interval. Paid back when the mean customer has \
-         brought what he cost, by the observed curve; an open end was not reached in the months observed.",
-        counted_in(finding)
+        "Amounts per {}, in {}. Under an estimate: its {level_of} interval. {}",
+        words.customer,
+        counted_in(finding),
+        about_payback(finding)
     );
     let mut table = Table::new(
         "Acquisition",
         caption,
         [
-            "Customers",
+            &sentence(words.customers),
             "Number",
             "Cost",
             "Past and future value",
@@ -152,17 +155,22 @@ fn payback_curve(
         ),
         None => "no payback can be said".to_owned(),
     };
-    let who = match found.group.as_str() {
-        "" => "What the mean customer has brought".to_owned(),
-        group => format!("{} {group}: what the mean customer has brought", found.of),
-    };
-    let what = format!("{} by month since the first purchase", sentence(&who));
+    let words = Words::of(finding);
+    let what = format!(
+        "what the mean {} has brought by month since the {}",
+        words.customer, words.first_brought
+    );
+    let what = sentence(&match found.group.as_str() {
+        "" => what,
+        group => format!("{} {group}: {what}", found.of),
+    });
     Ok(Block::picture(
         drawn,
         format!("{what}: {says}"),
         format!(
-            "{what}, in {}, over the customers observed so long, with {} intervals: {says}.",
+            "{what}, in {}, over the {} observed so long, with {} intervals: {says}.",
             counted_in(finding),
+            words.customers,
             FORMAT.level(1.0 - finding.alpha)
         ),
     ))

@@ -171,15 +171,20 @@ pub(super) fn interval(estimate: CreditEstimate) -> Interval {
     }
 }
 
-/// An estimate of credit with its interval, where it has one.
+/// An estimate of what is ranked by, with its interval, where it has one.
 pub(super) fn cell(finding: &AttributionFinding, estimate: CreditEstimate) -> Cell {
+    credit_cell(estimate, &|number| amount(finding, number))
+}
+
+/// An estimate of credit with its interval, where it has one.
+pub(super) fn credit_cell(estimate: CreditEstimate, show: &dyn Fn(f64) -> String) -> Cell {
     match (estimate.low, estimate.high) {
         (Some(low), Some(high)) => Cell::Interval(Shown {
-            estimate: amount(finding, estimate.estimate),
-            low: amount(finding, low),
-            high: amount(finding, high),
+            estimate: show(estimate.estimate),
+            low: show(low),
+            high: show(high),
         }),
-        _ => Cell::Number(amount(finding, estimate.estimate)),
+        _ => Cell::Number(show(estimate.estimate)),
     }
 }
 

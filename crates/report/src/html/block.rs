@@ -196,6 +196,14 @@ impl Cell {
         shown.map_or_else(|| Self::number(None), Self::Interval)
     }
 
+    /// A number with its interval, or why there is none.
+    pub(super) fn answer(answer: Result<Shown, String>) -> Self {
+        match answer {
+            Ok(shown) => Self::Interval(shown),
+            Err(reason) => Self::reason(&reason),
+        }
+    }
+
     pub(super) fn count(number: u64) -> Self {
         Self::Number(FORMAT.count(number))
     }
@@ -203,11 +211,6 @@ impl Cell {
     pub(super) fn reason(message: &str) -> Self {
         Self::Reason(quoted(message))
     }
-}
-
-/// An estimate and its interval in one line: `12.3 (10.1 to 14.5)`.
-pub(super) fn in_line(shown: &Shown) -> String {
-    format!("{} ({})", shown.estimate, shown.interval())
 }
 
 /// A value per customer with its interval, without signs.

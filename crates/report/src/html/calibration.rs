@@ -7,7 +7,7 @@ use measure::content::{
 
 use super::ReportError;
 use super::attribution::{amount, cell, interval, keys, ranked};
-use super::block::{Block, Cell, Table, in_line};
+use super::block::{Block, Cell, Table};
 use super::page::{FORMAT, quoted};
 use super::palette::{QUIET, TEXT};
 use super::rows::{self, Axis, Group, Row};
@@ -156,11 +156,12 @@ pub(super) fn calibrated(
 fn ends(finding: &AttributionFinding, estimate: CreditEstimate) -> String {
     let shown = |number| amount(finding, number);
     match (estimate.low, estimate.high) {
-        (Some(low), Some(high)) => in_line(&Shown {
+        (Some(low), Some(high)) => Shown {
             estimate: shown(estimate.estimate),
             low: shown(low),
             high: shown(high),
-        }),
+        }
+        .in_line(),
         _ => shown(estimate.estimate),
     }
 }
@@ -199,7 +200,7 @@ fn factors(
     for model in &calibration.models {
         for factor in &model.factors {
             if let Some(found) = factor.factor {
-                let dot = Row::dot(name(model.model), interval(found), in_line(&ratio(found)));
+                let dot = Row::dot(name(model.model), interval(found), ratio(found).in_line());
                 let group = groups
                     .iter_mut()
                     .find(|group| group.label == factor.channel);

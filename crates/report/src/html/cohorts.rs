@@ -5,11 +5,11 @@ use measure::audience::lifetime::{CohortFinding, GroupValue, LifetimeFinding};
 use super::ReportError;
 use super::block::{Block, Cell, Column, Table, level, number};
 use super::curve::{self, Curve, whole};
-use super::lifetime::{MOST_COHORTS, counted_in, unit};
+use super::lifetime::{MOST_COHORTS, counted_in};
 use super::page::{FORMAT, sentence};
 use super::rows::alone;
 use crate::format::Interval;
-use crate::lifetime::{Words, age as age_of, ages};
+use crate::lifetime::{Words, age as age_of, ages, unit};
 
 /// Most months of age that are shown.
 const MOST_MONTHS: usize = 12;
@@ -114,7 +114,11 @@ fn cohort_table(finding: &LifetimeFinding) -> Table {
     let mut table = Table::new(
         "Cohorts by age",
         caption,
-        ["First bought", &sentence(words.customers), "Future value"],
+        [
+            &sentence(words.began),
+            &sentence(words.customers),
+            "Future value",
+        ],
     );
     table.columns.extend((1..=months).map(|age| Column {
         name: sentence(&age_of(finding, age)),

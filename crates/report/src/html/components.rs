@@ -3,7 +3,7 @@
 use measure::content::{ContentPart, PartSpread, PerformanceFinding};
 
 use super::ReportError;
-use super::block::{Block, Cell, Table, in_line, level};
+use super::block::{Block, Cell, Table, level};
 use super::page::{FORMAT, quoted};
 use super::palette::TEXT;
 use super::performance::{interval, tick};
@@ -87,7 +87,7 @@ fn parts(finding: &PerformanceFinding, parts: &[ContentPart]) -> Result<Vec<Bloc
     );
     for part in parts {
         let shown = FORMAT.absolute(finding.unit, interval(part.part));
-        let row = Row::dot(&part.level, interval(part.part), in_line(&shown));
+        let row = Row::dot(&part.level, interval(part.part), shown.in_line());
         match groups.iter_mut().find(|group| group.label == part.factor) {
             Some(group) => group.rows.push(row),
             None => groups.push(Group {
@@ -124,7 +124,7 @@ fn tests(finding: &PerformanceFinding) -> Option<Block> {
         says.push(format!(
             "The most promising combination that no content has: {}, {}.",
             best.levels.join(" with "),
-            in_line(&level(finding.unit, interval(best.forecast)))
+            level(finding.unit, interval(best.forecast)).in_line()
         ));
     }
     if let Some(test) = &components.test {

@@ -5,7 +5,7 @@ use measure::audience::DesignFinding;
 use super::ReportError;
 use super::block::{Block, Cell, Section, Table};
 use super::curve::{self, Curve, Threshold, whole_number};
-use super::page::{FORMAT, sentence};
+use super::page::{FORMAT, quoted, sentence};
 use super::rows::alone;
 use crate::scope;
 
@@ -17,7 +17,7 @@ pub(super) fn section(index: usize, finding: &DesignFinding) -> Result<Section, 
     }
     blocks.push(Block::Note(format!(
         "Null hypothesis: {}. {}",
-        finding.null_hypothesis,
+        quoted(&finding.null_hypothesis),
         baseline(finding)
     )));
     if !finding.sizes.is_empty() {

@@ -183,7 +183,7 @@ fn rows(comparison: &Comparison) -> Vec<Row> {
                 line.kind.to_owned()
             },
             effect: percent(effect),
-            shown: format!("{} ({})", shown.estimate, shown.interval()),
+            shown: shown.in_line(),
             mark: if line.decides {
                 mark(comparison.verdict)
             } else {

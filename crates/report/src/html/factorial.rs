@@ -2,11 +2,12 @@
 
 use measure::audience::{Outcome, Verdict};
 use measure::content::{
-    Answer, ChannelsFinding, EvidenceLadder, FactorialFinding, FactorsTogether,
+    Answer, ChannelsFinding, CreditEstimate, EvidenceLadder, FactorialFinding, FactorsTogether,
 };
 
 use super::ReportError;
-use super::block::{Block, Cell, Checked, Section, Table, in_line, level, number};
+use super::attribution::interval;
+use super::block::{Block, Cell, Checked, Section, Table, level, number};
 use super::page::{FORMAT, quoted, sentence};
 use super::palette::{BAD, GOOD, Ink, TEXT};
 use super::performance::tick;
@@ -70,12 +71,8 @@ fn ink(verdict: Option<Verdict>) -> Ink {
     }
 }
 
-/// The effect, or why there is none.
 fn effect(finding: &FactorialFinding, outcome: &Outcome) -> Cell {
-    match says::effect(FORMAT, finding, outcome) {
-        Ok(shown) => Cell::Interval(shown),
-        Err(reason) => Cell::reason(&reason),
-    }
+    Cell::answer(says::effect(FORMAT, finding, outcome))
 }
 
 fn p_value(p: Option<f64>, ln_p: Option<f64>) -> Cell {
@@ -95,7 +92,7 @@ fn verdict(answer: &Answer) -> Cell {
 fn dot(finding: &FactorialFinding, label: &str, answer: &Answer) -> Option<Row> {
     let value = Interval::from(answer.outcome.absolute.as_ref()?);
     let shown = FORMAT.absolute(finding.unit, value);
-    let dot = Row::dot(label, value, in_line(&shown));
+    let dot = Row::dot(label, value, shown.in_line());
     Some(Row {
         ink: ink(answer.verdict),
         ..dot
@@ -213,14 +210,7 @@ fn evidence(ladder: &EvidenceLadder) -> Vec<Block> {
         ["Channel", "Evidence", "Amount", "Caused over credited"],
     )
     .words([1]);
-    let amount = |one: &measure::content::CreditEstimate| {
-        let value = Interval {
-            estimate: one.estimate,
-            low: one.low.unwrap_or(one.estimate),
-            high: one.high.unwrap_or(one.estimate),
-        };
-        Cell::Interval(FORMAT.whole(value))
-    };
+    let amount = |one: &CreditEstimate| Cell::Interval(FORMAT.whole(interval(*one)));
     let dash = || Cell::number(None);
     for row in &ladder.rows {
         let caused = row.caused.as_ref().map_or_else(dash, amount);
@@ -281,7 +271,7 @@ fn combinations(finding: &FactorialFinding) -> Result<Vec<Block>, ReportError> {
     let listed = || finding.combinations.iter().take(MOST_LISTED);
     let rows = listed().filter_map(|one| {
         let value = says::combination_value(one)?;
-        let dot = Row::dot(one.levels.join(" × "), value, in_line(&level(unit, value)));
+        let dot = Row::dot(one.levels.join(" × "), value, level(unit, value).in_line());
         Some(Row {
             aside: one.mean.as_ref().map(|mean| mean.estimate),
             ..dot
@@ -333,17 +323,9 @@ fn designs(finding: &FactorialFinding) -> Vec<Block> {
     if finding.designs.is_empty() {
         return Vec::new();
     }
-    let mut caption = "What designs of these factors can tell.".to_owned();
-    if let Some(found) = finding.designs.iter().find_map(|one| one.detectable) {
-        caption = format!(
-            "What designs of these factors can tell: the smallest effects that {} find {} of the time.",
-            FORMAT.counted(found.customers, "customer", "customers"),
-            FORMAT.percent(found.power, 0),
-        );
-    }
     let mut table = Table::new(
         "Designs",
-        caption,
+        says::about_designs(FORMAT, finding),
         [
             "Combinations",
             "One factor",
@@ -357,16 +339,11 @@ fn designs(finding: &FactorialFinding) -> Vec<Block> {
         let detectable = one.detectable.as_ref();
         let effect =
             |effect: Option<f64>| Cell::number(effect.map(|effect| number(finding.unit, effect)));
-        let apart = match (one.aliases.is_empty(), one.resolution) {
-            (false, _) => says::aliases(&one.aliases),
-            (true, None) => "nothing".to_owned(),
-            (true, Some(_)) => "no pairs, nor single factors".to_owned(),
-        };
         let cells = vec![
             effect(detectable.map(|one| one.main)),
             effect(detectable.map(|one| one.interaction)),
             effect(detectable.map(|one| one.alone)),
-            Cell::Words(apart),
+            Cell::Words(says::not_told_apart(one)),
         ];
         let row = table.row(format!("{} of {}", one.runs, one.of), cells);
         if one.present {

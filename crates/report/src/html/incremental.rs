@@ -8,13 +8,13 @@ use measure::audience::lifetime::{
 };
 
 use super::ReportError;
-use super::block::{Block, Cell, Table, in_line};
+use super::block::{Block, Cell, Table};
 use super::incremental_behind::behind;
-use super::lifetime::{counted_in, unit};
+use super::lifetime::counted_in;
 use super::page::{FORMAT, quoted};
 use super::palette::{BAD, GOOD, Ink, QUIET, TEXT};
 use super::rows::{self, Axis, Group, Row};
-use crate::format::{Interval, Shown};
+use crate::format::Interval;
 use crate::incremental as words;
 
 /// A heading, and each arm with its pictures and numbers.
@@ -51,13 +51,9 @@ fn of_arm(
     if !table.rows.is_empty() {
         blocks.push(Block::Table(table));
     }
-    blocks.push(Block::Note(quoted(&note(arm))));
+    blocks.push(Block::Note(quoted(&words::about_model(FORMAT, arm))));
     blocks.extend(behind(arm, finding)?);
     Ok(blocks)
-}
-
-fn signed(finding: &LifetimeFinding, value: &Estimate) -> Shown {
-    FORMAT.absolute(unit(finding), value.into())
 }
 
 /// What counts, and how much of it nobody has seen.
@@ -85,7 +81,7 @@ fn says(arm: &IncrementalArm, effect: LifetimeEffect, finding: &LifetimeFinding)
     Some(format!(
         "{}: {} {} per customer of the experiment in {}, {supposed} ({} interval).{share}",
         arm.arm,
-        in_line(&signed(finding, counts)),
+        words::signed(FORMAT, finding, counts).in_line(),
         counted_in(finding),
         finding.horizon,
         FORMAT.level(1.0 - finding.alpha),
@@ -121,11 +117,11 @@ fn waterfall(
             low: reached + part.low,
             high: reached + part.high,
         };
-        let shown = in_line(&signed(finding, part));
+        let shown = words::signed(FORMAT, finding, part).in_line();
         rows.push(Row::bar(name, reached, moved, shown, ink(part.estimate)));
         reached += part.estimate;
     }
-    let shown = in_line(&signed(finding, &amount));
+    let shown = words::signed(FORMAT, finding, &amount).in_line();
     rows.push(Row::bar("total", 0.0, (&amount).into(), shown, TEXT));
     let group = Group {
         label: String::new(),
@@ -156,7 +152,7 @@ fn waterfall(
 /// What was measured, what is modelled to twelve months, and what beyond.
 fn in_time(arm: &IncrementalArm, finding: &LifetimeFinding) -> Result<Option<Block>, ReportError> {
     let row = |label: &str, value: &Estimate, ink: Ink| {
-        let shown = in_line(&signed(finding, value));
+        let shown = words::signed(FORMAT, finding, value).in_line();
         Row::bar(label, 0.0, value.into(), shown, ink)
     };
     let mut groups = Vec::new();
@@ -223,14 +219,14 @@ fn table(arm: &IncrementalArm, finding: &LifetimeFinding) -> Table {
         ],
     );
     let whole = |value: &Estimate| {
-        let mut cells = vec![Cell::Interval(signed(finding, value))];
+        let mut cells = vec![Cell::Interval(words::signed(FORMAT, finding, value))];
         cells.extend((0..3).map(|_| Cell::Number(String::new())));
         cells
     };
     let parts = |part: &IncrementalPart| {
         [&part.amount, &part.often, &part.longer, &part.more]
             .into_iter()
-            .map(|value| Cell::Interval(signed(finding, value)))
+            .map(|value| Cell::Interval(words::signed(FORMAT, finding, value)))
             .collect()
     };
     for (whose, measured) in words::measured(arm) {
@@ -268,29 +264,4 @@ fn table(arm: &IncrementalArm, finding: &LifetimeFinding) -> Table {
         table.row("Stops: total with measured", whole(total));
     }
     table
-}
-
-fn note(arm: &IncrementalArm) -> String {
-    let mut text = words::whose(FORMAT, arm);
-    if let Some(model) = &arm.model {
-        text.push_str(&format!(" Model: {model}."));
-    }
-    if let Some(band) = arm.band {
-        text.push_str(&format!(
-            " By all models {} to {}.",
-            FORMAT.signed(band.low, 2),
-            FORMAT.signed(band.high, 2)
-        ));
-    }
-    if !arm.placebo.is_empty() {
-        let holds_zero = |value: &Estimate| value.low <= 0.0 && value.high >= 0.0;
-        let placebos = arm.placebo.iter();
-        let holding = placebos.filter(|placebo| holds_zero(&placebo.total));
-        text.push_str(&format!(
-            " Of {} placebos (arms drawn at random) the intervals of {} hold zero.",
-            arm.placebo.len(),
-            holding.count()
-        ));
-    }
-    text
 }

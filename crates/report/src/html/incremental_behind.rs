@@ -146,8 +146,7 @@ pub(super) fn rollout(
             month if month < 0 => format!("{} before", month.unsigned_abs()),
             month => format!("month {month}"),
         };
-        let shown_text = format!("{} ({})", shown.estimate, shown.interval());
-        Row::dot(label, (&month.effect).into(), shown_text)
+        Row::dot(label, (&month.effect).into(), shown.in_line())
     });
     let group = Group {
         label: String::new(),

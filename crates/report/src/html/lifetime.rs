@@ -5,7 +5,7 @@ use measure::audience::lifetime::{BackTest, GroupValue, LifetimeFinding, Lifetim
 
 use super::ReportError;
 use super::acquisition::acquisition;
-use super::block::{Block, Cell, Checked, Section, Table, in_line, level, number};
+use super::block::{Block, Cell, Checked, Section, Table, level, number};
 use super::cohorts::cohorts;
 use super::incremental::incremental;
 use super::incremental_behind::rollout;
@@ -14,7 +14,7 @@ use super::page::{FORMAT, quoted, sentence};
 use super::palette::{GOOD, QUIET};
 use super::rows::{self, Axis, Group, Row, alone};
 use crate::format::Interval;
-use crate::lifetime::{Words, scope};
+use crate::lifetime::{Words, about_audiences, life, of_any_size, scope, time_unit, unit};
 
 /// Most groups of a column that are shown; the others are in the JSON.
 const MOST_GROUPS: usize = 12;
@@ -57,15 +57,7 @@ pub(super) fn section(index: usize, finding: &LifetimeFinding) -> Result<Section
     })
 }
 
-/// What values are counted in, for numbers.
-pub(super) fn unit(finding: &LifetimeFinding) -> Unit {
-    match finding.unit {
-        LifetimeUnit::Margin | LifetimeUnit::Spend => Unit::Money,
-        LifetimeUnit::Purchases => Unit::Number,
-    }
-}
-
-/// The same in words.
+/// What values are counted in, in words.
 pub(super) fn counted_in(finding: &LifetimeFinding) -> String {
     let space = '\u{a0}';
     match finding.unit {
@@ -181,6 +173,9 @@ fn worth(finding: &LifetimeFinding) -> Vec<Block> {
             FORMAT.percent(spread.top_tenth, 0)
         )));
     }
+    if let Some(life) = life(finding) {
+        blocks.push(Block::Note(life));
+    }
     if let Some(refusal) = &finding.unbounded {
         let what = "No value of a whole life without discount";
         blocks.push(Block::refusal(what, refusal));
@@ -195,9 +190,14 @@ fn audiences(finding: &LifetimeFinding) -> Result<Vec<Block>, ReportError> {
         .by
         .iter()
         .map(|audiences| (audiences.column.as_str(), &audiences.values));
-    let columns: Vec<(&str, &Vec<GroupValue>)> = by.chain(channels).collect();
+    let declared = finding.audiences.iter();
+    let declared: Vec<GroupValue> = declared.filter_map(|found| found.value.clone()).collect();
+    let named = (!declared.is_empty()).then_some(("audience", &declared));
+    let columns: Vec<(&str, &Vec<GroupValue>)> = by.chain(named).chain(channels).collect();
+    let note = (!finding.audiences.is_empty())
+        .then(|| Block::Note(quoted(&about_audiences(&finding.audiences))));
     if columns.is_empty() {
-        return Ok(Vec::new());
+        return Ok(note.into_iter().collect());
     }
     let (unit, words) = (unit(finding), Words::of(finding));
     let counted_in = counted_in(finding);
@@ -210,7 +210,7 @@ fn audiences(finding: &LifetimeFinding) -> Result<Vec<Block>, ReportError> {
                 .take(MOST_GROUPS)
                 .map(|value| {
                     let future: Interval = (&value.future).into();
-                    Row::dot(&value.group, future, in_line(&level(unit, future)))
+                    Row::dot(&value.group, future, level(unit, future).in_line())
                 })
                 .collect(),
         })
@@ -224,14 +224,17 @@ fn audiences(finding: &LifetimeFinding) -> Result<Vec<Block>, ReportError> {
     let mut blocks = vec![Block::Title("By audience".to_owned())];
     blocks.extend(Block::picture(
         rows::draw(&groups, &axis)?,
-        "Future value per customer by audience; the table below has the same numbers".to_owned(),
         format!(
-            "Value per customer in the next {}, in {counted_in}, with {level_of} intervals. The line: all customers.",
-            finding.horizon
+            "Future value per {} by audience; the table below has the same numbers",
+            words.customer
+        ),
+        format!(
+            "Value per {} in the next {}, in {counted_in}, with {level_of} intervals. The line: all {}.",
+            words.customer, finding.horizon, words.customers
         ),
     ));
     for (column, values) in columns {
-        let caption = format!("Per customer by {column}, in {counted_in}.");
+        let caption = format!("Per {} by {column}, in {counted_in}.", words.customer);
         let label = format!("Value by {column}");
         let mut table = Table::new(
             &label,
@@ -255,6 +258,7 @@ fn audiences(finding: &LifetimeFinding) -> Result<Vec<Block>, ReportError> {
         };
         blocks.push(Block::Folded { summary, table });
     }
+    blocks.extend(note);
     Ok(blocks)
 }
 
@@ -307,7 +311,7 @@ fn back_test(test: &BackTest, words: &Words) -> Result<Vec<Block>, ReportError> 
         format!("{what}, and how far off it was."),
         [
             "Forecast by",
-            "Purchases",
+            &sentence(words.purchases),
             "Error of the sum",
             "Mean absolute error",
             "Ranking (Gini)",
@@ -384,7 +388,7 @@ fn spend(finding: &LifetimeFinding) -> Option<String> {
     );
     if let Some(mean) = &spend.mean {
         let mean = level(Unit::Money, mean.into());
-        text.push_str(&format!(": {}", in_line(&mean)));
+        text.push_str(&format!(": {}", mean.in_line()));
     }
     if let Some(correlation) = spend.correlation {
         text.push_str(&format!(
@@ -401,8 +405,10 @@ fn spend(finding: &LifetimeFinding) -> Option<String> {
 fn models(finding: &LifetimeFinding) -> Table {
     let mut table = Table::new(
         "Models of purchase timing",
-        "The likeliest first; time in weeks. The first one that converged gives the values."
-            .to_owned(),
+        format!(
+            "The likeliest first; time in {}. The first one that converged gives the values.",
+            time_unit(finding)
+        ),
         [
             "Model",
             "Log-likelihood",
@@ -420,7 +426,7 @@ fn models(finding: &LifetimeFinding) -> Table {
         let parameters: Vec<String> = model
             .parameters
             .iter()
-            .map(|parameter| format!("{} {}", parameter.name, short(parameter.value)))
+            .map(|parameter| format!("{} {}", parameter.name, of_any_size(parameter.value)))
             .collect();
         table.row(
             &model.model,
@@ -433,13 +439,4 @@ fn models(finding: &LifetimeFinding) -> Table {
         );
     }
     table.words([2])
-}
-
-/// A parameter of any size.
-fn short(value: f64) -> String {
-    if (1e-3..1e5).contains(&value.abs()) {
-        FORMAT.fixed(value, 3)
-    } else {
-        format!("{value:.1e}")
-    }
 }

@@ -2,10 +2,10 @@
 
 use measure::content::{AttributionFinding, CreditEstimate, LifetimeCreditFinding};
 
+use super::attribution::credit_cell;
 use super::block::{Block, Cell, Table};
 use super::page::{FORMAT, quoted};
 use crate::credit::{by, lifetime_detailed, lifetime_scope, name};
-use crate::format::Shown;
 
 /// One model's credits with their intervals, less the cost of the touches.
 pub(super) fn lifetime_credit(
@@ -40,13 +40,16 @@ pub(super) fn lifetime_credit(
     );
     for credit in &model.credits {
         let estimate = |estimate: Option<CreditEstimate>, show: &dyn Fn(f64) -> String| {
-            estimate.map_or_else(|| Cell::number(None), |estimate| cell(estimate, show))
+            estimate.map_or_else(
+                || Cell::number(None),
+                |estimate| credit_cell(estimate, show),
+            )
         };
         table.row(
             &credit.key,
             vec![
                 Cell::Number(FORMAT.fixed(credit.customers, 1)),
-                cell(credit.value, &|value| FORMAT.fixed(value, 0)),
+                credit_cell(credit.value, &|value| FORMAT.fixed(value, 0)),
                 estimate(credit.value_less_cost, &|value| FORMAT.fixed(value, 0)),
                 estimate(credit.return_on_cost, &|share| FORMAT.percent(share, 0)),
             ],
@@ -54,15 +57,4 @@ pub(super) fn lifetime_credit(
     }
     blocks.push(Block::Table(table));
     blocks
-}
-
-fn cell(estimate: CreditEstimate, show: &dyn Fn(f64) -> String) -> Cell {
-    match (estimate.low, estimate.high) {
-        (Some(low), Some(high)) => Cell::Interval(Shown {
-            estimate: show(estimate.estimate),
-            low: show(low),
-            high: show(high),
-        }),
-        _ => Cell::Number(show(estimate.estimate)),
-    }
 }

@@ -143,7 +143,7 @@ fn plot_row(name: &str, roi: Option<&value::Estimate>) -> Option<Row> {
     Some(Row {
         label: name.to_owned(),
         effect: percent(roi.into()),
-        shown: format!("{} ({})", shown.estimate, shown.interval()),
+        shown: shown.in_line(),
         mark: match (roi.low > 0.0, roi.high < 0.0) {
             (true, _) => Mark::Good,
             (_, true) => Mark::Bad,

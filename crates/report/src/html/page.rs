@@ -332,7 +332,9 @@ fn attention(report: &Report<'_>) -> Vec<Attention> {
     found.into_iter().map(shown).collect()
 }
 
-/// Refusals of lifetimes, attributions and performances as a whole, and checks of them that found something bad.
+/// Refusals of lifetimes, attributions, performances and factorials as a whole, checks of lifetimes and attributions that
+/// found something bad, and overlapping experiments that disturb each other. Checks of factorials are those of their
+/// experiments.
 fn others_attention(report: &Report<'_>) -> Vec<(Severity, String)> {
     let refused = |kind: &str, name: &str, refusal: &Option<Refusal>| {
         let refusal = refusal.as_ref()?;
@@ -365,15 +367,10 @@ fn others_attention(report: &Report<'_>) -> Vec<(Severity, String)> {
     for finding in report.performances {
         found.extend(refused("Content", &finding.performance, &finding.refusal));
     }
-    found
-}
-
-fn capitalized(text: &str) -> String {
-    let mut characters = text.chars();
-    match characters.next() {
-        Some(first) => first.to_uppercase().chain(characters).collect(),
-        None => String::new(),
+    for finding in report.factorials {
+        found.extend(refused("Factorial", &finding.factorial, &finding.refusal));
     }
+    found
 }
 
 fn truth(report: &Report<'_>) -> Truth {
@@ -400,7 +397,7 @@ fn truth_line(row: &TruthRow) -> TruthLine {
 
 /// A sentence: its first letter a capital, with quotation marks around what it has in backticks.
 pub(super) fn sentence(message: &str) -> String {
-    quoted(&capitalized(message))
+    quoted(&words::capitalized(message))
 }
 
 /// A message with quotation marks around what it has in backticks.

@@ -4,14 +4,14 @@ use catalog::Unit;
 use measure::content::{Believed, ItemFinding, PerformanceFinding, Valued};
 
 use super::ReportError;
-use super::block::{Block, Cell, Section, Table, in_line, level};
+use super::block::{Block, Cell, Section, Table, level};
 use super::components::ladder;
 use super::curve::{self, Curve, Threshold, whole_number};
 use super::page::{FORMAT, quoted, sentence};
 use super::palette::{QUIET, TEXT};
 use super::rows::{self, Axis, Group, Row};
 use crate::format::{Interval, Shown};
-use crate::performance::{decisions, not_in_curve};
+use crate::performance::{capped, decisions, exposures, not_in_curve};
 use crate::scope;
 
 /// Most items, cells and contexts that are shown; the others are in the JSON.
@@ -28,6 +28,7 @@ pub(super) fn section(index: usize, finding: &PerformanceFinding) -> Result<Sect
     blocks.extend(money(finding));
     blocks.extend(ladder(finding)?);
     blocks.extend(wear(finding)?);
+    blocks.extend(caps(finding));
     blocks.extend(drop_one(finding)?);
     blocks.extend(coverage(finding));
     blocks.push(Block::Title("Cost and reuse".to_owned()));
@@ -78,7 +79,7 @@ pub(super) fn says(finding: &PerformanceFinding) -> String {
     format!(
         "Most is to be expected of {}: {} a customer{average}.{thin}{retire}",
         best.content,
-        in_line(&level(finding.unit, interval(believed))),
+        level(finding.unit, interval(believed)).in_line(),
     )
 }
 
@@ -139,7 +140,7 @@ fn items(finding: &PerformanceFinding) -> Result<Vec<Block>, ReportError> {
     }
     let rows = finding.items.iter().take(MOST_ITEMS).filter_map(|item| {
         let shrunk = interval(item.shrunk?);
-        let dot = Row::dot(&item.content, shrunk, in_line(&level(unit, shrunk)));
+        let dot = Row::dot(&item.content, shrunk, level(unit, shrunk).in_line());
         Some(Row {
             aside: item.raw,
             ink: if item.thin { QUIET } else { TEXT },
@@ -378,6 +379,57 @@ fn retire(finding: &PerformanceFinding) -> Table {
     table
 }
 
+/// What more exposures cause, by caps that were given out at random.
+fn caps(finding: &PerformanceFinding) -> Vec<Block> {
+    let Some(caps) = &finding.caps else {
+        return Vec::new();
+    };
+    let mut blocks = vec![
+        Block::Title("What more exposures cause".to_owned()),
+        Block::Note(quoted(&capped(FORMAT, caps))),
+    ];
+    if let Some(refusal) = &caps.refusal {
+        blocks.push(Block::refusal(
+            "What more exposures cause cannot be said",
+            refusal,
+        ));
+        return blocks;
+    }
+    let mut table = Table::new(
+        "Each exposure",
+        format!(
+            "What exposures of these numbers cause, with {} intervals: outcomes in 1,000 customers whose cap is higher, \
+             outcomes of 1,000 more exposures, and what these are worth in {}.",
+            FORMAT.level(1.0 - finding.alpha),
+            finding.currency
+        ),
+        [
+            "Exposure",
+            "In 1,000 customers",
+            "Of 1,000 exposures",
+            "Worth",
+        ],
+    );
+    for step in &caps.steps {
+        let cell = |number: Option<Valued>| match (number, &step.refusal) {
+            (Some(number), _) => {
+                let thousand = Interval {
+                    estimate: 1000.0 * number.estimate,
+                    low: 1000.0 * number.low,
+                    high: 1000.0 * number.high,
+                };
+                Cell::Interval(FORMAT.absolute(Unit::Number, thousand))
+            }
+            (None, Some(refusal)) => Cell::reason(&refusal.message),
+            (None, None) => Cell::number(None),
+        };
+        let cells = [Some(step.difference), step.each, step.worth].map(cell);
+        table.row(exposures(step), cells.into());
+    }
+    blocks.push(Block::Table(table));
+    blocks
+}
+
 /// What would be lost without an item.
 fn drop_one(finding: &PerformanceFinding) -> Result<Vec<Block>, ReportError> {
     let Some(drop_one) = &finding.drop_one else {
@@ -411,7 +463,7 @@ fn drop_one(finding: &PerformanceFinding) -> Result<Vec<Block>, ReportError> {
     for item in drop_one.items.iter().take(MOST_ITEMS) {
         let lost = match (item.value, &item.refusal) {
             (Some(value), _) => {
-                let words = in_line(&shown(value));
+                let words = shown(value).in_line();
                 rows.push(Row::dot(&item.content, per_thousand(value), words));
                 Cell::Interval(shown(value))
             }

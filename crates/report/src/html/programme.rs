@@ -6,7 +6,7 @@ use measure::audience::summaries::{
 };
 
 use super::ReportError;
-use super::block::{Block, Cell, Section, Table, in_line};
+use super::block::{Block, Cell, Section, Table};
 use super::page::{FORMAT, quoted};
 use super::palette::{BAD, GOOD, QUIET};
 use super::rows::{self, Axis, Group, Row};
@@ -123,7 +123,7 @@ fn found(finding: &ProgrammeFinding) -> Result<Vec<Block>, ReportError> {
                 "{}, {}: {}",
                 experiment.experiment, comparison.arm, comparison.metric
             );
-            let dot = Row::dot(label, expected, in_line(&FORMAT.relative(expected)));
+            let dot = Row::dot(label, expected, FORMAT.relative(expected).in_line());
             rows.push(Row {
                 aside: observed.map(|observed| observed.estimate),
                 ink: if expected.low > 0.0 {

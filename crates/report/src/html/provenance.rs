@@ -83,6 +83,13 @@ fn source(version: &SourceVersion) -> Source {
                 format!("BLAKE3 {blake3}"),
             )
         }
+        SourceContent::Objects { files, bytes, etag } => {
+            let unit = if *files == 1 { "file" } else { "files" };
+            (
+                format!("{files} {unit} behind a URL, {}", FORMAT.bytes(*bytes)),
+                format!("ETag {etag}"),
+            )
+        }
         SourceContent::Lake {
             table,
             snapshot,

@@ -4,7 +4,6 @@ use value::LedgerFinding;
 
 use super::block::{Block, Cell, Section, Table};
 use super::page::{FORMAT, quoted};
-use crate::format::Shown;
 use crate::worth;
 
 pub(super) fn section(ledger: &LedgerFinding) -> Option<Section> {
@@ -82,10 +81,13 @@ fn credits(ledger: &LedgerFinding) -> Vec<Block> {
         ["Content", "Credit", "By all models", "Cost"],
     );
     for line in lines {
-        let credit = amount(line.credit);
         table.row(
             line.content,
-            vec![credit, Cell::Number(line.models), Cell::Number(line.cost)],
+            vec![
+                Cell::answer(line.credit),
+                Cell::Number(line.models),
+                Cell::Number(line.cost),
+            ],
         );
     }
     let mut blocks = vec![Block::Title(worth::CREDIT_TITLE.to_owned())];
@@ -116,7 +118,7 @@ fn beside(ledger: &LedgerFinding) -> Vec<Block> {
         let row = table.row(
             line.name,
             vec![
-                amount(line.amount),
+                Cell::answer(line.amount),
                 Cell::Number(line.cost),
                 Cell::Words(line.grade.to_owned()),
                 Cell::Words(quoted(&line.because)),
@@ -133,12 +135,4 @@ fn beside(ledger: &LedgerFinding) -> Vec<Block> {
         blocks.push(Block::Note(format!("{lines} are in the JSON.")));
     }
     blocks
-}
-
-/// An amount with its interval, or why there is none.
-fn amount(amount: Result<Shown, String>) -> Cell {
-    match amount {
-        Ok(shown) => Cell::Interval(shown),
-        Err(reason) => Cell::reason(&reason),
-    }
 }

@@ -333,35 +333,13 @@ fn designs(finding: &FactorialFinding, screen: Screen) -> Option<String> {
             let effect = one.detectable.as_ref().map(pick)?;
             Some(FORMAT.mean(finding.unit, effect, effect / 10.0))
         };
-        let apart = match (one.aliases.is_empty(), one.resolution) {
-            (false, _) => says::aliases(&one.aliases),
-            (true, None) => "nothing".to_owned(),
-            (true, Some(_)) => "no pairs, nor single factors".to_owned(),
-        };
         table.add_row([
             format!("{} of {} combinations{present}", one.runs, one.of),
             effect(|one| one.main).unwrap_or_else(dash),
             effect(|one| one.interaction).unwrap_or_else(dash),
             effect(|one| one.alone).unwrap_or_else(dash),
-            apart,
+            says::not_told_apart(one),
         ]);
     }
-    let mut note = String::from("What designs of these factors can tell.");
-    if let Some(found) = finding.designs.iter().find_map(|one| one.detectable) {
-        note = format!(
-            "What designs of these factors can tell: the smallest effects that {} find {} of the time.",
-            FORMAT.counted(found.customers, "customer", "customers"),
-            FORMAT.percent(found.power, 0),
-        );
-        if let (Some(main), Some(interaction)) =
-            (found.customers_for_main, found.customers_for_interaction)
-        {
-            note.push_str(&format!(
-                " The smallest effect that matters by the plan needs {} as that of one factor, {} as an interaction.",
-                FORMAT.counted(main, "customer", "customers"),
-                FORMAT.count(interaction)
-            ));
-        }
-    }
-    Some(finish(&table) + &screen.prose(&note, Tone::Quiet))
+    Some(finish(&table) + &screen.prose(&says::about_designs(FORMAT, finding), Tone::Quiet))
 }

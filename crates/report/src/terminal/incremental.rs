@@ -7,7 +7,7 @@ use measure::audience::lifetime::{
 
 use super::Side::{Left, Right};
 use super::{Screen, Tone, finish};
-use crate::format::{Format, Shown};
+use crate::format::Format;
 use crate::incremental as words;
 
 const FORMAT: Format = Format::PLAIN;
@@ -34,13 +34,9 @@ pub(super) fn behind(arm: &IncrementalArm, finding: &LifetimeFinding, screen: Sc
     text
 }
 
-fn in_line(shown: &Shown) -> String {
-    format!("{} ({})", shown.estimate, shown.interval())
-}
-
 fn fading(found: &FadingFinding, finding: &LifetimeFinding, screen: Screen) -> String {
     let mut text = String::new();
-    let effect = |effect: &RelativeEffect| in_line(&words::relative(FORMAT, effect));
+    let effect = |effect: &RelativeEffect| words::relative(FORMAT, effect).in_line();
     let months = found.months.iter().take(MOST_LISTED);
     let months = months.map(|month| (month.month.to_string(), effect(&month.effect)));
     let cohorts = found.cohorts.iter().rev().take(MOST_LISTED).rev();
@@ -74,7 +70,7 @@ fn fading(found: &FadingFinding, finding: &LifetimeFinding, screen: Screen) -> S
         );
         for pace in &found.paces {
             let total = words::signed(FORMAT, finding, &pace.total);
-            table.add_row([words::supposed(FORMAT, pace), in_line(&total)]);
+            table.add_row([words::supposed(FORMAT, pace), total.in_line()]);
         }
         text.push_str(&finish(&table));
     }
@@ -110,7 +106,7 @@ pub(super) fn rollout(found: &RolloutFinding, finding: &LifetimeFinding, screen:
             table.add_row([
                 FORMAT.signed(month.month as f64, 0),
                 FORMAT.count(month.customers),
-                in_line(&words::signed(FORMAT, finding, &month.effect)),
+                words::signed(FORMAT, finding, &month.effect).in_line(),
             ]);
         }
         text.push_str(&finish(&table));

@@ -11,7 +11,9 @@ use super::incremental::{behind, rollout};
 use super::{Screen, Tone, finish, lifetime_states as states};
 use crate::format::{Format, places};
 use crate::incremental as increments;
-use crate::lifetime::{Words, age, ages, running, scope};
+use crate::lifetime::{
+    Words, about_audiences, about_payback, age, ages, life, of_any_size, running, scope, time_unit,
+};
 
 const FORMAT: Format = Format::PLAIN;
 /// Most groups that are listed one by one; the others are in the JSON.
@@ -37,6 +39,7 @@ pub fn lifetime(finding: &LifetimeFinding, screen: Screen) -> String {
             screen,
         ));
     }
+    parts.extend(audiences(finding, screen));
     parts.extend(cohorts(finding, screen));
     parts.extend(acquisition(finding, screen));
     if let Some(incremental) = &finding.incremental {
@@ -159,6 +162,9 @@ fn worth(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
         }
     }
     let mut text = finish(&table) + &screen.prose(&note, Tone::Plain);
+    if let Some(life) = life(finding) {
+        text.push_str(&screen.prose(&life, Tone::Plain));
+    }
     if let Some(refusal) = &finding.unbounded {
         let note = format!(
             "No value of a whole life without discount: {}.",
@@ -195,7 +201,7 @@ fn models(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
         let parameters: Vec<String> = model
             .parameters
             .iter()
-            .map(|parameter| format!("{} {}", parameter.name, short(parameter.value)))
+            .map(|parameter| format!("{} {}", parameter.name, of_any_size(parameter.value)))
             .collect();
         table.add_row([
             model.model.clone(),
@@ -235,24 +241,6 @@ fn models(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
     Some(finish(&table) + &notes)
 }
 
-/// What time is counted in by the models' parameters.
-fn time_unit(finding: &LifetimeFinding) -> String {
-    let period = finding.retention.as_ref().map(|retention| retention.period);
-    match period.or(finding.opportunities) {
-        Some(period) => format!("periods of {period}"),
-        None => "weeks".to_owned(),
-    }
-}
-
-/// A parameter of any size.
-fn short(value: f64) -> String {
-    if (1e-3..1e5).contains(&value.abs()) {
-        FORMAT.fixed(value, 3)
-    } else {
-        format!("{value:.1e}")
-    }
-}
-
 fn back_test(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
     let test = finding.back_test.as_ref()?;
     let words = Words::of(finding);
@@ -289,6 +277,21 @@ fn back_test(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
         test.forecast_until,
     );
     Some(finish(&table) + &screen.prose(&note, Tone::Plain))
+}
+
+/// Values by audience.
+fn audiences(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
+    if finding.audiences.is_empty() {
+        return None;
+    }
+    let values = finding.audiences.iter();
+    let values: Vec<GroupValue> = values.filter_map(|found| found.value.clone()).collect();
+    let table = if values.is_empty() {
+        String::new()
+    } else {
+        groups("audience", &values, finding, screen)
+    };
+    Some(table + &screen.prose(&about_audiences(&finding.audiences), Tone::Plain))
 }
 
 fn groups(
@@ -337,8 +340,9 @@ fn cohorts(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
         .map(|number| age(finding, number))
         .collect();
     let mut headers = [("", Right); MOST_MONTHS + 3];
-    headers[0] = ("first bought", Left);
-    headers[1] = (Words::of(finding).customers, Right);
+    let words = Words::of(finding);
+    headers[0] = (words.began, Left);
+    headers[1] = (words.customers, Right);
     headers[2] = ("future\nvalue", Right);
     for (header, age) in headers[3..].iter_mut().zip(&names).take(months) {
         *header = (age, Right);
@@ -375,7 +379,7 @@ fn acquisition(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
     let mut table = screen.table(
         [
             ("acquisition", Left),
-            ("customers", Right),
+            (Words::of(finding).customers, Right),
             ("cost", Right),
             ("past and\nfuture value", Right),
             (&ratio, Right),
@@ -403,9 +407,7 @@ fn acquisition(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
             payback(found),
         ]);
     }
-    let note = "Paid back when the mean customer has brought what he cost, by the observed curve; an open end was not \
-                reached in the months observed.";
-    Some(finish(&table) + &screen.prose(note, Tone::Plain))
+    Some(finish(&table) + &screen.prose(&about_payback(finding), Tone::Plain))
 }
 
 fn payback(found: &AcquisitionFinding) -> String {
@@ -504,35 +506,12 @@ fn incremental(found: &IncrementalFinding, finding: &LifetimeFinding, screen: Sc
 }
 
 fn of_arm(arm: &IncrementalArm) -> String {
-    let mut note = increments::whose(FORMAT, arm);
-    if let Some(model) = &arm.model {
-        note.push_str(&format!(" Model: {model}."));
-    }
+    let mut note = increments::about_model(FORMAT, arm);
     let extrapolated = arm.stays_on.and_then(|value| value.extrapolated);
     if let Some(share) = extrapolated {
         note.push_str(&format!(
             " {} of what stays on lies after the window and is extrapolated.",
             FORMAT.percent(share, 0)
-        ));
-    }
-    if let Some(band) = arm.band {
-        note.push_str(&format!(
-            " By all models {} to {}.",
-            FORMAT.signed(band.low, 2),
-            FORMAT.signed(band.high, 2)
-        ));
-    }
-    if !arm.placebo.is_empty() {
-        let zero = |value: &Estimate| value.low <= 0.0 && value.high >= 0.0;
-        let with_zero = arm
-            .placebo
-            .iter()
-            .filter(|placebo| zero(&placebo.total))
-            .count();
-        note.push_str(&format!(
-            " Of {} placebos (arms drawn at random) {} contain zero.",
-            arm.placebo.len(),
-            with_zero
         ));
     }
     note

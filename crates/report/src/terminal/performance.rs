@@ -7,7 +7,7 @@ use measure::content::{Believed, ItemFinding, PerformanceFinding, Valued};
 use super::Side::{Left, Right};
 use super::{Screen, Tone, finish};
 use crate::format::{Format, places};
-use crate::performance::{decisions, not_in_curve};
+use crate::performance::{capped, decisions, exposures, not_in_curve};
 use crate::scope;
 
 const FORMAT: Format = Format::PLAIN;
@@ -24,6 +24,7 @@ pub fn performance(finding: &PerformanceFinding, screen: Screen) -> String {
     parts.extend(coverage(finding, screen));
     parts.extend(drop_one(finding, screen));
     parts.push(fatigue(finding, screen));
+    parts.extend(caps(finding, screen));
     parts.push(reuse(finding, screen));
     parts.join("\n")
 }
@@ -452,6 +453,50 @@ fn fatigue(finding: &PerformanceFinding, screen: Screen) -> String {
         text.push_str(&screen.prose(&line, Tone::Caution));
     }
     text
+}
+
+/// What more exposures cause, by caps that were given out at random.
+fn caps(finding: &PerformanceFinding, screen: Screen) -> Option<String> {
+    let caps = finding.caps.as_ref()?;
+    let note = screen.prose(&capped(FORMAT, caps), Tone::Plain);
+    if let Some(refusal) = &caps.refusal {
+        let text = format!(
+            "What more exposures cause cannot be said: {}.",
+            refusal.message
+        );
+        return Some(note + &screen.prose(&text, Tone::Caution));
+    }
+    let mut table = screen.table(
+        [
+            ("exposure", Left),
+            ("outcome per\n1,000 customers", Right),
+            ("interval", Right),
+            ("of 1,000\nexposures", Right),
+            ("interval", Right),
+            (&format!("{}\nof 1,000", finding.currency), Right),
+            ("interval", Right),
+        ],
+        false,
+    );
+    for step in &caps.steps {
+        let thousand = |valued: Valued| Valued {
+            estimate: 1000.0 * valued.estimate,
+            low: 1000.0 * valued.low,
+            high: 1000.0 * valued.high,
+        };
+        let mut row = vec![exposures(step)];
+        for number in [Some(step.difference), step.each, step.worth] {
+            let (shown, interval) = amount(number.map(thousand));
+            row.extend([shown, interval]);
+        }
+        table.add_row(row);
+    }
+    let refused = caps.steps.iter().filter_map(|step| {
+        let refusal = step.refusal.as_ref()?;
+        let text = format!("Exposure {}: {}.", exposures(step), refusal.message);
+        Some(screen.prose(&text, Tone::Caution))
+    });
+    Some(finish(&table) + &refused.collect::<String>() + &note)
 }
 
 fn reuse(finding: &PerformanceFinding, screen: Screen) -> String {

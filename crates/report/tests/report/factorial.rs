@@ -1,6 +1,7 @@
 //! A factorial in a terminal and on the page: the same numbers, and refusals where numbers would be.
 
 use measure::content::FactorialFinding;
+use measure::{Reason, Refusal};
 use report::html::{Report, render};
 use report::terminal::{Screen, factorial};
 use serde_json::{Value, json};
@@ -156,7 +157,23 @@ fn the_page_has_the_same_numbers() {
         "+0.40",
         "Caused and credited",
         "Shapley value",
+        "as that of one factor, 20,000 as an interaction",
     ] {
         assert!(page.contains(said), "{said} is not on the page");
     }
+}
+
+#[test]
+fn a_refused_factorial_is_among_what_to_know_first() {
+    let refusal = "`channels` has not enough customers";
+    let findings = [FactorialFinding {
+        refusal: Some(Refusal::new(Reason::TooLittleData, refusal)),
+        ..finding()
+    }];
+    let page = render(&Report {
+        factorials: &findings,
+        ..Report::default()
+    })
+    .unwrap();
+    assert!(page.contains("Factorial spring: no answer: “channels” has not enough customers."));
 }

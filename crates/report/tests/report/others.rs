@@ -4,11 +4,12 @@ use catalog::{
     AfterConversion, Dimension, LifetimeConversion, LifetimeEffect, Span, SpanUnit, Unit,
 };
 use measure::audience::lifetime::{
-    AcquisitionFinding, Audiences, BackTest, Band, BuyerShare, BuyerShares, CohortFinding,
-    CovariateFinding, Distribution, Forecast, GroupValue, IncrementalArm, IncrementalFinding,
-    IncrementalPart, LifetimeCheck, LifetimeExtent, LifetimeFinding, LifetimeUnit, NewCustomer,
-    PaybackMonths, PaybackPoint, Placebo, QuantileValue, RetentionFinding, RetentionPoint, State,
-    States, StatesRow, StaysOnFinding, StopsFinding, WindowMeasured,
+    AcquisitionFinding, AudienceValue, Audiences, BackTest, Band, BuyerShare, BuyerShares,
+    CohortFinding, CovariateFinding, Distribution, Forecast, GroupValue, IncrementalArm,
+    IncrementalFinding, IncrementalPart, LifeUnit, LifetimeCheck, LifetimeExtent, LifetimeFinding,
+    LifetimeUnit, MeanLife, NewCustomer, PaybackMonths, PaybackPoint, Placebo, QuantileValue,
+    RetentionFinding, RetentionPoint, State, States, StatesRow, StaysOnFinding, StopsFinding,
+    WindowMeasured,
 };
 use measure::audience::{Estimate, NotCounted, Pair, Severity};
 use measure::content::{
@@ -102,6 +103,12 @@ pub(crate) fn lifetime() -> LifetimeFinding {
         refusal: None,
         value: Some(group("", 2_700, 0.64, 84.3)),
         tail: Some(11.2),
+        mean_life: Some(MeanLife {
+            unit: LifeUnit::Days,
+            estimate: Some(1_214.0),
+            low: Some(803.0),
+            high: None,
+        }),
         unbounded: Some(Refusal::new(
             Reason::UnboundedLifetime,
             "without a discount the expected life has no end",
@@ -122,6 +129,22 @@ pub(crate) fn lifetime() -> LifetimeFinding {
             }],
             top_tenth: 0.44,
         }),
+        audiences: vec![
+            AudienceValue {
+                audience: "loyal".to_owned(),
+                description: None,
+                value: Some(group("loyal", 640, 0.83, 141.0)),
+                never_bought: 3,
+                not_counted: 0,
+            },
+            AudienceValue {
+                audience: "asleep".to_owned(),
+                description: None,
+                value: None,
+                never_bought: 17,
+                not_counted: 2,
+            },
+        ],
         by: vec![Audiences {
             column: "country".to_owned(),
             values: vec![
@@ -208,6 +231,15 @@ pub(crate) fn contracts() -> LifetimeFinding {
             ended: 800,
             curve: vec![point(1, 2_700, 1_900), point(2, 0, 0)],
         }),
+        models: vec![
+            serde_json::from_value(serde_json::json!({
+                "model": "sbg", "parameters": [{ "name": "alpha", "value": 0.7, "se": 0.1 }], "log_likelihood": -4100.0,
+                "boundaries": [], "sees_no_attrition": false, "attrition_p": null, "future": 84.3, "refusal": null,
+            }))
+            .unwrap(),
+        ],
+        incremental: None,
+        rollout: None,
         ..lifetime()
     }
 }
@@ -730,6 +762,7 @@ pub(crate) fn performance() -> PerformanceFinding {
             retire_refusal: None,
             refusal: None,
         },
+        caps: None,
         drop_one: Some(DropOneFinding {
             decisions: 9_120,
             left_out: vec![NotCounted {

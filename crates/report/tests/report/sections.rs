@@ -1,8 +1,10 @@
 //! The sections on lifetimes, credit and content.
 
-use catalog::Multiplicity;
+use catalog::{Multiplicity, Unit};
 use measure::audience::summaries::{Extent, SampleRatios};
-use measure::audience::{Pair, ProgrammeFinding, ReplayFinding, ReplayMetric, ReplayVerdict};
+use measure::audience::{
+    Baseline, DesignFinding, Pair, ProgrammeFinding, ReplayFinding, ReplayMetric, ReplayVerdict,
+};
 use measure::{Reason, Refusal};
 use report::html::{Report, render};
 
@@ -84,9 +86,61 @@ fn contracts_are_not_called_customers_and_show_who_renews() {
         text.contains("Expected share of contracts that still run"),
         "{text}"
     );
+    for said in [
+        "Value per contract in the next 3 years",
+        "The line: all contracts.",
+        "Per contract by country",
+        "Amounts per contract",
+        "Paid back when the mean contract has brought what it cost",
+        "What the mean contract has brought by month since the first payment",
+        "Payments of 1,800 contracts in the 92 days",
+        "time in periods of 1 month",
+    ] {
+        assert!(text.contains(said), "{said} is not in\n{text}");
+    }
+    for said in ["per customer", "Purchases", "First bought", "in weeks"] {
+        assert!(!text.contains(said), "{said} is in\n{text}");
+    }
     // The second renewal was seen by nobody yet.
     assert!(text.contains("Of all, by the model"));
     assert_eq!(page.matches("<td class=\"unobserved\">").count(), 7);
+}
+
+#[test]
+fn the_null_hypothesis_of_a_design_has_quotation_marks() {
+    let designs = [DesignFinding {
+        format: DesignFinding::FORMAT.to_owned(),
+        experiment: "spring-email".to_owned(),
+        hypothesis: None,
+        null_hypothesis: "the arms do not differ in the mean of `spend` per customer".to_owned(),
+        metric: "spend".to_owned(),
+        unit: Unit::Money,
+        currency: "EUR".to_owned(),
+        alpha: 0.05,
+        power: 0.8,
+        minimum_effect: None,
+        baseline: Baseline {
+            mean: 12.5,
+            sd: 30.0,
+            r2: 0.0,
+            customers: None,
+        },
+        customers_a_day: None,
+        arms: Vec::new(),
+        sizes: Vec::new(),
+        curve: Vec::new(),
+        cost: None,
+        roll: None,
+    }];
+    let page = page(Report {
+        designs: &designs,
+        ..Report::default()
+    });
+    let text = section(&page, "design-1");
+    assert!(
+        text.contains("Null hypothesis: the arms do not differ in the mean of “spend” per customer. Spend: mean 12.5"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -101,6 +155,9 @@ fn a_refused_lifetime_is_a_sentence_and_shows_no_value() {
     finding.rollout = None;
     finding.acquisition.clear();
     finding.by.clear();
+    for audience in &mut finding.audiences {
+        audience.value = None;
+    }
     finding.cohorts.clear();
     finding.back_test = None;
     let findings = [finding];
@@ -111,6 +168,7 @@ fn a_refused_lifetime_is_a_sentence_and_shows_no_value() {
     assert!(!page.contains("<svg"));
     let words = words(&page);
     assert!(words.contains("No value is given. 3 customers have bought twice."));
+    assert!(words.contains("In no value: loyal: 3 never bought; asleep: 17 never bought"));
     assert!(words.contains("What a customer is worth cannot be said: 3 customers"));
 }
 

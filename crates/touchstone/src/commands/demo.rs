@@ -91,6 +91,7 @@ pub(crate) fn demo(global: &Global, demo: &Demo) -> Result<(), Failure> {
         overlaps: overlaps.as_ref(),
         designs: &designs,
         left_out: &left_out,
+        attributions: &worth.attributions,
         factorials: &factorials,
         truth: &beside.rows,
         ..Report::default()

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 /// Findings that can become money.
 pub(crate) struct Worth {
     pub(crate) lifetimes: Vec<LifetimeFinding>,
-    attributions: Vec<AttributionFinding>,
+    pub(crate) attributions: Vec<AttributionFinding>,
     performances: Vec<PerformanceFinding>,
 }
 

@@ -1,5 +1,6 @@
 //! Content that counts by its credit, and credit beside the total.
 
+use catalog::Dimension;
 use measure::content::AttributionFinding;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -145,6 +146,70 @@ fn credit_without_an_interval_or_a_touch_is_refused_with_its_cost() {
     assert_eq!(found.total.unwrap().increment, money("700.00"));
     let unmeasured = with(&[], 0.4).credit.unwrap();
     assert!(unmeasured.refusal.unwrap().message.contains("`shares`"));
+}
+
+/// A factorial of e-mail and push beside an attribution by channel.
+const SWITCHED: &str = "---
+kind: experiment
+name: switched
+assignment: { source: s, customer: id, arm: arm, time: at }
+arms:
+  - { name: neither, role: generic, factors: { mail: false, push: false } }
+  - { name: mail, role: personalized, factors: { mail: true, push: false } }
+  - { name: push, role: personalized, factors: { mail: false, push: true } }
+  - { name: both, role: personalized, factors: { mail: true, push: true } }
+metrics: { primary: spend }
+---
+{ kind: attribution, name: by-channel, conversion: { fact: f, value: x, unit: money }, touches: [touches] }
+---
+kind: factorial
+name: switches
+experiment: switched
+of: channels
+attribution: by-channel
+channels: { mail: email }
+";
+
+#[test]
+fn credit_of_a_channel_names_the_factorial_or_the_experiment_that_tested_it() {
+    let catalog = catalog(&format!("{CATALOG}{PIECES}{SWITCHED}"));
+    let credits = ["email", "push", "search", "store"].map(|channel| (channel, 100.0, Some(9.0)));
+    let mut finding = AttributionFinding {
+        by: vec![Dimension::Channel],
+        ..shares(&credits)
+    };
+    // An experiment that credit is held against, and that has no answer.
+    finding.calibrations = serde_json::from_value(json!([{
+        "measures": "value",
+        "experiments": [{
+            "channel": "store", "experiment": "leaflets", "arm": "with", "metric": "spend", "customers": 0, "grade": "A"
+        }],
+        "models": [],
+        "untested": ["email", "push", "search", "store"]
+    }]))
+    .unwrap();
+    let findings = Findings {
+        attributions: &[finding],
+        ..Findings::default()
+    };
+    let found = ledger(&catalog, &findings, provenance());
+    let because = |channel: &str| {
+        let line = found.beside.iter().find(|beside| beside.name == channel);
+        line.unwrap().because.clone()
+    };
+    for channel in ["email", "push"] {
+        assert!(
+            because(channel).contains("`switches`"),
+            "{}",
+            because(channel)
+        );
+    }
+    assert!(
+        because("store").contains("`leaflets` does not say"),
+        "{}",
+        because("store")
+    );
+    assert!(because("search").ends_with("no experiment has tested it"));
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 use lake::Lake;
 
 use super::customers::STATUS;
-use super::{Shape, Writer, source_view, status};
+use super::{Shape, Writer, status};
 use crate::audience::plan::Plan;
 use crate::audience::times::Clock;
 use crate::error::MeasureError;
@@ -17,23 +17,21 @@ pub(crate) struct Assigned {
     /// A table of customers with `customer`, `arm`, their `status`, whether they are `counted` and in `several`
     /// arms, segments (`s0`, ...), and where it is known the time of assignment.
     pub(crate) customers: String,
+    /// The type of the customers' ids.
+    pub(crate) customer_type: String,
     /// The column with the time of assignment, or of exposure where that alone is known.
     pub(crate) time: Option<String>,
     /// Whether times are days.
     pub(crate) whole_days: bool,
 }
 
-/// The customers of an experiment whose query has been [written](super::write).
+/// The customers of an experiment whose sources are [defined](super::define).
 ///
 /// # Errors
 ///
 /// Columns that cannot be read.
 pub(crate) fn assigned(plan: &Plan<'_>, lake: &Lake) -> Result<Assigned, MeasureError> {
-    let writer = Writer {
-        columns: lake.columns(&source_view(&plan.source.name))?,
-        plan,
-        lake,
-    };
+    let writer = Writer::new(plan, lake)?;
     let unique = !matches!(writer.shape(), Shape::Repeated);
     let units = if unique {
         writer.units_of_unique()
@@ -67,6 +65,7 @@ pub(crate) fn assigned(plan: &Plan<'_>, lake: &Lake) -> Result<Assigned, Measure
     Ok(Assigned {
         tables: tables.join(", "),
         customers: "_ts_assigned".to_owned(),
+        customer_type: writer.customer_type().to_owned(),
         time: (!time.is_empty()).then(|| "assigned".to_owned()),
         whole_days: clock == Some(Clock::Day),
     })

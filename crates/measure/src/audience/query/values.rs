@@ -50,7 +50,8 @@ impl<'a> Writer<'_, 'a> {
                 .filter(|_| has_moment)
                 .map(|time| format!("{} AS moment", clock.time(time))),
         );
-        // What each customer has one of is cheapest as a key while it is small, and never hashed as a text.
+        // What a customer has one of: a number is cheapest as one more key of the group; a text is taken from any row, so
+        // that it is not hashed.
         let (keys, attributes): (Vec<&String>, Vec<&String>) = carried
             .iter()
             .partition(|name| matches!(name.as_str(), "started" | "tag"));
