@@ -6,7 +6,8 @@ machine does falls on all of them, and each is compared with the hand-written qu
 
     bench/run.py [--touchstone PATH | --peers-only] [--rows N] [--rounds N]
 
-The result is printed, and at full size written into docs/benchmarks.md. Environment: BENCH_ROWS, BENCH_ROUNDS.
+The result is printed, and at full size written into docs/benchmarks.md. Environment: BENCH_ROWS, BENCH_ROUNDS, and
+BENCH_TOUCHES for the journeys that are built from single touches.
 """
 
 import argparse
@@ -31,6 +32,9 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 FULL_SIZE = 10_000_000
+TOUCHES = int(os.environ.get("BENCH_TOUCHES", 20_000_000))
+# What the engine may use for them: less than they take, so that it spills.
+TOUCHES_MEMORY = "1GB"
 THREADS = os.cpu_count()
 VALUES = [f"{kind}{i}" for kind in "mc" for i in range(10)]
 
@@ -70,15 +74,19 @@ SELECT
 FROM customers GROUP BY arm"""
 
 
+# A contender that takes longer is stopped, and that is what the table says.
+LONGEST = 120.0
+
+
 @dataclass
 class Contender:
     name: str
     command: list[str]
     folder: Path
+    longest: float = LONGEST
+    """Seconds after which it is stopped."""
 
 
-# A contender that takes longer is stopped, and that is what the table says.
-LONGEST = 120.0
 # Horizon of the values of customers.
 YEARS = "5"
 
@@ -240,12 +248,43 @@ def models(files: Path) -> list[Comparison]:
         1,
     )
     return [
+        touches(files),
         fits("BG/NBD", "bg-nbd", "customers-bg"),
         fits("Pareto/NBD", "pareto-nbd", "customers-pareto"),
         values("BG/NBD", "bg-nbd", "customers-bg"),
         values("Pareto/NBD", "pareto-nbd", "customers-pareto"),
         journeys,
     ]
+
+
+NUMBERED = """SELECT max(position), max(channel) FROM (
+    SELECT channel, row_number() OVER (PARTITION BY customer ORDER BY time) AS position
+    FROM (SELECT customer, time, channel FROM 'touches.parquet' UNION ALL SELECT customer, time, '' FROM 'orders.parquet')
+)"""
+
+
+def touches(files: Path) -> Comparison:
+    """Journeys from single touches, with less memory than they take."""
+    folder = files / f"touches-{TOUCHES}"
+    if not (folder / "complete").exists():
+        command = [sys.executable, ROOT / "bench" / "touches.py", str(TOUCHES), folder, TOUCHES_MEMORY]
+        subprocess.run(command, check=True)
+        (folder / "complete").touch()
+    longest = max(LONGEST, TOUCHES / 50_000)
+    settings = f"SET threads = {THREADS}; SET memory_limit = '{TOUCHES_MEMORY}'; SET enable_progress_bar = false"
+    by_hand = "DuckDB: the rows numbered by customer and time, and nothing else"
+    query = [str(duckdb_cli()), "-init", os.devnull, "-csv", "-c", f"{settings}; {NUMBERED}"]
+    credit = [str(ROOT / "target" / "release" / "touchstone"), "-C", str(folder), "measure", "content", "--format", "json"]
+    return Comparison(
+        f"Attribution from raw touches: {count(TOUCHES)} touches and {count(TOUCHES // 10)} orders "
+        f"({size(folder, 'touches')} and {size(folder, 'orders')} of Parquet), {TOUCHES_MEMORY} for the engine",
+        [
+            Contender(by_hand, query, folder, longest),
+            Contender("`touchstone measure content`: journeys, all models, intervals, checks", credit, folder, longest),
+        ],
+        by_hand,
+        1,
+    )
 
 
 def simulated(files: Path, name: str, rows: int) -> str:
@@ -292,7 +331,7 @@ def run(contender: Contender, environment: dict[str, str]) -> Sample:
         stdout=subprocess.PIPE,
         text=True,
     )
-    stopper = threading.Timer(LONGEST, process.kill)
+    stopper = threading.Timer(contender.longest, process.kill)
     stopper.start()
     printed = process.stdout.read()
     # Not `wait`: the usage of this one process, not of all children so far.
@@ -300,7 +339,7 @@ def run(contender: Contender, environment: dict[str, str]) -> Sample:
     wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     stopper.cancel()
-    if process.returncode == -signal.SIGKILL and wall >= LONGEST:
+    if process.returncode == -signal.SIGKILL and wall >= contender.longest:
         return Sample(math.inf, math.inf, usage.ru_maxrss / 2**20, None)
     if process.returncode != 0:
         sys.exit(f"bench: {contender.name} failed with exit code {process.returncode}")
@@ -326,7 +365,8 @@ def table(comparison: Comparison, samples: dict[str, list[Sample]]) -> str:
         ratio = "1" if name == comparison.reference else ratios(wall, reference)
         median = statistics.median
         if math.isinf(median(wall)):
-            lines.append(f"| {name} | over {LONGEST:.0f} | | {median(peak):.2f} | |")
+            longest = next(contender.longest for contender in comparison.contenders if contender.name == name)
+            lines.append(f"| {name} | over {longest:.0f} | | {median(peak):.2f} | |")
             continue
         lines.append(f"| {name} | {median(wall):.2f} | {median(cpu):.2f} | {median(peak):.2f} | {ratio} |")
         if runs[0].analysis is not None:

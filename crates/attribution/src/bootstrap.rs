@@ -185,9 +185,9 @@ impl<'a> Sampler<'a> {
         for (outcome, &customers) in self.alone.iter().enumerate() {
             add(outcome, self.poisson.draw(customers, random));
         }
-        for several in &self.table.customers {
-            let drawn = self.poisson.draw(several.customers, random);
-            for &journey in &several.journeys {
+        for (customers, journeys) in self.table.customers.iter() {
+            let drawn = self.poisson.draw(customers, random);
+            for &journey in journeys {
                 add(journey as usize, drawn);
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::JourneyError;
 use crate::intern::{Arena, Names, Slices};
 use crate::path::{
-    ChannelId, CustomerCount, Dropped, JourneyTable, Outcome, OutcomeCount, PathTotals, Totals,
+    ChannelId, Customers, Dropped, JourneyTable, Outcome, OutcomeCount, PathTotals, Totals,
 };
 
 /// What becomes of a touch of the same channel as the touch before it.
@@ -72,12 +72,15 @@ pub struct JourneyBuilder {
     paths: Slices,
     /// Null journeys of each path.
     nulls: Vec<u64>,
+    outcomes: OutcomeNumbers,
     converting: Outcomes,
     /// Converting journeys without a touch left; they have no path, and its number means nothing.
     untouched: Outcomes,
     /// Customers with several journeys: the words of their [`Taken`] journeys.
     customers: Slices,
     customer_counts: Vec<u64>,
+    /// The journeys of the customer in work.
+    taken: Vec<Taken>,
     dropped: Dropped,
     /// The path in work, and the channels read from a text.
     key: Vec<u32>,
@@ -87,16 +90,23 @@ pub struct JourneyBuilder {
 /// Converting journeys, equal ones added up now and then.
 #[derive(Debug, Clone, Default)]
 struct Outcomes {
-    counts: Vec<OutcomeCount>,
+    counts: Vec<Count>,
     /// How many there were after equal ones were last added up.
     distinct: usize,
+}
+
+/// Journeys of one path that came to the same.
+#[derive(Debug, Clone, Copy)]
+struct Count {
+    taken: Taken,
+    journeys: u64,
 }
 
 /// Converting journeys kept before equal ones are first added up.
 const FEW: usize = 1 << 16;
 
 impl Outcomes {
-    fn push(&mut self, count: OutcomeCount) {
+    fn push(&mut self, count: Count) {
         self.counts.push(count);
         if self.counts.len() >= FEW.max(2 * self.distinct) {
             self.compact();
@@ -104,9 +114,9 @@ impl Outcomes {
     }
 
     fn compact(&mut self) {
-        self.counts.sort_unstable_by_key(outcome_order);
+        self.counts.sort_unstable_by_key(|count| count.taken);
         self.counts.dedup_by(|next, kept| {
-            let same = outcome_order(next) == outcome_order(kept);
+            let same = next.taken == kept.taken;
             if same {
                 kept.journeys += next.journeys;
             }
@@ -116,32 +126,37 @@ impl Outcomes {
     }
 }
 
-/// A journey that was taken: its path and outcome.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Taken {
+/// A journey that was taken: the numbers of its path and of its outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Taken {
     path: u32,
-    outcome: Outcome,
+    outcome: u32,
 }
 
-/// Words of a [`Taken`] journey: path, then conversions and value as bits.
-const TAKEN_WORDS: usize = 5;
+/// Words of a [`Taken`] journey.
+const TAKEN_WORDS: usize = 2;
+/// Words of an outcome: the bits of conversions and value.
+const OUTCOME_WORDS: usize = 4;
 
-impl Taken {
-    fn words(&self) -> [u32; TAKEN_WORDS] {
+/// Distinct outcomes, numbered: far fewer than journeys, which so take little room.
+#[derive(Debug, Clone, Default)]
+struct OutcomeNumbers(Slices);
+
+impl OutcomeNumbers {
+    fn intern(&mut self, outcome: Outcome) -> Result<u32, JourneyError> {
         let halves = |x: f64| [(x.to_bits() >> 32) as u32, x.to_bits() as u32];
-        let [c1, c0] = halves(self.outcome.conversions);
-        let [v1, v0] = halves(self.outcome.value);
-        [self.path, c1, c0, v1, v0]
+        let [c1, c0] = halves(outcome.conversions);
+        let [v1, v0] = halves(outcome.value);
+        let words: [u32; OUTCOME_WORDS] = [c1, c0, v1, v0];
+        self.0.intern(&words)
     }
 
-    fn from_words(&[path, c1, c0, v1, v0]: &[u32; TAKEN_WORDS]) -> Self {
+    fn get(&self, number: u32) -> Outcome {
         let whole = |high: u32, low: u32| f64::from_bits(u64::from(high) << 32 | u64::from(low));
-        Self {
-            path,
-            outcome: Outcome {
-                conversions: whole(c1, c0),
-                value: whole(v1, v0),
-            },
+        let words = self.0.get(number as usize);
+        Outcome {
+            conversions: whole(words[0], words[1]),
+            value: whole(words[2], words[3]),
         }
     }
 }
@@ -155,10 +170,12 @@ impl JourneyBuilder {
             rules: Vec::new(),
             paths: Slices::default(),
             nulls: Vec::new(),
+            outcomes: OutcomeNumbers::default(),
             converting: Outcomes::default(),
             untouched: Outcomes::default(),
             customers: Slices::default(),
             customer_counts: Vec::new(),
+            taken: Vec::new(),
             dropped: Dropped::default(),
             key: Vec::new(),
             read: Vec::new(),
@@ -200,6 +217,45 @@ impl JourneyBuilder {
         journeys: u64,
     ) -> Result<(), JourneyError> {
         self.take(channels, ages, outcome, journeys).map(|_| ())
+    }
+
+    /// Takes a journey of the customer in work, as [`add`](Self::add) does.
+    ///
+    /// # Errors
+    ///
+    /// [`JourneyError`]; nothing is taken then.
+    pub fn journey(
+        &mut self,
+        channels: &[ChannelId],
+        ages: Option<&[u32]>,
+        outcome: Outcome,
+    ) -> Result<(), JourneyError> {
+        let taken = self.take(channels, ages, outcome, 1)?;
+        self.taken.extend(taken);
+        Ok(())
+    }
+
+    /// Says that the [journeys](Self::journey) since the last call were one customer's, so that a
+    /// [bootstrap](crate::bootstrap::bootstrap) draws them together.
+    ///
+    /// # Errors
+    ///
+    /// [`JourneyError::TooManyPaths`].
+    pub fn end_customer(&mut self) -> Result<(), JourneyError> {
+        if self.taken.len() > 1 {
+            let words = self.taken.iter();
+            let words: Vec<u32> = words
+                .flat_map(|taken| [taken.path, taken.outcome])
+                .collect();
+            self.count_customers(&words, 1)?;
+        }
+        self.taken.clear();
+        Ok(())
+    }
+
+    /// How many distinct paths there are so far; of converting journeys, with their ages.
+    pub fn paths(&self) -> usize {
+        self.paths.len()
     }
 
     /// Takes a row of an aggregated file: a path, the conversions and the value of its converting
@@ -259,7 +315,7 @@ impl JourneyBuilder {
     }
 
     /// Takes journeys; `None` if no touch of theirs is left.
-    pub(crate) fn take(
+    fn take(
         &mut self,
         channels: &[ChannelId],
         ages: Option<&[u32]>,
@@ -276,36 +332,27 @@ impl JourneyBuilder {
         if journeys == 0 {
             return Ok(None);
         }
+        let number = self.outcomes.intern(outcome)?;
         self.write_key(channels, ages, !outcome.is_null(), journeys);
-        if self.key.len() == 1 {
-            self.drop_untouched(outcome, journeys);
-            return Ok(None);
+        let untouched = self.key.len() == 1;
+        let path = match untouched {
+            true => 0,
+            false => self.paths.intern(&self.key)?,
+        };
+        let taken = Taken {
+            path,
+            outcome: number,
+        };
+        match (untouched, outcome.is_null()) {
+            (true, true) => self.dropped.untouched_nulls += journeys,
+            (true, false) => self.untouched.push(Count { taken, journeys }),
+            (false, true) => {
+                self.nulls.resize(self.paths.len(), 0);
+                self.nulls[path as usize] += journeys;
+            }
+            (false, false) => self.converting.push(Count { taken, journeys }),
         }
-        let path = self.paths.intern(&self.key)?;
-        if path as usize == self.nulls.len() {
-            self.nulls.push(0);
-        }
-        let taken = Taken { path, outcome };
-        self.count(taken, journeys);
-        Ok(Some(taken))
-    }
-
-    fn count(&mut self, taken: Taken, journeys: u64) {
-        if taken.outcome.is_null() {
-            self.nulls[taken.path as usize] += journeys;
-            return;
-        }
-        self.converting.push(OutcomeCount {
-            path: taken.path,
-            journeys,
-            outcome: taken.outcome,
-        });
-    }
-
-    /// Says that these journeys, at least two, are one customer's.
-    pub(crate) fn same_customer(&mut self, journeys: &[Taken]) -> Result<(), JourneyError> {
-        let words: Vec<u32> = journeys.iter().flat_map(Taken::words).collect();
-        self.count_customers(&words, 1)
+        Ok((!untouched).then_some(taken))
     }
 
     fn count_customers(&mut self, words: &[u32], customers: u64) -> Result<(), JourneyError> {
@@ -402,18 +449,6 @@ impl JourneyBuilder {
         key[0] = (kept - surplus) as u32;
     }
 
-    fn drop_untouched(&mut self, outcome: Outcome, journeys: u64) {
-        if outcome.is_null() {
-            self.dropped.untouched_nulls += journeys;
-        } else {
-            self.untouched.push(OutcomeCount {
-                path: 0,
-                journeys,
-                outcome,
-            });
-        }
-    }
-
     /// Adds the journeys of another builder with the same policy.
     ///
     /// # Errors
@@ -439,27 +474,35 @@ impl JourneyBuilder {
             }
             let path = self.paths.intern(&key)?;
             self.key = key;
-            if path as usize == self.nulls.len() {
-                self.nulls.push(0);
-            }
-            self.nulls[path as usize] += other.nulls[number];
+            self.nulls.resize(self.paths.len(), 0);
+            self.nulls[path as usize] += other.nulls.get(number).copied().unwrap_or(0);
             paths.push(path);
         }
         drop(arena);
-        for untouched in other.untouched.counts {
-            self.untouched.push(untouched);
+        let outcomes = 0..other.outcomes.0.len() as u32;
+        let outcomes: Vec<u32> = outcomes
+            .map(|number| self.outcomes.intern(other.outcomes.get(number)))
+            .collect::<Result<_, _>>()?;
+        let outcome = |count: &Count| outcomes[count.taken.outcome as usize];
+        for count in other.untouched.counts {
+            let taken = Taken {
+                outcome: outcome(&count),
+                ..count.taken
+            };
+            self.untouched.push(Count { taken, ..count });
         }
-        for converting in other.converting.counts {
-            let path = paths[converting.path as usize];
-            let OutcomeCount {
-                journeys, outcome, ..
-            } = converting;
-            self.count(Taken { path, outcome }, journeys);
+        for count in other.converting.counts {
+            let taken = Taken {
+                path: paths[count.taken.path as usize],
+                outcome: outcome(&count),
+            };
+            self.converting.push(Count { taken, ..count });
         }
         for number in 0..other.customers.len() {
             let mut words = other.customers.get(number).to_vec();
-            for path in words.iter_mut().step_by(TAKEN_WORDS) {
-                *path = paths[*path as usize];
+            for taken in words.as_chunks_mut::<TAKEN_WORDS>().0 {
+                let [path, outcome] = *taken;
+                *taken = [paths[path as usize], outcomes[outcome as usize]];
             }
             self.count_customers(&words, other.customer_counts[number])?;
         }
@@ -471,7 +514,15 @@ impl JourneyBuilder {
     pub fn finish(mut self) -> JourneyTable {
         self.converting.compact();
         self.untouched.compact();
-        for untouched in &self.untouched.counts {
+        let counted = |count: &Count, path: u32| OutcomeCount {
+            path,
+            journeys: count.journeys,
+            outcome: self.outcomes.get(count.taken.outcome),
+        };
+        let untouched = self.untouched.counts.iter();
+        let mut untouched: Vec<OutcomeCount> = untouched.map(|count| counted(count, 0)).collect();
+        untouched.sort_unstable_by_key(outcome_order);
+        for untouched in &untouched {
             self.dropped.untouched_journeys += untouched.journeys;
             self.dropped.untouched.add(untouched);
         }
@@ -492,7 +543,7 @@ impl JourneyBuilder {
             age_ends: Vec::with_capacity(order.len()),
             totals: vec![PathTotals::default(); order.len()],
             outcomes: Vec::new(),
-            customers: Vec::new(),
+            customers: Customers::default(),
             total: Totals::default(),
             dropped: self.dropped,
         };
@@ -518,38 +569,32 @@ impl JourneyBuilder {
             .enumerate()
             .filter(|(_, journeys)| **journeys > 0);
         table.outcomes = nulls.map(null).collect();
-        table.outcomes.extend(
-            self.converting
-                .counts
-                .iter()
-                .map(|converting| OutcomeCount {
-                    path: places[converting.path as usize],
-                    ..*converting
-                }),
-        );
+        let converting = self.converting.counts.iter();
+        table
+            .outcomes
+            .extend(converting.map(|count| counted(count, places[count.taken.path as usize])));
         table.outcomes.sort_unstable_by_key(outcome_order);
         table.add_up();
 
-        let counts = self.customer_counts.iter().enumerate();
-        let customer = |(number, &customers): (usize, &u64)| {
-            let (journeys, _) = self.customers.get(number).as_chunks::<TAKEN_WORDS>();
-            let journeys = journeys.iter().map(|words| {
-                let Taken { path, outcome } = Taken::from_words(words);
-                let key = order_key(places[path as usize], outcome);
-                // Every journey of a customer was counted among the outcomes.
-                let place = table
-                    .outcomes
-                    .partition_point(|other| outcome_order(other) < key);
-                place as u32
-            });
-            CustomerCount {
-                customers,
-                journeys: journeys.collect(),
-            }
+        let journey = |&[path, outcome]: &[u32; TAKEN_WORDS]| {
+            let key = order_key(places[path as usize], self.outcomes.get(outcome));
+            // Every journey of a customer was counted among the outcomes.
+            let place = table
+                .outcomes
+                .partition_point(|other| outcome_order(other) < key);
+            place as u32
         };
-        let mut customers: Vec<CustomerCount> = counts.map(customer).collect();
-        customers.sort_unstable_by(|a, b| a.journeys.cmp(&b.journeys));
-        table.customers = customers;
+        let mut journeys = Slices::default();
+        let mut customers = Vec::new();
+        for (number, &count) in self.customer_counts.iter().enumerate() {
+            let (taken, _) = self.customers.get(number).as_chunks::<TAKEN_WORDS>();
+            customers.push((journeys.add(taken.iter().map(journey)), count));
+        }
+        drop(self.customers);
+        customers.sort_unstable_by(|&(a, _), &(b, _)| journeys.get(a).cmp(journeys.get(b)));
+        for (number, customers) in customers {
+            table.customers.push(customers, journeys.get(number));
+        }
         table
     }
 }

@@ -56,10 +56,8 @@ impl Heuristic {
     };
 
     fn check(&self, table: &JourneyTable) -> Result<(), CreditError> {
-        let decay = |what, seconds: f64| {
-            if !(seconds.is_finite() && seconds > 0.0) {
-                return Err(CreditError::InvalidDecay { what, seconds });
-            }
+        self.check_numbers()?;
+        let aged = || {
             let converting = table.paths().filter(|path| path.totals.conversions > 0.0);
             match converting.filter(|path| path.ages.is_none()).count() {
                 0 => Ok(()),
@@ -74,6 +72,23 @@ impl Heuristic {
                     None => Ok(()),
                 }
             }
+            Self::TimeDecay { .. } | Self::SteppedTimeDecay { .. } => aged(),
+            Self::First
+            | Self::Last
+            | Self::Linear
+            | Self::Position { .. }
+            | Self::W
+            | Self::PositionDecay => Ok(()),
+        }
+    }
+
+    /// Whether its own numbers are valid, whatever the journeys.
+    pub(crate) fn check_numbers(&self) -> Result<(), CreditError> {
+        let decay = |what, seconds: f64| match seconds.is_finite() && seconds > 0.0 {
+            true => Ok(()),
+            false => Err(CreditError::InvalidDecay { what, seconds }),
+        };
+        match self {
             Self::Position { first, last } => {
                 match *first >= 0.0 && *last >= 0.0 && first + last <= 1.0 {
                     true => Ok(()),
@@ -82,7 +97,7 @@ impl Heuristic {
             }
             Self::TimeDecay { half_life } => decay("half-life", *half_life),
             Self::SteppedTimeDecay { period } => decay("period", *period),
-            Self::First | Self::Last | Self::Linear | Self::W | Self::PositionDecay => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -166,6 +181,7 @@ pub(crate) enum Rule {
 }
 
 /// Works out a path's shares by channel.
+#[derive(Debug, Clone)]
 pub(crate) struct Sharing {
     shares: Vec<f64>,
     /// The path in which each channel was last seen, counted from one.

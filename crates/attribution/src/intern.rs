@@ -49,6 +49,13 @@ impl Slices {
         Ok(number)
     }
 
+    /// Adds a slice without looking whether it is there; it cannot be found, only got.
+    pub(crate) fn add(&mut self, words: impl Iterator<Item = u32>) -> usize {
+        self.words.extend(words);
+        self.ends.push(self.words.len());
+        self.ends.len() - 1
+    }
+
     /// Frees the index: what is left can be read but not added to.
     pub(crate) fn into_arena(self) -> Arena {
         Arena {

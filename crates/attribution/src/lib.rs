@@ -13,6 +13,7 @@
 //! | of which order should the chain be? | [`best_order`] |
 //! | how sure is a credit, and which channel ranks above? | [`bootstrap`] |
 //! | how sure is it, where replicates cost too much? | [`standard_errors`] |
+//! | and where journeys are too many to be kept? | [`CreditSums`] |
 //! | how far do models differ? | [`spread`] |
 //! | what do channels cause, alone and together? | [`factorial`] |
 //! | how much of a credit is caused? | [`calibration`] |
@@ -33,6 +34,7 @@ mod random;
 mod shapley;
 mod standard_error;
 mod stream;
+mod sums;
 
 pub mod bootstrap;
 pub mod calibration;
@@ -48,3 +50,4 @@ pub use path::{ChannelId, Dropped, JourneyTable, Outcome, OutcomeCount, Path, Pa
 pub use shapley::Comparison;
 pub use standard_error::{StandardErrors, standard_errors};
 pub use stream::{AfterConversion, TouchStream};
+pub use sums::CreditSums;

@@ -106,17 +106,40 @@ pub struct JourneyTable {
     pub(crate) age_ends: Vec<usize>,
     pub(crate) totals: Vec<PathTotals>,
     pub(crate) outcomes: Vec<OutcomeCount>,
-    pub(crate) customers: Vec<CustomerCount>,
+    pub(crate) customers: Customers,
     pub(crate) total: Totals,
     pub(crate) dropped: Dropped,
 }
 
-/// Customers with the same several journeys.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct CustomerCount {
-    pub(crate) customers: u64,
-    /// Their journeys, as places among the table's outcomes.
-    pub(crate) journeys: Vec<u32>,
+/// Customers with several journeys, those with the same ones together.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Customers {
+    counts: Vec<u64>,
+    /// Where the journeys of each end.
+    ends: Vec<usize>,
+    /// As places among the table's outcomes.
+    journeys: Vec<u32>,
+}
+
+impl Customers {
+    pub(crate) fn push(&mut self, customers: u64, journeys: &[u32]) {
+        self.counts.push(customers);
+        self.journeys.extend_from_slice(journeys);
+        self.ends.push(self.journeys.len());
+    }
+
+    /// How many customers have which journeys.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &[u32])> {
+        let mut begin = 0;
+        self.counts
+            .iter()
+            .zip(&self.ends)
+            .map(move |(&count, &end)| {
+                let journeys = &self.journeys[begin..end];
+                begin = end;
+                (count, journeys)
+            })
+    }
 }
 
 impl JourneyTable {
@@ -172,10 +195,10 @@ impl JourneyTable {
     /// Of each outcome, how many customers have no other journey.
     pub(crate) fn alone(&self) -> Vec<u64> {
         let mut alone: Vec<u64> = self.outcomes.iter().map(|o| o.journeys).collect();
-        for several in &self.customers {
-            for &journey in &several.journeys {
+        for (customers, journeys) in self.customers.iter() {
+            for &journey in journeys {
                 let alone = &mut alone[journey as usize];
-                *alone = alone.saturating_sub(several.customers);
+                *alone = alone.saturating_sub(customers);
             }
         }
         alone

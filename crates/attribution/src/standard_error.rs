@@ -4,13 +4,13 @@ use crate::bootstrap::Measure;
 use crate::error::CreditError;
 use crate::heuristics::{Rule, Sharing};
 use crate::model::Model;
-use crate::path::{JourneyTable, OutcomeCount};
+use crate::path::{JourneyTable, Outcome, Path, Totals};
 
 /// The standard errors of one model's credits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StandardErrors {
-    conversions: Squares,
-    value: Squares,
+    pub(crate) conversions: Squares,
+    pub(crate) value: Squares,
 }
 
 /// The standard errors that a [bootstrap](crate::bootstrap::bootstrap) of ever more replicates
@@ -36,28 +36,28 @@ pub fn standard_errors(
     };
     rule.check(table)?;
     let channels = table.channels().len();
-    let mut customer = Customer {
-        rule,
-        table,
-        sharing: Sharing::new(channels),
-        met: Vec::new(),
-        credits: vec![None; channels],
-    };
+    let mut customer = Customer::new(rule, channels);
     let mut errors = StandardErrors {
         conversions: Squares::new(channels),
         value: Squares::new(channels),
     };
-    for (journey, customers) in table.outcomes.iter().zip(table.alone()) {
+    let journey = |customer: &mut Customer, place: usize| {
+        let count = &table.outcomes[place];
+        if !count.outcome.is_null() {
+            customer.credit(&table.path(count.path as usize), count.outcome);
+        }
+    };
+    for (place, customers) in table.alone().into_iter().enumerate() {
         if customers > 0 {
-            customer.credit(journey);
-            customer.leave(customers, &mut errors);
+            journey(&mut customer, place);
+            errors.add(customers, &mut customer);
         }
     }
-    for several in &table.customers {
-        for &journey in &several.journeys {
-            customer.credit(&table.outcomes[journey as usize]);
+    for (customers, journeys) in table.customers.iter() {
+        for &place in journeys {
+            journey(&mut customer, place as usize);
         }
-        customer.leave(several.customers, &mut errors);
+        errors.add(customers, &mut customer);
     }
     Ok(Some(errors))
 }
@@ -73,21 +73,34 @@ impl StandardErrors {
             Measure::ShareOfValue => self.value.error_of_share(channel),
         }
     }
+
+    /// Adds so many customers like this one.
+    fn add(&mut self, customers: u64, customer: &mut Customer) {
+        let customers = customers as f64;
+        let total = customer.leave(|channel, credit, total| {
+            let (own, all) = (credit.conversions, total.conversions);
+            self.conversions.add(channel, customers, own, all);
+            self.value
+                .add(channel, customers, credit.value, total.value);
+        });
+        self.conversions.total += customers * total.conversions * total.conversions;
+        self.value.total += customers * total.value * total.value;
+    }
 }
 
 /// Sums over customers of what their journeys give.
 #[derive(Debug, Clone, PartialEq)]
-struct Squares {
+pub(crate) struct Squares {
     /// Of each channel: `Σ x`, `Σ x²` and `Σ x t`.
     sums: Vec<f64>,
     squares: Vec<f64>,
     products: Vec<f64>,
     /// `Σ t²`.
-    total: f64,
+    pub(crate) total: f64,
 }
 
 impl Squares {
-    fn new(channels: usize) -> Self {
+    pub(crate) fn new(channels: usize) -> Self {
         Self {
             sums: vec![0.0; channels],
             squares: vec![0.0; channels],
@@ -100,6 +113,12 @@ impl Squares {
         self.sums[channel] += customers * credit;
         self.squares[channel] += customers * credit * credit;
         self.products[channel] += customers * credit * total;
+    }
+
+    pub(crate) fn set(&mut self, channel: usize, sum: f64, square: f64, product: f64) {
+        self.sums[channel] = sum;
+        self.squares[channel] = square;
+        self.products[channel] = product;
     }
 
     fn error(&self, channel: usize) -> Option<f64> {
@@ -116,53 +135,59 @@ impl Squares {
     }
 }
 
-/// What the journeys of the customer in work give each channel.
-struct Customer<'t> {
+/// What the journeys of the customer in work give each channel by a rule.
+#[derive(Debug, Clone)]
+pub(crate) struct Customer {
     rule: Rule,
-    table: &'t JourneyTable,
     sharing: Sharing,
     /// The channels that they met.
     met: Vec<usize>,
-    /// Conversions and value by channel.
-    credits: Vec<Option<(f64, f64)>>,
+    /// By channel; grows as channels are met.
+    credits: Vec<Option<Totals>>,
 }
 
-impl Customer<'_> {
-    fn credit(&mut self, journey: &OutcomeCount) {
-        if journey.outcome.is_null() {
-            return;
-        }
-        let path = self.table.path(journey.path as usize);
-        let shares = self.sharing.shares(&self.rule, &path);
-        for (&channel, share) in path.channels.iter().zip(shares) {
-            let channel = channel as usize;
-            let met = &mut self.met;
-            let (conversions, value) = self.credits[channel].get_or_insert_with(|| {
-                met.push(channel);
-                (0.0, 0.0)
-            });
-            *conversions += share * journey.outcome.conversions;
-            *value += share * journey.outcome.value;
+impl Customer {
+    /// A rule that shares among the [distinct channels](Rule::EachChannel) needs their number.
+    pub(crate) fn new(rule: Rule, channels: usize) -> Self {
+        Self {
+            rule,
+            sharing: Sharing::new(channels),
+            met: Vec::new(),
+            credits: vec![None; channels],
         }
     }
 
-    /// Adds up what so many customers like this one give, and begins the next.
-    fn leave(&mut self, customers: u64, errors: &mut StandardErrors) {
-        let customers = customers as f64;
-        let (mut conversions, mut value) = (0.0, 0.0);
+    /// Shares out a journey.
+    pub(crate) fn credit(&mut self, path: &Path<'_>, outcome: Outcome) {
+        let shares = self.sharing.shares(&self.rule, path);
+        for (&channel, share) in path.channels.iter().zip(shares) {
+            let channel = channel as usize;
+            if channel >= self.credits.len() {
+                self.credits.resize(channel + 1, None);
+            }
+            let met = &mut self.met;
+            let credit = self.credits[channel].get_or_insert_with(|| {
+                met.push(channel);
+                Totals::default()
+            });
+            credit.conversions += share * outcome.conversions;
+            credit.value += share * outcome.value;
+        }
+    }
+
+    /// Shows what each channel was given, with what the customer brings in all, returns the latter,
+    /// and begins the next customer.
+    pub(crate) fn leave(&mut self, mut each: impl FnMut(usize, Totals, Totals)) -> Totals {
+        let mut total = Totals::default();
         for credit in self.met.iter().filter_map(|&channel| self.credits[channel]) {
-            conversions += credit.0;
-            value += credit.1;
+            total.conversions += credit.conversions;
+            total.value += credit.value;
         }
         for channel in self.met.drain(..) {
             if let Some(credit) = self.credits[channel].take() {
-                errors
-                    .conversions
-                    .add(channel, customers, credit.0, conversions);
-                errors.value.add(channel, customers, credit.1, value);
+                each(channel, credit, total);
             }
         }
-        errors.conversions.total += customers * conversions * conversions;
-        errors.value.total += customers * value * value;
+        total
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::builder::{JourneyBuilder, Taken, check_outcome};
+use crate::builder::{JourneyBuilder, check_outcome};
 use crate::error::JourneyError;
 use crate::path::{ChannelId, Outcome};
 
@@ -61,7 +61,6 @@ pub struct TouchStream {
     closed: usize,
     /// Numbers of the customer's conversions.
     seen: HashSet<u64>,
-    taken: Vec<Taken>,
     ages: Vec<u32>,
 }
 
@@ -77,7 +76,6 @@ impl TouchStream {
             times: Vec::new(),
             closed: 0,
             seen: HashSet::new(),
-            taken: Vec::new(),
             ages: Vec::new(),
         }
     }
@@ -176,22 +174,17 @@ impl TouchStream {
         let age = |&touch: &i64| u32::try_from(time.abs_diff(touch)).unwrap_or(u32::MAX);
         self.ages.extend(self.times[first..].iter().map(age));
         let channels = &self.channels[first..];
-        let taken = self.builder.take(channels, Some(&self.ages), outcome, 1)?;
-        self.taken.extend(taken);
-        Ok(())
+        self.builder.journey(channels, Some(&self.ages), outcome)
     }
 
     fn end_customer(&mut self) -> Result<(), JourneyError> {
         if let Some(&last) = self.times[self.closed..].last() {
             self.close(self.closed, last, Outcome::NULL)?;
         }
-        if self.taken.len() > 1 {
-            self.builder.same_customer(&self.taken)?;
-        }
+        self.builder.end_customer()?;
         self.channels.clear();
         self.times.clear();
         self.seen.clear();
-        self.taken.clear();
         self.closed = 0;
         Ok(())
     }

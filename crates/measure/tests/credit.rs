@@ -13,21 +13,9 @@ use lake::Lake;
 use measure::Reason;
 use measure::audience::lifetime;
 use measure::content::{AttributionFinding, CreditModel, LifetimeCreditFinding, attribution};
+use stats::random::SplitMix64;
 use stats::uniformity::binomial_limits;
 use tempfile::TempDir;
-
-/// Numbers evenly between 0 and 1 (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
 
 fn catalog(folder: &TempDir, files: &[(&str, &str)], documents: &str) -> Catalog {
     for (name, text) in files {
@@ -65,7 +53,7 @@ lookback: 1 day
 /// Customers who were won by e-mail or the web, whose later purchases follow a push message; those won by e-mail buy
 /// twice as often.
 fn buyers(customers: usize) -> [String; 3] {
-    let mut random = Random(11);
+    let mut random = SplitMix64::new(11);
     let mut touches = "who,at,channel,price\n".to_owned();
     let mut rows = "who,day,amount\n".to_owned();
     let mut people = "who,won_by\n".to_owned();
@@ -263,7 +251,7 @@ fn population() -> JourneyTable {
 }
 
 /// Touches and orders of customers of the population, so many on average.
-fn sample(customers: usize, random: &mut Random) -> [String; 2] {
+fn sample(customers: usize, random: &mut SplitMix64) -> [String; 2] {
     let mut touches = "who,at,channel\n".to_owned();
     let mut orders = "who,at,amount\n".to_owned();
     // How many come is chance as well, as the bootstrap has it: a Poisson number.
@@ -337,7 +325,7 @@ fn coverage(runs: u64, customers: usize) {
         CreditModel::Markov,
         CreditModel::Shapley,
     ];
-    let mut random = Random(3);
+    let mut random = SplitMix64::new(3);
     let mut hits = vec![[0_u64; 2]; models.len()];
     for _ in 0..runs {
         let folder = TempDir::new().unwrap();

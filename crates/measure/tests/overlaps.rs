@@ -165,6 +165,53 @@ fn customers_whose_window_is_open_are_left_out_of_effects_and_counted_in_the_pai
     }
 }
 
+/// Three combinations of arms with ten customers whose spend varies, and a fourth with these.
+fn with_fourth(spends: &[u32]) -> Project {
+    let mut table = "id,one,two,spend\n".to_owned();
+    let varied = (0..30).map(|i| (i / 10 % 2, i / 20, i % 7));
+    let fourth = spends.iter().map(|spend| (1, 1, *spend));
+    for (id, (one, two, spend)) in varied.chain(fourth).enumerate() {
+        table.push_str(&format!("{id},{one},{two},{spend}\n"));
+    }
+    Project::new().file("customers.csv", &table)
+}
+
+#[test]
+fn a_combination_of_arms_that_tells_nothing_refuses_the_effect_and_says_why() {
+    let documents = [
+        FACTS.to_owned(),
+        experiment("one", TWO, SPEND),
+        experiment("two", TWO, SPEND),
+    ]
+    .concat();
+    let refused = |spends: &[u32]| {
+        let finding = found(&with_fourth(spends), &documents);
+        let [pair] = finding.pairs.as_slice() else {
+            panic!("{:?}", finding.pairs)
+        };
+        assert_eq!(pair.customers, 30 + spends.len() as u64);
+        let effects = pair.effects.iter();
+        let refusals: Vec<_> = effects
+            .map(|effect| effect.interaction.refusal.clone())
+            .collect();
+        assert_eq!(refusals[0], refusals[1]);
+        refusals[0]
+            .clone()
+            .map(|refusal| (refusal.reason, refusal.message))
+    };
+    let too_few = "fewer than two customers count in a combination of arms";
+    let constant = "nothing varies among the customers of a combination of arms";
+    for (spends, message) in [
+        (vec![], too_few),
+        (vec![3], too_few),
+        (vec![3; 10], constant),
+    ] {
+        let expected = (Reason::TooLittleData, message.to_owned());
+        assert_eq!(refused(&spends), Some(expected));
+    }
+    assert_eq!(refused(&[3, 4]), None);
+}
+
 #[test]
 fn experiments_whose_arms_go_with_time_or_clusters_are_refused() {
     let project = Project::new().file(

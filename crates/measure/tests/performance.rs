@@ -1,5 +1,7 @@
 //! How pieces of content do, on small tables whose numbers can be computed by hand or by a second way.
 
+#[path = "performance/caps.rs"]
+mod caps;
 mod common;
 #[path = "performance/left_out.rs"]
 mod left_out;

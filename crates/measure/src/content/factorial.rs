@@ -201,8 +201,7 @@ impl Asked<'_> {
 
     /// The channel of a factor in the attribution.
     fn channel_of<'c>(&'c self, factor: &'c str) -> &'c str {
-        let other = self.document.channels.get(factor);
-        other.map_or(factor, String::as_str)
+        self.document.channel_of(factor)
     }
 
     fn named(&self, levels: &[usize]) -> Vec<String> {

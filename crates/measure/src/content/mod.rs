@@ -20,9 +20,9 @@ pub use factorial::{
     FactorsTogether, LadderStep, LevelBySegment, LevelEffect, factorial,
 };
 pub use performance::{
-    Believed, CellFinding, ComponentTest, ComponentsFinding, ConsistencyFinding, ContentPart,
-    ContextFinding, CostFinding, DropOneFinding, DroppedItem, Extent as PerformanceExtent,
-    FatigueFinding, FatiguePoint, ItemFinding, PartSpread, PerformanceFinding,
-    PersonalizingFinding, PersonalizingSegment, PortfolioFinding, RetireFinding, ReuseFinding,
-    Untested, Valued, VariantCount, performance,
+    Believed, CapArm, CapStep, CapsFinding, CellFinding, ComponentTest, ComponentsFinding,
+    ConsistencyFinding, ContentPart, ContextFinding, CostFinding, DropOneFinding, DroppedItem,
+    Extent as PerformanceExtent, FatigueFinding, FatiguePoint, ItemFinding, PartSpread,
+    PerformanceFinding, PersonalizingFinding, PersonalizingSegment, PortfolioFinding,
+    RetireFinding, ReuseFinding, Untested, Valued, VariantCount, performance,
 };

@@ -7,6 +7,7 @@
 //! the value of an item (`drop_one`) is causal, because it rests on logged probabilities of choices.
 
 mod beliefs;
+mod caps;
 mod components;
 mod consistency;
 mod drop_one;
@@ -19,10 +20,11 @@ use catalog::{Catalog, Performance};
 use lake::Lake;
 
 pub use finding::{
-    Believed, CellFinding, ComponentTest, ComponentsFinding, ConsistencyFinding, ContentPart,
-    ContextFinding, CostFinding, DropOneFinding, DroppedItem, Extent, FatigueFinding, FatiguePoint,
-    ItemFinding, PartSpread, PerformanceFinding, PersonalizingFinding, PersonalizingSegment,
-    PortfolioFinding, RetireFinding, ReuseFinding, Untested, Valued, VariantCount,
+    Believed, CapArm, CapStep, CapsFinding, CellFinding, ComponentTest, ComponentsFinding,
+    ConsistencyFinding, ContentPart, ContextFinding, CostFinding, DropOneFinding, DroppedItem,
+    Extent, FatigueFinding, FatiguePoint, ItemFinding, PartSpread, PerformanceFinding,
+    PersonalizingFinding, PersonalizingSegment, PortfolioFinding, RetireFinding, ReuseFinding,
+    Untested, Valued, VariantCount,
 };
 
 use crate::Provenance;
@@ -52,7 +54,7 @@ pub fn performance(
 
 fn measured(
     catalog: &Catalog,
-    lake: &Lake,
+    lake: &mut Lake,
     document: &Performance,
     prepared: &Prepared,
 ) -> Result<PerformanceFinding, MeasureError> {
@@ -71,6 +73,7 @@ fn measured(
     let items = believe_items(catalog, document, prepared.kind, &item_rows);
     let cells = believe_cells(document, prepared.kind, &cell_rows, by.len());
     let fatigue = fatigue::fatigue(catalog, lake, document, prepared)?;
+    let caps = caps::caps(catalog, lake, document, prepared)?;
     let drop_one = drop_one::drop_one(lake, document, prepared, &item_rows)?;
     let value = prepared.value;
     let mut item_findings = beliefs::item_findings(&items, &item_rows, document.alpha);
@@ -116,6 +119,7 @@ fn measured(
         spreads: beliefs::spreads(&cells, &prepared.keys),
         portfolio,
         fatigue,
+        caps,
         drop_one,
         extent,
         provenance: Provenance::of(catalog, lake)?,

@@ -337,6 +337,7 @@ mod tests {
     use attribution::{JourneyBuilder, JourneyTable, Outcome, PathPolicy};
 
     use super::*;
+    use crate::content::credit::aged::Aged;
     use crate::content::credit::finding::CreditModel;
     use crate::content::credit::models::AFFORDABLE;
 
@@ -364,7 +365,7 @@ mod tests {
     fn without_a_bootstrap_some_models_have_standard_errors_and_others_no_factor() {
         let journeys = Journeys {
             table: table(false),
-            aged: table(true),
+            aged: Aged::Kept(Box::new(table(true))),
             keys: BTreeMap::new(),
             channels: BTreeMap::new(),
             counts: Default::default(),

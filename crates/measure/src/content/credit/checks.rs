@@ -3,11 +3,12 @@
 use catalog::{AfterConversion, Attribution, Catalog, did_you_mean};
 use stats::tail::binomial_upper;
 
+use super::counts::ChannelCount;
 use super::events::{self, Events, what};
 use super::finding::{
     AttributionCheck, AttributionCheckKind as Kind, CalibrationFinding, KeyFinding,
 };
-use super::journeys::{ChannelCount, Journeys, MICROSECONDS_A_DAY};
+use super::journeys::{Journeys, MICROSECONDS_A_DAY};
 use crate::audience::{MANY_DUPLICATES, Severity};
 
 /// From this share of conversions without a touch on, credit is about less than it seems.

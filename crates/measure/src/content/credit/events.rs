@@ -1,12 +1,13 @@
 //! The one query of an attribution: the touches and conversions of each customer, in the order of time.
 //!
 //! Touches and conversions are put one under the other and numbered within each customer by a window function, which
-//! the engine sorts and spills as it needs. What is sorted is narrow: the time and the kind of a row are one number, and
-//! until when a touch counts is worked out afterwards. Rows that cannot be used come last in their customer, with the
-//! reason, so that they are counted in the same pass.
+//! the engine sorts and spills as it needs. What is sorted is narrow, four numbers beside a customer's id that is a text:
+//! the time and the kind of a row are one number, names are [codes](lake::Codes), and until when a touch counts is worked
+//! out afterwards. Which of two rows of one time and kind comes first is decided later, by their names. Rows that cannot
+//! be used come last in their customer, with the reason, so that they are counted in the same pass.
 
 use catalog::{Attribution, By, Catalog, Dimension, Fact, Immature, SeveralArms, TouchKey};
-use lake::{Lake, sql};
+use lake::{Codes, Lake, sql};
 
 use super::calibration::Tested;
 use crate::audience::query::customers::arm_number;
@@ -30,15 +31,14 @@ pub(super) mod column {
     pub(crate) const UNTIL: usize = 3;
     /// What it is, see [`what`](super::what).
     pub(crate) const WHAT: usize = 4;
-    /// What is credited.
-    pub(crate) const KEY: usize = 5;
-    pub(crate) const CHANNEL: usize = 6;
-    /// What a conversion is worth.
-    pub(crate) const VALUE: usize = 7;
-    /// What a touch cost, in millionths; of a conversion, how many of its rows were the same as others.
-    pub(crate) const NUMBER: usize = 8;
-    pub(crate) const CUSTOMER: usize = 9;
-    pub(crate) const COUNT: usize = 10;
+    /// Of a touch, the code of what is credited, and times 2^32 that of its channel; of a conversion, how many of its
+    /// rows were the same as others.
+    pub(crate) const CODE: usize = 5;
+    /// What a touch cost, in millionths, whole; what a conversion is worth.
+    pub(crate) const AMOUNT: usize = 6;
+    /// A hash of the customer.
+    pub(crate) const CUSTOMER: usize = 7;
+    pub(crate) const COUNT: usize = 8;
 }
 
 /// What a row is.
@@ -70,6 +70,9 @@ const FIRST_MOMENT: i64 = -30_610_224_000_000_000;
 /// Ticks from here on, far beyond all usable times, are of rows that cannot be used.
 const LAST_TICK: i64 = 1 << 62;
 
+/// A touch's codes are one number: that of its channel times this, plus that of what is credited.
+const CHANNELS: u64 = 1 << 32;
+
 /// What joins the names of a combination.
 pub(super) const CROSSING: &str = " / ";
 /// What a touch without a value of a key is credited as.
@@ -79,9 +82,9 @@ pub(super) const NONE: &str = "(none)";
 pub(super) struct Events {
     /// `WITH` and the table `_ts_events` of all rows.
     tables: String,
-    /// Until when a touch counts, as SQL over `moment`, `channel` and `what`.
+    /// Until when a touch counts, as SQL over `moment`, `channel` (its code) and `what`.
     until: String,
-    /// Whether what is credited is the channel, which then is not sorted twice.
+    /// Whether what is credited is the channel, which then is looked up once.
     by_channel: bool,
     /// The type of the customers' ids, by which other tables are joined.
     customer_type: String,
@@ -158,7 +161,7 @@ pub(super) fn events(
     ));
     Ok(Events {
         tables: format!("WITH _ts_events AS ({})", parts.join(" UNION ALL ")),
-        until: until(attribution),
+        until: until(attribution, lake.engine().codes()),
         by_channel: attribution.by.dimensions() == [Dimension::Channel],
         customer_type: common.map_or(conversions.customer_type.clone(), str::to_owned),
         zoned,
@@ -287,9 +290,13 @@ impl Events {
 
     /// Rows by customer and time. At the same time views come before clicks, and touches before conversions.
     fn numbered(&self, table: &str) -> String {
-        let (channel, kept_channel, by_channel) = match self.by_channel {
-            true => ("key", "", ""),
-            false => ("channel", ", channel", "channel, "),
+        let code = |column: &str| {
+            let code = sql::code(&format!("coalesce({column}, '')"));
+            format!("CAST({code} AS UBIGINT)")
+        };
+        let codes = match self.by_channel {
+            true => format!("{} * {}", code("key"), CHANNELS + 1),
+            false => format!("{} + {} * {CHANNELS}", code("key"), code("channel")),
         };
         let make_time = match self.zoned {
             true => "make_timestamptz",
@@ -297,22 +304,23 @@ impl Events {
         };
         let ticks = format!(
             "SELECT customer, CASE WHEN what >= {dropped} THEN {LAST_TICK} + what \
-             ELSE (epoch_us(moment) - {FIRST_MOMENT}) * {TICKS} + what END AS tick, key{kept_channel}, value, number \
-             FROM {table}",
+             ELSE (epoch_us(moment) - {FIRST_MOMENT}) * {TICKS} + what END AS tick, \
+             CASE WHEN what >= {dropped} THEN CAST(0 AS UBIGINT) WHEN what >= {conversion} THEN CAST(number AS UBIGINT) \
+             ELSE {codes} END AS code, \
+             CASE WHEN what < {conversion} THEN CAST(number AS DOUBLE) ELSE value END AS amount FROM {table}",
             dropped = what::DROPPED,
+            conversion = what::CONVERSION,
         );
         let placed = format!(
-            "SELECT *, row_number() OVER (PARTITION BY customer ORDER BY tick, key, {by_channel}value, number) \
-             AS position, count(*) FILTER (tick < {LAST_TICK}) OVER (PARTITION BY customer) AS size FROM ({ticks})"
+            "SELECT *, row_number() OVER (PARTITION BY customer ORDER BY tick) AS position, \
+             count(*) FILTER (tick < {LAST_TICK}) OVER (PARTITION BY customer) AS size FROM ({ticks})"
         );
         let named = format!(
-            "SELECT position, size, {make_time}(tick // {TICKS} + {FIRST_MOMENT}) AS moment, \
-             CAST(tick % {TICKS} AS UTINYINT) AS what, coalesce(key, '') AS key, coalesce({channel}, '') AS channel, \
-             value, CAST(number AS BIGINT) AS number, coalesce(CAST(customer AS VARCHAR), '') AS customer FROM ({placed})"
+            "SELECT *, tick // {TICKS} + {FIRST_MOMENT} AS micros, {make_time}(tick // {TICKS} + {FIRST_MOMENT}) AS moment, \
+             CAST(tick % {TICKS} AS UTINYINT) AS what, code // {CHANNELS} AS channel FROM ({placed})"
         );
         format!(
-            "SELECT position, size, epoch_us(moment), epoch_us({}), what, key, channel, value, number, customer \
-             FROM ({named})",
+            "SELECT position, size, micros, epoch_us({}), what, code, amount, hash(customer) FROM ({named})",
             self.until
         )
     }
@@ -343,7 +351,7 @@ fn key(by: &By) -> String {
 }
 
 /// Until when a touch counts, as SQL over it.
-fn until(attribution: &Attribution) -> String {
+fn until(attribution: &Attribution, codes: &Codes) -> String {
     let lookback = sql::after("moment", attribution.lookback);
     let mut cases = String::new();
     for (channel, window) in &attribution.windows {
@@ -351,7 +359,7 @@ fn until(attribution: &Attribution) -> String {
             if let Some(span) = span {
                 cases.push_str(&format!(
                     " WHEN channel = {} AND what = {kind} THEN {}",
-                    sql::text(channel),
+                    codes.of(channel),
                     sql::after("moment", span)
                 ));
             }

@@ -17,6 +17,7 @@ use catalog::{Catalog, Lifetime, LifetimeCredit};
 use lake::Lake;
 use stats::tail::normal_quantile;
 
+use super::aged::Keeping;
 use super::events::Events;
 use super::finding::{
     CreditEstimate, LifetimeCreditEstimate, LifetimeCreditFinding, LifetimeModelFinding,
@@ -55,6 +56,11 @@ pub(super) fn lifetime(
             let query = events.numbered_by(numbers, making.place.clone())?;
             let making = Making {
                 valued: Valued::One(credited.credit),
+                // Values of customers take the place of their numbers afterwards, for which all journeys are needed.
+                keeping: Keeping {
+                    most: usize::MAX,
+                    ..making.keeping
+                },
                 ..making.clone()
             };
             let numbered = journeys(lake, &query, &making)?;

@@ -1,8 +1,10 @@
 //! Attribution: conversions shared among the touches before them, by several models, with intervals, held against
 //! experiments.
 
+mod aged;
 mod calibration;
 mod checks;
+mod counts;
 mod events;
 mod finding;
 mod flow;
@@ -10,6 +12,7 @@ mod in_arm;
 mod journeys;
 mod lifetime;
 mod models;
+mod walk;
 
 use std::collections::BTreeMap;
 
@@ -18,8 +21,10 @@ use attribution::{Credits, JourneyTable, Totals};
 use catalog::{Attribution, Catalog, Unit};
 use lake::Lake;
 
+use self::aged::Keeping;
 use self::calibration::Whole;
 use self::checks::Looked;
+use self::counts::KeyCount;
 pub use self::finding::{
     AttributionCheck, AttributionCheckKind, AttributionFinding, Calibrated, CalibrationFactor,
     CalibrationFinding, CreditEstimate, CreditFinding, CreditModel, CreditTotals, EvidenceGrade,
@@ -137,6 +142,10 @@ fn making(attribution: &Attribution) -> Making {
         after: attribution.after_conversion,
         direct: attribution.direct.clone(),
         valued: Valued::All,
+        keeping: Keeping {
+            most: models::MOST_AGED,
+            half_life: attribution.half_life.nominal_seconds() as f64,
+        },
     }
 }
 
@@ -312,7 +321,7 @@ impl Shown<'_> {
         models: &[ModelFinding],
         calibrations: &[CalibrationFinding],
     ) -> Vec<KeyFinding> {
-        let one = |(key, count): (&String, &journeys::KeyCount)| {
+        let one = |(key, count): (&String, &KeyCount)| {
             let credits: Vec<&CreditFinding> = models
                 .iter()
                 .filter_map(|model| model.credit(key))

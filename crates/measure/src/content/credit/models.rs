@@ -9,6 +9,7 @@ use attribution::{
 };
 use stats::tail::normal_quantile;
 
+use super::aged::{Aged, decays};
 use super::finding::{CreditEstimate, CreditModel, MarkovFinding, MarkovOrder};
 use super::journeys::Journeys;
 use crate::{Reason, Refusal};
@@ -21,6 +22,8 @@ const FEWEST_REPLICATES: usize = 100;
 pub(super) const AFFORDABLE: f64 = 5e8;
 /// Steps that drawing the customers of one outcome is worth.
 const DRAW: f64 = 8.0;
+/// Distinct paths with ages that are kept, at most: more cannot be bootstrapped, whatever else they take.
+pub(super) const MOST_AGED: usize = (AFFORDABLE / DRAW) as usize / FEWEST_REPLICATES;
 /// The same journeys give the same intervals.
 const SEED: u64 = 1;
 /// What is credited, at most, for the models that compare sets of them, which take steps by their number in the
@@ -71,38 +74,15 @@ struct Group<'t> {
 
 /// Credits by all models that the journeys allow.
 pub(super) fn credits(journeys: &Journeys, settings: &Settings) -> AllCredits {
-    let (table, aged) = (&journeys.table, &journeys.aged);
-    let draws = |table: &JourneyTable| DRAW * table.outcomes().len() as f64;
+    let table = &journeys.table;
     let shared = by_touch(journeys, settings);
-    let decays = vec![
-        (
-            CreditModel::TimeDecay,
-            Model::Heuristic(Heuristic::TimeDecay {
-                half_life: settings.half_life,
-            }),
-        ),
-        (
-            CreditModel::SteppedTimeDecay,
-            Model::Heuristic(Heuristic::SteppedTimeDecay {
-                period: settings.half_life,
-            }),
-        ),
-    ];
-    let mut all = Vec::new();
-    for group in [
-        Group {
-            steps: draws(table) + (table.touches() * shared.len()) as f64,
-            table,
-            models: shared,
-        },
-        Group {
-            steps: draws(aged) + (aged.touches() * decays.len()) as f64,
-            table: aged,
-            models: decays,
-        },
-    ] {
-        all.extend(group.credited(settings));
-    }
+    let group = Group {
+        steps: draws(table) + (table.touches() * shared.len()) as f64,
+        table,
+        models: shared,
+    };
+    let mut all = group.credited(settings);
+    all.extend(by_age(journeys, settings));
     let (markov, chain) = best_chain(table, settings);
     all.push(chain);
     all.extend(compared(table, settings));
@@ -110,6 +90,39 @@ pub(super) fn credits(journeys: &Journeys, settings: &Settings) -> AllCredits {
     AllCredits {
         models: all,
         markov,
+    }
+}
+
+/// Steps of drawing the customers of a table.
+fn draws(table: &JourneyTable) -> f64 {
+    DRAW * table.outcomes().len() as f64
+}
+
+/// The models that share by the age of touches.
+fn by_age(journeys: &Journeys, settings: &Settings) -> Vec<Credited> {
+    let models = [CreditModel::TimeDecay, CreditModel::SteppedTimeDecay]
+        .into_iter()
+        .zip(decays(settings.half_life).map(Model::Heuristic));
+    match &journeys.aged {
+        Aged::Kept(aged) => {
+            let models: Vec<(CreditModel, Model)> = models.collect();
+            let group = Group {
+                steps: draws(aged) + (aged.touches() * models.len()) as f64,
+                table: aged,
+                models,
+            };
+            group.credited(settings)
+        }
+        Aged::Summed(sums) => models
+            .zip(sums)
+            .map(|((model, definition), (credits, errors))| Credited {
+                model,
+                definition: Some(definition),
+                credits: Ok(credits.clone()),
+                bootstrap: None,
+                errors: Some(errors.clone()),
+            })
+            .collect(),
     }
 }
 
@@ -173,7 +186,7 @@ fn best_chain(table: &JourneyTable, settings: &Settings) -> (Option<MarkovFindin
         let group = Group {
             table,
             models: vec![(CreditModel::Markov, Model::Markov { order })],
-            steps: DRAW * table.outcomes().len() as f64 + table.touches() as f64 + solving,
+            steps: draws(table) + table.touches() as f64 + solving,
         };
         let finding = MarkovFinding {
             order,
@@ -248,7 +261,7 @@ fn compared(table: &JourneyTable, settings: &Settings) -> Vec<Credited> {
         let group = Group {
             table,
             models: vec![(model, Model::Comparison(comparison))],
-            steps: DRAW * table.outcomes().len() as f64 + touches + steps,
+            steps: draws(table) + touches + steps,
         };
         group.credited(settings)
     };
@@ -329,17 +342,21 @@ impl AllCredits {
             let models = self.models.iter();
             models.filter_map(|credited| credited.definition.as_ref())
         };
-        let by_table = |table: &JourneyTable, aged: bool| {
+        let by_table = |table: Option<&JourneyTable>, aged: bool| {
             let models = answered().filter(|model| needs_ages(model) == aged);
             let models: Vec<Model> = models.cloned().collect();
-            let credits = match models.is_empty() {
-                true => Vec::new(),
-                false => credit(&table.revalued(&value), &models)?,
+            let credits = match table.filter(|_| !models.is_empty()) {
+                Some(table) => credit(&table.revalued(&value), &models)?,
+                None => Vec::new(),
             };
             Ok(credits.into_iter())
         };
-        let mut plain = by_table(&journeys.table, false)?;
-        let mut aged = by_table(&journeys.aged, true)?;
+        let mut plain = by_table(Some(&journeys.table), false)?;
+        let kept = match &journeys.aged {
+            Aged::Kept(table) => Some(table.as_ref()),
+            Aged::Summed(_) => None,
+        };
+        let mut aged = by_table(kept, true)?;
         let mut values = Vec::new();
         for model in answered() {
             let credits = match needs_ages(model) {

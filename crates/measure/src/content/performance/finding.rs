@@ -63,6 +63,9 @@ pub struct PerformanceFinding {
     pub consistency: Option<ConsistencyFinding>,
     /// Whether content wears out.
     pub fatigue: FatigueFinding,
+    /// What more exposures cause, where caps on them were given out at random.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caps: Option<CapsFinding>,
     /// What would be lost without an item; none where touches have no `propensity` and `candidates`.
     pub drop_one: Option<DropOneFinding>,
     pub provenance: Provenance,
@@ -348,6 +351,49 @@ pub struct FatiguePoint {
     /// Exposures of this number whose time was over at the end of the data.
     pub exposures: u64,
     pub relative: Valued,
+}
+
+/// What more exposures cause, by caps that were given out at random.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CapsFinding {
+    pub experiment: String,
+    /// From the lowest cap to the highest, or to none.
+    pub arms: Vec<CapArm>,
+    /// Each arm against the one before.
+    pub steps: Vec<CapStep>,
+    /// Why nothing can be said.
+    pub refusal: Option<Refusal>,
+}
+
+/// Customers with a cap on their exposures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CapArm {
+    pub arm: String,
+    /// None: as often as it comes.
+    pub cap: Option<u32>,
+    pub customers: u64,
+    /// Exposures a customer, from the assignment to the end of the data.
+    pub exposures: f64,
+    /// The outcome of a customer in the same time.
+    pub outcome: f64,
+}
+
+/// What a higher cap does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CapStep {
+    /// The first and the last exposure that the higher cap allows beyond the lower one.
+    pub first: u32,
+    pub last: Option<u32>,
+    /// Exposures a customer that there are more.
+    pub exposures: f64,
+    /// The outcome of a customer that there is more: causal, whatever exposures there were.
+    pub difference: Valued,
+    /// What each of these exposures causes on average; Fieller's interval.
+    pub each: Option<Valued>,
+    /// The same in margin.
+    pub worth: Option<Valued>,
+    /// Why it cannot be said of each.
+    pub refusal: Option<Refusal>,
 }
 
 /// Whether an item should be replaced.

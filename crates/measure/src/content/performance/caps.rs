@@ -1,0 +1,244 @@
+//! What more exposures cause, where caps on their number were given out at random.
+//!
+//! How much customers were shown depends on what they do, and so does the curve of wear: it compares the exposures of one
+//! customer and needs them not to end because of the response. Where chance decided how often customers may be shown
+//! content, arms are compared as they were assigned. With `y` a customer's outcome and `n` their exposures, from the
+//! assignment to the end of the data, a cap `b` against the next lower `a` gives
+//!
+//!     each = (mean y of b - mean y of a) / (mean n of b - mean n of a)
+//!
+//! the average of what the exposures `a + 1` to `b` cause among those whom the higher cap shows more (J. Angrist and
+//! G. Imbens, "Two-stage least squares estimation of average causal effects in models with variable treatment intensity",
+//! JASA 90, 1995). It rests on chance, on independent customers, and on the cap doing nothing but to limit exposures. Its
+//! interval is Fieller's, from the variances and the covariance of both means.
+
+use catalog::{Catalog, Experiment, Performance, SeveralArms};
+use lake::{Lake, sql};
+use stats::ratio_of_estimates;
+use stats::tail::normal_quantile;
+
+use super::finding::{CapArm, CapStep, CapsFinding, Valued};
+use super::query::{OUTCOMES, Prepared, SHOWN};
+use crate::audience::query::customers::arm_number;
+use crate::audience::query::types::{require_column, same_customer, type_of, usable_time};
+use crate::audience::query::{source_view, where_clause};
+use crate::audience::times::Clock;
+use crate::error::MeasureError;
+use crate::{Reason, Refusal};
+
+/// Customers of an arm, and sums over them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    customers: u64,
+    exposures: f64,
+    outcome: f64,
+    exposures_squared: f64,
+    outcome_squared: f64,
+    product: f64,
+}
+
+/// Means, and the variances and covariance of these means.
+#[derive(Debug, Clone, Copy)]
+struct Means {
+    exposures: f64,
+    outcome: f64,
+    exposures_variance: f64,
+    outcome_variance: f64,
+    covariance: f64,
+}
+
+impl Sums {
+    fn means(&self) -> Means {
+        let n = self.customers as f64;
+        let (exposures, outcome) = (self.exposures / n, self.outcome / n);
+        let of_mean = |sum: f64, a: f64, b: f64| (sum / n - a * b) / (n - 1.0);
+        Means {
+            exposures,
+            outcome,
+            exposures_variance: of_mean(self.exposures_squared, exposures, exposures).max(0.0),
+            outcome_variance: of_mean(self.outcome_squared, outcome, outcome).max(0.0),
+            covariance: of_mean(self.product, exposures, outcome),
+        }
+    }
+}
+
+/// What more exposures cause; none where the document names no experiment.
+///
+/// # Errors
+///
+/// Where the assignment cannot be read, or its customers cannot be told to be those of the touches.
+pub(super) fn caps(
+    catalog: &Catalog,
+    lake: &mut Lake,
+    document: &Performance,
+    prepared: &Prepared,
+) -> Result<Option<CapsFinding>, MeasureError> {
+    let named = document.caps.as_deref();
+    let Some(experiment) = named.and_then(|name| catalog.experiment(name)) else {
+        return Ok(None);
+    };
+    let sums = read(catalog, lake, experiment, prepared)?;
+    let mut arms: Vec<(usize, Sums)> = sums.into_iter().enumerate().collect();
+    let cap = |arm: usize| experiment.arms[arm].cap;
+    arms.sort_by_key(|(arm, _)| cap(*arm).unwrap_or(u32::MAX));
+    let mut finding = CapsFinding {
+        experiment: experiment.name.clone(),
+        arms: arms
+            .iter()
+            .map(|(arm, sums)| CapArm {
+                arm: experiment.arms[*arm].name.clone(),
+                cap: cap(*arm),
+                customers: sums.customers,
+                exposures: sums.exposures / sums.customers.max(1) as f64,
+                outcome: sums.outcome / sums.customers.max(1) as f64,
+            })
+            .collect(),
+        steps: Vec::new(),
+        refusal: None,
+    };
+    if let Some((arm, sums)) = arms.iter().find(|(_, sums)| sums.customers < 2) {
+        let message = format!(
+            "the arm `{}` has {} customer(s)",
+            experiment.arms[*arm].name, sums.customers
+        );
+        finding.refusal = Some(Refusal::new(Reason::TooLittleData, message));
+        return Ok(Some(finding));
+    }
+    for pair in arms.windows(2) {
+        let [(below, lower), (above, higher)] = pair else {
+            continue;
+        };
+        let caps = (cap(*below), cap(*above));
+        let how = (prepared.value, document.alpha);
+        finding
+            .steps
+            .push(step(caps, lower.means(), higher.means(), how));
+    }
+    Ok(Some(finding))
+}
+
+/// An arm against the one with the next lower cap.
+fn step(
+    (lower_cap, higher_cap): (Option<u32>, Option<u32>),
+    lower: Means,
+    higher: Means,
+    (value, alpha): (Option<f64>, f64),
+) -> CapStep {
+    let difference = higher.outcome - lower.outcome;
+    let exposures = higher.exposures - lower.exposures;
+    let variance = higher.outcome_variance + lower.outcome_variance;
+    let half = normal_quantile(1.0 - alpha / 2.0) * variance.sqrt();
+    let ratio = ratio_of_estimates(
+        difference,
+        exposures,
+        variance,
+        higher.exposures_variance + lower.exposures_variance,
+        higher.covariance + lower.covariance,
+        f64::INFINITY,
+        alpha,
+    );
+    let (each, refusal) = match ratio {
+        Ok(Ok(ratio)) if exposures > 0.0 => {
+            let each = Valued {
+                estimate: ratio.estimate,
+                low: ratio.low,
+                high: ratio.high,
+            };
+            (Some(each), None)
+        }
+        _ => {
+            let message = "the higher cap did not clearly show customers more";
+            (None, Some(Refusal::new(Reason::TooLittleData, message)))
+        }
+    };
+    CapStep {
+        // The lower of two arms has a cap.
+        first: lower_cap.unwrap_or_default().saturating_add(1),
+        last: higher_cap,
+        exposures,
+        difference: Valued {
+            estimate: difference,
+            low: difference - half,
+            high: difference + half,
+        },
+        worth: each.zip(value).map(|(each, value)| Valued {
+            estimate: value * each.estimate,
+            low: value * each.low,
+            high: value * each.high,
+        }),
+        each,
+        refusal,
+    }
+}
+
+/// The sums of each arm, in the order of the catalog. Whole numbers are added up, to the same in any order.
+fn read(
+    catalog: &Catalog,
+    lake: &mut Lake,
+    experiment: &Experiment,
+    prepared: &Prepared,
+) -> Result<Vec<Sums>, MeasureError> {
+    let assignment = &experiment.assignment;
+    if let Some(source) = catalog.source(&assignment.source) {
+        lake.define(catalog, source)?;
+    }
+    let rows = source_view(&assignment.source);
+    let columns = lake.columns(&rows)?;
+    let place = format!("experiment `{}`", experiment.name);
+    let time = assignment.time.as_deref().unwrap_or_default();
+    for column in [assignment.customer.as_str(), assignment.arm.as_str(), time] {
+        require_column(&columns, place.clone(), &assignment.source, column)?;
+    }
+    let own_type = type_of(&columns, &assignment.customer).unwrap_or_default();
+    let touched = lake.columns(SHOWN)?;
+    let of_touches = type_of(&touched, "customer").unwrap_or_default();
+    let same = |other: &str| {
+        let columns = ((other, of_touches), ("a.customer", own_type));
+        same_customer(columns.0, columns.1, place.clone())
+    };
+    let alone = match experiment.several_arms {
+        SeveralArms::First => "",
+        SeveralArms::Exclude => " HAVING min(arm) = max(arm)",
+    };
+    let query = format!(
+        "WITH assigned AS (SELECT {customer} AS customer, {arm} AS arm, {started} AS started FROM {rows}{filter}), \
+         firsts AS (SELECT customer, arg_min(arm, epoch_us(started) * 256 + arm) AS arm, min(started) AS started \
+         FROM assigned WHERE customer IS NOT NULL AND arm IS NOT NULL AND started IS NOT NULL \
+         GROUP BY customer{alone}), \
+         seen AS (SELECT a.customer, a.arm, a.started, CAST(count(s.moment) AS HUGEINT) AS n FROM firsts a \
+         LEFT JOIN {SHOWN} s ON {same_seen} AND s.moment >= a.started GROUP BY ALL), \
+         done AS (SELECT a.customer, a.arm, a.n, CAST({outcome} AS HUGEINT) AS y FROM seen a \
+         LEFT JOIN {OUTCOMES} f ON {same_done} AND f.moment >= {from} GROUP BY a.customer, a.arm, a.n) \
+         SELECT arm, count(*), CAST(sum(n) AS DOUBLE), CAST(sum(y) AS DOUBLE), CAST(sum(n * n) AS DOUBLE), \
+         CAST(sum(y * y) AS DOUBLE), CAST(sum(n * y) AS DOUBLE) FROM done GROUP BY arm ORDER BY arm",
+        customer = sql::identifier(&assignment.customer),
+        arm = arm_number(experiment, &columns),
+        started = usable_time(&Clock::of(&columns, time).time(time)),
+        filter = where_clause(assignment.filter.as_ref()),
+        same_seen = same("s.customer")?,
+        same_done = same("f.customer")?,
+        outcome = prepared.kind.aggregate(),
+        from = prepared.start("a.started"),
+    );
+    let units = prepared.kind.units();
+    let mut sums = vec![Sums::default(); experiment.arms.len()];
+    let context = "cannot count the customers of caps";
+    for (arm, of_arm) in lake.engine().rows(&query, context, |row| {
+        let outcome: f64 = row.get(3)?;
+        let outcome_squared: f64 = row.get(5)?;
+        let product: f64 = row.get(6)?;
+        let of_arm = Sums {
+            customers: row.get(1)?,
+            exposures: row.get(2)?,
+            outcome: outcome / units,
+            exposures_squared: row.get(4)?,
+            outcome_squared: outcome_squared / (units * units),
+            product: product / units,
+        };
+        Ok((row.get::<_, u8>(0)?, of_arm))
+    })? {
+        sums[usize::from(arm)] = of_arm;
+    }
+    lake.check_unchanged()?;
+    Ok(sums)
+}
