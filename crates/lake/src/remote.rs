@@ -21,6 +21,9 @@ use crate::sql;
 /// Compressed files up to this size, in bytes, are looked at whole before they are read.
 const LARGEST_CHECKED: u64 = 256 << 20;
 
+/// How the error of a bucket that is not there begins.
+const NO_BUCKET: &str = "there is no bucket";
+
 /// A version of a file behind a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RemoteVersion {
@@ -96,34 +99,33 @@ impl<'a> Remote<'a> {
         if format == Some(Format::Delta) {
             return Ok((vec![PathBuf::from(url)], Format::Delta));
         }
-        let mut missing = self.nothing_at(url);
-        if !url.ends_with('/') {
+        let is_folder = url.ends_with('/');
+        let missing = if is_folder {
+            self.nothing_at(url)
+        } else {
             match (self.version(Path::new(url)), format) {
                 (Ok(_), Some(format)) => return Ok((vec![PathBuf::from(url)], format)),
                 (Ok(_), None) => return Err(unknown_format(self.source, url)),
-                (Err(error), _) => missing = error,
+                (Err(error), _) => error,
             }
-        }
-        let folder = url.trim_end_matches('/');
+        };
         // Who may read an object need not be allowed to list the bucket: the first error tells more.
-        let inside = self
-            .list(&format!("{folder}/**"))
-            .map_err(|error| match &error {
-                LakeError::Source { message, .. } if message.starts_with("there is no bucket") => {
-                    error
-                }
-                _ if url.ends_with('/') => error,
-                _ => missing,
-            })?;
-        self.files_of_folder(folder, inside)
+        let is_no_bucket = |error: &LakeError| matches!(error, LakeError::Source { message, .. } if message.starts_with(NO_BUCKET));
+        match self.list(&format!("{}/**", url.trim_end_matches('/'))) {
+            Ok(inside) if inside.is_empty() => Err(missing),
+            Ok(inside) => self.files_of_folder(url, inside),
+            Err(error) if is_folder || is_no_bucket(&error) => Err(error),
+            Err(_) => Err(missing),
+        }
     }
 
     /// What a folder's files are read as, without those whose names begin with `.` or `_`.
     fn files_of_folder(
         &self,
-        folder: &str,
+        url: &str,
         inside: Vec<PathBuf>,
     ) -> Result<(Vec<PathBuf>, Format), LakeError> {
+        let folder = url.trim_end_matches('/');
         if inside
             .iter()
             .any(|file| file.starts_with(Path::new(folder).join("_delta_log")))
@@ -138,7 +140,7 @@ impl<'a> Remote<'a> {
             })
             .collect();
         if visible.is_empty() {
-            return Err(self.nothing_at(&format!("{folder}/")));
+            return Err(self.nothing_at(url));
         }
         let format = match self.source.format {
             Some(format) => format,
@@ -149,7 +151,7 @@ impl<'a> Remote<'a> {
             .filter(|file| is_format(file, format))
             .collect();
         if files.is_empty() {
-            return Err(self.nothing_at(folder));
+            return Err(self.nothing_at(url));
         }
         Ok((files, format))
     }
@@ -249,7 +251,7 @@ impl<'a> Remote<'a> {
         let advice = if message.contains("NoSuchBucket") {
             let bucket = place.split('/').nth(2).unwrap_or_default();
             format!(
-                "there is no bucket `{bucket}`: check the source's `path:`, AWS_REGION and AWS_ENDPOINT_URL"
+                "{NO_BUCKET} `{bucket}`: check the source's `path:`, AWS_REGION and AWS_ENDPOINT_URL"
             )
         } else if said("404") {
             return self.nothing_at(url);

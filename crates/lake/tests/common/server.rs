@@ -10,7 +10,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// The key id that may read every bucket but `private`; without one, only `public` can be read.
+/// The key id that may read every bucket but `private`, where it sees only what there is; without one, only `public`
+/// can be read.
 pub const KEY_ID: &str = "KEYID";
 
 /// Objects by their paths, `/bucket/key`. The server ends with the test's process.
@@ -165,7 +166,8 @@ impl Reply {
 fn may_read(path: &str, authorization: Option<&String>) -> bool {
     let signed =
         authorization.is_some_and(|value| value.contains(&format!("Credential={KEY_ID}/")));
-    path.starts_with("/public/") || signed && !path.starts_with("/private/")
+    path.starts_with("/public/")
+        || signed && (!path.starts_with("/private/") || path == "/private/")
 }
 
 fn tag_of(content: &[u8]) -> String {
