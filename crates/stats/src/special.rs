@@ -115,8 +115,9 @@ pub(crate) fn deviance(x: f64, m: f64, difference: f64) -> f64 {
     loop {
         term *= v2;
         let next = sum + term / k;
-        if next == sum {
-            return sum;
+        // NaN is not equal to itself.
+        if next == sum || next.is_nan() {
+            return next;
         }
         sum = next;
         k += 2.0;

@@ -434,15 +434,19 @@ impl Limits {
     /// Where the distribution function is that of the standard normal at `target`,
     /// by Newton's method on the normal scale, where it is nearly a straight line.
     fn quantile(&self, target: f64, beyond: impl Fn(f64) -> (f64, f64)) -> f64 {
-        const ITERATIONS: usize = 60;
+        const ITERATIONS: usize = 200;
+        // After these, every second step halves the range where it is known on both sides.
+        const STRAIGHT: usize = 10;
         // The step after this one is some 1e-11 standard deviations.
         const CLOSE: f64 = 1e-5;
+        // Standard deviations: where the density is next to nothing, a step would lead out of all numbers.
+        const LONGEST: f64 = 4.0;
         let (mut low, mut high) = (-self.bound, self.bound);
         let mut x = self.mean + target * self.sd;
         if x.abs() >= self.bound {
             x = 0.5 * (self.mean + self.bound.copysign(x));
         }
-        for _ in 0..ITERATIONS {
+        for iteration in 0..ITERATIONS {
             let (ln_p, density) = beyond(x);
             let z = tail::normal_quantile(ln_p.exp());
             let z = if x < 0.0 { z } else { -z };
@@ -452,14 +456,18 @@ impl Limits {
                 low = x;
             }
             let ln_normal_density = -0.5 * z * z - 0.5 * (2.0 * std::f64::consts::PI).ln();
+            let longest = LONGEST * self.sd;
             let step = (target - z) * ln_normal_density.exp() / density;
+            let step = step.clamp(-longest, longest);
             let proposed = x + step;
             if step.abs() <= CLOSE * self.sd && proposed > low.min(x) && proposed < high.max(x) {
                 return proposed;
             }
-            x = if proposed > low && proposed < high {
+            let is_straight = iteration < STRAIGHT || iteration % 2 == 0;
+            let is_between = low.is_finite() && high.is_finite();
+            x = if proposed > low && proposed < high && (is_straight || !is_between) {
                 proposed
-            } else if low.is_finite() && high.is_finite() {
+            } else if is_between {
                 0.5 * (low + high)
             } else {
                 0.5 * (x + self.mean)
