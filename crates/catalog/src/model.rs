@@ -572,6 +572,14 @@ pub struct Arm {
     pub cap: Option<u32>,
 }
 
+impl Arm {
+    /// How often a customer in this arm is shown content at most; none without a cap.
+    #[must_use]
+    pub fn most_exposures(&self) -> Option<u32> {
+        self.cap.or((self.role == Role::Holdout).then_some(0))
+    }
+}
+
 /// A value in a column: a text, a number or a truth value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]

@@ -30,6 +30,7 @@
 //! Covariates shift attrition by factors that cannot be told where there is none: at the
 //! limit they are one. The effects on rates are refitted, as are the other parameters.
 
+use crate::beta::BetaBoundary;
 use crate::bgbb::{BgBb, BgBbFit, Likelihood, Opportunities};
 use crate::error::FitError;
 use crate::inference::{Covariance, CovarianceKind};
@@ -141,7 +142,11 @@ impl BgBbFit {
             (until(seen + opportunities) - until(seen)).ln()
         };
         let of = |at: &[f64]| future(&Likelihood::model(at));
-        let at = Likelihood::search(&self.parameters);
+        let mut at = Likelihood::search(&self.parameters);
+        if self.leaving_boundary == Some(BetaBoundary::Never) {
+            // The end itself, which logarithms of the parameters may miss by a bit.
+            at[2] = likelihood.range(2).0;
+        }
         let profile = Profile {
             objective: &likelihood,
             at: &at,

@@ -229,6 +229,8 @@ where
     pub(crate) fn limit(&self, direction: f64) -> Result<Option<Vec<f64>>, FitError> {
         /// Of a log-likelihood: less than a millionth of a standard error.
         const NEAR: f64 = 1e-6;
+        /// What is no limit after all steps.
+        const FAR: f64 = 1e-3;
         const STEPS: usize = 60;
         /// Distance, in standard errors, beyond which there is no limit.
         const FARTHEST: f64 = 1e9;
@@ -243,9 +245,11 @@ where
         let target = (2.0 * self.drop).sqrt();
         let (mut last, mut inside, mut outside) = ((0.0, 0.0), 0.0, None);
         let mut distance = (1.0 + 1.0 / PULL) * target;
+        let mut left = f64::INFINITY;
         for _ in 0..STEPS {
             let point = walk.to(estimate + direction * distance * scale)?;
-            if point.excess.abs() < NEAR {
+            left = point.excess.abs();
+            if left < NEAR {
                 return Ok(Some(walk.at));
             }
             if point.excess > 0.0 {
@@ -267,6 +271,12 @@ where
                 None if secant > distance => secant.min(2.0 * distance),
                 None => 2.0 * distance,
             };
+        }
+        if outside.is_some() && left > FAR {
+            return Err(FitError::NotConverged {
+                iterations: STEPS,
+                distance: left.sqrt(),
+            });
         }
         Ok(outside.map(|_| walk.at))
     }

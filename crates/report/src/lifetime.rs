@@ -1,9 +1,7 @@
 //! Sentences about lifetimes that terminal and page share.
 
 use catalog::Unit;
-use measure::audience::lifetime::{
-    AudienceValue, LifeUnit, LifetimeFinding, LifetimeUnit, State, StatesRow,
-};
+use measure::audience::lifetime::{LifeUnit, LifetimeFinding, LifetimeUnit, State, StatesRow};
 
 use crate::format::{Format, places};
 
@@ -148,16 +146,22 @@ pub(crate) fn life(finding: &LifetimeFinding) -> Option<String> {
 }
 
 /// Who of the audiences is in no value.
-pub(crate) fn about_audiences(audiences: &[AudienceValue]) -> String {
-    let each = audiences.iter().filter_map(|audience| {
+pub(crate) fn about_audiences(finding: &LifetimeFinding) -> String {
+    let each = finding.audiences.iter().filter_map(|audience| {
         let parts: Vec<String> = [
-            (audience.never_bought, "never bought"),
-            (audience.not_counted, "bought what does not count"),
+            (audience.never_bought, "without a purchase"),
+            (
+                audience.not_counted,
+                "bought first outside of the days that count",
+            ),
         ]
         .iter()
         .filter(|(number, _)| *number > 0)
         .map(|(number, what)| format!("{} {what}", FORMAT.count(*number)))
         .collect();
+        if parts.is_empty() && audience.value.is_none() && finding.value.is_some() {
+            return Some(format!("{}: nobody is in it", audience.audience));
+        }
         (!parts.is_empty()).then(|| format!("{}: {}", audience.audience, parts.join(", ")))
     });
     let left_out: Vec<String> = each.collect();

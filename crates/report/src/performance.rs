@@ -30,12 +30,17 @@ pub(crate) fn capped(format: Format, caps: &CapsFinding) -> String {
             )
         })
         .collect();
-    format!(
+    let mut text = format!(
         "Caps were given out at random by `{}`: {}. What each exposure causes is the difference in outcomes over the \
          difference in exposures.",
         caps.experiment,
         arms.join(", ")
-    )
+    );
+    match list(format, &caps.left_out) {
+        list if list.is_empty() => {}
+        list => text.push_str(&format!(" Left out: {list}.")),
+    }
+    text
 }
 
 /// What the curve of wear does not look at; empty if there is nothing.

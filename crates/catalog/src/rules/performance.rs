@@ -80,7 +80,15 @@ fn check_caps(performance: &Performance, documents: &[(Document, Node)], report:
             "give its assignment a `time`: exposures count from then on",
         );
     }
-    let caps: Vec<Option<u32>> = experiment.arms.iter().map(|arm| arm.cap).collect();
+    if experiment.assignment.cluster.is_some() || !experiment.phases.is_empty() {
+        unfit(
+            format!("`{name}` assigns clusters, or changed its shares on the way"),
+            "caps are compared where customers were assigned one by one, with the same shares throughout",
+        );
+    }
+    let caps: Vec<Option<u32>> = (experiment.arms.iter())
+        .map(|arm| arm.most_exposures())
+        .collect();
     let distinct: BTreeSet<Option<u32>> = caps.iter().copied().collect();
     if caps.iter().all(Option::is_none) || distinct.len() < 2 {
         unfit(

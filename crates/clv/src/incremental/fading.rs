@@ -11,7 +11,7 @@ use crate::timing::TimingModel;
 /// what an order brings alike, all of them shifts of a logarithm.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fading {
-    /// Days since a customer's first purchase for which effects were measured: until then they are
+    /// Days since the beginning of a customer's process for which effects were measured: until then they are
     /// what was estimated, on average.
     pub measured_days: f64,
     /// Days in which an effect halves, counted from the middle of the time measured. Zero: it ends
@@ -81,7 +81,7 @@ pub fn stays_on_fading(
         let left = |time: f64| fading.left(time * unit);
         let measured = treated.discounted_expected_transactions_of_new(discount, start);
         let mut value = more.exp() * measured;
-        // Time since the first purchase, as the generic hazard counts it.
+        // Time since that beginning, as the generic hazard counts it.
         let mut elapsed = hazard.exp() * start;
         let width = (end - start) / PARTS as f64;
         for part in 0..PARTS {

@@ -275,7 +275,7 @@ fn column_names(plan: &Plan<'_>) -> Vec<String> {
 }
 
 /// Declared shares, else equal ones.
-pub(super) fn expected_shares(experiment: &Experiment) -> Vec<f64> {
+pub(crate) fn expected_shares(experiment: &Experiment) -> Vec<f64> {
     let equal = 1.0 / experiment.arms.len() as f64;
     experiment
         .arms
@@ -423,7 +423,7 @@ fn refusal(split: Option<&Split>) -> Option<Refusal> {
 }
 
 /// Why arms are not compared whose sizes are that unlikely under the declared shares.
-pub(super) fn refused_split(p: f64) -> Option<Refusal> {
+pub(crate) fn refused_split(p: f64) -> Option<Refusal> {
     (p < SAMPLE_RATIO_ALARM).then(|| {
         Refusal::new(
             Reason::SampleRatioMismatch,

@@ -20,7 +20,7 @@ mod history;
 mod interactions;
 mod learned;
 pub mod lifetime;
-mod lift;
+pub(crate) mod lift;
 mod maturity;
 mod multiplicity;
 mod omnibus;

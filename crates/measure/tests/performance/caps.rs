@@ -106,7 +106,7 @@ fn arms_are_compared_as_assigned_from_the_lowest_cap_up() {
         let each = step.each.unwrap();
         assert_close(
             each.estimate,
-            step.difference.estimate / step.exposures,
+            step.difference.unwrap().estimate / step.exposures,
             1e-12,
         );
         assert_close(step.worth.unwrap().estimate, 20.0 * each.estimate, 1e-12);
@@ -115,7 +115,10 @@ fn arms_are_compared_as_assigned_from_the_lowest_cap_up() {
     // The second exposure of all and the third of four fifths; the fourth of three fifths, and nothing beyond.
     let truth = [0.12 + 0.8 * 0.06, 0.6 * -0.04];
     for (step, truth) in caps.steps.iter().zip(truth) {
-        assert!((step.difference.estimate - truth).abs() < 0.02, "{step:?}");
+        assert!(
+            (step.difference.unwrap().estimate - truth).abs() < 0.02,
+            "{step:?}"
+        );
     }
 }
 

@@ -194,8 +194,8 @@ fn audiences(finding: &LifetimeFinding) -> Result<Vec<Block>, ReportError> {
     let declared: Vec<GroupValue> = declared.filter_map(|found| found.value.clone()).collect();
     let named = (!declared.is_empty()).then_some(("audience", &declared));
     let columns: Vec<(&str, &Vec<GroupValue>)> = by.chain(named).chain(channels).collect();
-    let note = (!finding.audiences.is_empty())
-        .then(|| Block::Note(quoted(&about_audiences(&finding.audiences))));
+    let note =
+        (!finding.audiences.is_empty()).then(|| Block::Note(quoted(&about_audiences(finding))));
     if columns.is_empty() {
         return Ok(note.into_iter().collect());
     }

@@ -423,7 +423,7 @@ fn caps(finding: &PerformanceFinding) -> Vec<Block> {
             (None, Some(refusal)) => Cell::reason(&refusal.message),
             (None, None) => Cell::number(None),
         };
-        let cells = [Some(step.difference), step.each, step.worth].map(cell);
+        let cells = [step.difference, step.each, step.worth].map(cell);
         table.row(exposures(step), cells.into());
     }
     blocks.push(Block::Table(table));

@@ -291,7 +291,7 @@ fn audiences(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
     } else {
         groups("audience", &values, finding, screen)
     };
-    Some(table + &screen.prose(&about_audiences(&finding.audiences), Tone::Plain))
+    Some(table + &screen.prose(&about_audiences(finding), Tone::Plain))
 }
 
 fn groups(

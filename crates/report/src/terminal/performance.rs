@@ -485,7 +485,7 @@ fn caps(finding: &PerformanceFinding, screen: Screen) -> Option<String> {
             high: 1000.0 * valued.high,
         };
         let mut row = vec![exposures(step)];
-        for number in [Some(step.difference), step.each, step.worth] {
+        for number in [step.difference, step.each, step.worth] {
             let (shown, interval) = amount(number.map(thousand));
             row.extend([shown, interval]);
         }

@@ -289,9 +289,10 @@ pub struct AudienceValue {
     pub description: Option<String>,
     /// None where none of them counts, or there are no values.
     pub value: Option<GroupValue>,
-    /// Customers of the audience who never bought: they are in no value.
+    /// Customers of the audience of whom no purchase is known: they bought nothing, or nothing of which something is left.
+    /// They are in no value.
     pub never_bought: u64,
-    /// Those who bought, but first before the first day or after the last, or only what does not count.
+    /// Those who bought first before the first day or after the last.
     pub not_counted: u64,
 }
 

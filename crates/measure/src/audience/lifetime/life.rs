@@ -98,8 +98,11 @@ pub(super) fn life(fitted: &Fitted, table: &CustomerTable) -> (Option<MeanLife>,
             (None, refused(message))
         }
         Some(Ok(life)) => {
-            let message =
-                "a mean life without end is not ruled out: a value within a horizon is given";
+            let message = if life.low.is_none() {
+                "the mean life has no end: a value within a horizon is given"
+            } else {
+                "a mean life without end is not ruled out: a value within a horizon is given"
+            };
             let refusal = life.high.is_none().then(|| message.to_owned());
             (Some(life), refusal.and_then(refused))
         }

@@ -39,7 +39,7 @@ pub(super) struct Chosen<'f> {
     pub(super) spend: Spend,
     pub(super) expected: Expected,
     /// Where no attrition is visible.
-    pub(super) limit: Option<Limit>,
+    pub(super) limits: Vec<Limit>,
 }
 
 /// The models of a document.
@@ -90,8 +90,10 @@ impl Measured<'_> {
         finding.back_test = back_test;
         self.baselines(finding, &all, later.as_ref().unwrap_or(&self.base));
         let spend = self.spend(finding);
+        // The first of equals, as they are listed.
         let best = fitted
             .iter()
+            .rev()
             .max_by(|a, b| a.1.log_likelihood().total_cmp(&b.1.log_likelihood()));
         let best = best.map(|(kind, fit)| {
             let expected = Expected::new(&histories, fit, &self.terms);
@@ -130,25 +132,27 @@ impl Measured<'_> {
             finding.refusal = said.and_then(|spend| spend.refusal.clone());
             return Ok(());
         };
-        let limit = match Limit::new(&histories, best, &self.terms) {
-            Ok(limit) => limit,
-            Err(error) => {
-                finding.checks.push(LifetimeCheck {
+        let mut limits = Vec::new();
+        // Without attrition the models are one, and each may hide another attrition.
+        let is_near = |fit: &Fitted| best.log_likelihood() - fit.log_likelihood() < SAME;
+        for (_, fit) in fitted.iter().filter(|(_, fit)| is_near(fit)) {
+            match Limit::new(&histories, fit, &self.terms) {
+                Ok(limit) => limits.extend(limit.filter(|_| best.sees_no_attrition())),
+                Err(error) => finding.checks.push(LifetimeCheck {
                     severity: Severity::Warning,
                     message: format!(
                         "how much attrition there may be could not be found ({error}): intervals take it that nobody \
                          leaves"
                     ),
-                });
-                None
+                }),
             }
-        };
+        }
         let chosen = Chosen {
             histories: &histories,
             fitted: best,
             spend,
             expected,
-            limit,
+            limits,
         };
         if let Err(error) = self.values(finding, &chosen, &all) {
             finding.refusal = Some(Refusal::new(Reason::UnfitData, error.to_string()));
@@ -223,6 +227,9 @@ impl Measured<'_> {
         Ok((back_test, Some(base)))
     }
 }
+
+/// Likelihoods of models that are one, but for rounding.
+const SAME: f64 = 1e-6;
 
 /// What a model says of when customers buy.
 fn timing(kind: Kind, fit: &Result<Fitted, FitError>, table: &CustomerTable) -> TimingFinding {

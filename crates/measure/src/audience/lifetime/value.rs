@@ -142,7 +142,13 @@ impl Group {
     pub(super) fn of(base: &Base, rows: &[Kept]) -> Self {
         let mut group = Self::default();
         let mut rows: Vec<(usize, &Kept)> = rows.iter().map(|row| (base.place(row), row)).collect();
-        rows.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.spend.total_cmp(&b.1.spend)));
+        // All that tells rows apart, so that sums do not depend on the order in which they were read.
+        rows.sort_unstable_by(|(place, a), (other, b)| {
+            place
+                .cmp(other)
+                .then(a.spend.total_cmp(&b.spend))
+                .then((a.cell, a.later).cmp(&(b.cell, b.later)))
+        });
         for (place, row) in rows {
             group.add(place, row);
         }

@@ -93,15 +93,15 @@ impl Measured<'_> {
             fitted,
             spend,
             expected,
-            limit,
+            limits,
             ..
         } = chosen;
         let (base, terms) = (&self.base, &self.terms);
         let future = group.future(base, fitted, expected, spend, terms)?;
-        let lowest = match limit {
-            Some(limit) => Some(group.total(base, &limit.discounted, spend, terms.margin)?),
-            None => None,
-        };
+        let totals = limits
+            .iter()
+            .map(|limit| group.total(base, &limit.discounted, spend, terms.margin));
+        let lowest = lowest(totals)?;
         Ok(future.per_customer(lowest, group.customers, terms.alpha))
     }
 
@@ -169,15 +169,13 @@ impl Measured<'_> {
             by_timing: margin * by_timing,
             by_spend: by_spend.standard_error,
         };
-        let lowest = match &chosen.limit {
-            Some(limit) => {
-                let of_new = patterns.iter().map(|(covariates, n)| {
-                    n / customers * limit.purchases_of_new(covariates, terms)
-                });
-                Some(total(&of_new.collect::<Vec<f64>>(), &chosen.spend)?)
-            }
-            None => None,
-        };
+        let totals = chosen.limits.iter().map(|limit| {
+            let of_new = patterns
+                .iter()
+                .map(|(covariates, n)| n / customers * limit.purchases_of_new(covariates, terms));
+            total(&of_new.collect::<Vec<f64>>(), &chosen.spend)
+        });
+        let lowest = lowest(totals)?;
         let repeat = repeat.per_customer(lowest, 1.0, terms.alpha);
         let first = margin * first;
         Ok(NewCustomer {
@@ -191,4 +189,14 @@ impl Measured<'_> {
             },
         })
     }
+}
+
+/// The lowest of some values; none of none.
+fn lowest<E>(values: impl Iterator<Item = Result<f64, E>>) -> Result<Option<f64>, E> {
+    let mut lowest: Option<f64> = None;
+    for value in values {
+        let value = value?;
+        lowest = Some(lowest.map_or(value, |lowest| lowest.min(value)));
+    }
+    Ok(lowest)
 }

@@ -351,19 +351,21 @@ fn models(looked: &Looked<'_>) -> Option<AttributionCheck> {
 }
 
 fn experiments(looked: &Looked<'_>) -> AttributionCheck {
-    let Some(untested) = looked.calibrations.iter().map(|c| c.untested.len()).min() else {
+    let Some((first, others)) = looked.calibrations.split_first() else {
         let message = "no experiment says how much of the credit is caused: all of it may be what would have happened \
                        anyway";
         return check(Kind::Experiments, Severity::Notice, 0, message.to_owned());
     };
-    if untested == 0 {
+    // A channel is tested where one of its numbers is: what it is worth, or how many.
+    let in_all = |name: &&String| others.iter().all(|other| other.untested.contains(*name));
+    let names: Vec<String> = (first.untested.iter())
+        .filter(in_all)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    if names.is_empty() {
         let message = "an experiment tested each channel".to_owned();
         return check(Kind::Experiments, Severity::Fine, 0, message);
     }
-    let names: Vec<String> = (looked.calibrations.iter())
-        .flat_map(|calibration| &calibration.untested)
-        .map(|name| format!("`{name}`"))
-        .collect();
     let message = format!(
         "no experiment tested {}: their credit is a model's word",
         names.join(", ")
@@ -371,7 +373,7 @@ fn experiments(looked: &Looked<'_>) -> AttributionCheck {
     check(
         Kind::Experiments,
         Severity::Warning,
-        untested as u64,
+        names.len() as u64,
         message,
     )
 }

@@ -10,15 +10,18 @@
 //! the average of what the exposures `a + 1` to `b` cause among those whom the higher cap shows more (J. Angrist and
 //! G. Imbens, "Two-stage least squares estimation of average causal effects in models with variable treatment intensity",
 //! JASA 90, 1995). It rests on chance, on independent customers, and on the cap doing nothing but to limit exposures. Its
-//! interval is Fieller's, from the variances and the covariance of both means.
+//! interval is Fieller's, from the variances and the covariance of both means, with Welch's degrees of freedom. A holdout
+//! is a cap of none at all.
 
 use catalog::{Catalog, Experiment, Performance, SeveralArms};
 use lake::{Lake, sql};
-use stats::ratio_of_estimates;
-use stats::tail::normal_quantile;
+use stats::tail::student_t_critical;
+use stats::{ratio_of_estimates, sample_ratio};
 
 use super::finding::{CapArm, CapStep, CapsFinding, Valued};
 use super::query::{OUTCOMES, Prepared, SHOWN};
+use crate::audience::NotCounted;
+use crate::audience::lift::{expected_shares, refused_split};
 use crate::audience::query::customers::arm_number;
 use crate::audience::query::types::{require_column, same_customer, type_of, usable_time};
 use crate::audience::query::{source_view, where_clause};
@@ -40,6 +43,7 @@ struct Sums {
 /// Means, and the variances and covariance of these means.
 #[derive(Debug, Clone, Copy)]
 struct Means {
+    customers: f64,
     exposures: f64,
     outcome: f64,
     exposures_variance: f64,
@@ -53,6 +57,7 @@ impl Sums {
         let (exposures, outcome) = (self.exposures / n, self.outcome / n);
         let of_mean = |sum: f64, a: f64, b: f64| (sum / n - a * b) / (n - 1.0);
         Means {
+            customers: n,
             exposures,
             outcome,
             exposures_variance: of_mean(self.exposures_squared, exposures, exposures).max(0.0),
@@ -77,9 +82,11 @@ pub(super) fn caps(
     let Some(experiment) = named.and_then(|name| catalog.experiment(name)) else {
         return Ok(None);
     };
-    let sums = read(catalog, lake, experiment, prepared)?;
+    let (sums, left_out) = read(catalog, lake, experiment, prepared)?;
+    let seen: Vec<u64> = sums.iter().map(|sums| sums.customers).collect();
+    let split = sample_ratio(&seen, &expected_shares(experiment)).ok();
     let mut arms: Vec<(usize, Sums)> = sums.into_iter().enumerate().collect();
-    let cap = |arm: usize| experiment.arms[arm].cap;
+    let cap = |arm: usize| experiment.arms[arm].most_exposures();
     arms.sort_by_key(|(arm, _)| cap(*arm).unwrap_or(u32::MAX));
     let mut finding = CapsFinding {
         experiment: experiment.name.clone(),
@@ -94,8 +101,12 @@ pub(super) fn caps(
             })
             .collect(),
         steps: Vec::new(),
-        refusal: None,
+        left_out,
+        refusal: split.and_then(|split| refused_split(split.probability.p)),
     };
+    if finding.refusal.is_some() {
+        return Ok(Some(finding));
+    }
     if let Some((arm, sums)) = arms.iter().find(|(_, sums)| sums.customers < 2) {
         let message = format!(
             "the arm `{}` has {} customer(s)",
@@ -124,20 +135,31 @@ fn step(
     higher: Means,
     (value, alpha): (Option<f64>, f64),
 ) -> CapStep {
-    let difference = higher.outcome - lower.outcome;
+    let estimate = higher.outcome - lower.outcome;
     let exposures = higher.exposures - lower.exposures;
     let variance = higher.outcome_variance + lower.outcome_variance;
-    let half = normal_quantile(1.0 - alpha / 2.0) * variance.sqrt();
+    let of_arm = |means: &Means| means.outcome_variance.powi(2) / (means.customers - 1.0);
+    let df = variance * variance / (of_arm(&lower) + of_arm(&higher));
+    // Without any spread there is nothing to say how sure the difference is.
+    let difference = (variance > 0.0).then(|| {
+        let half = student_t_critical(alpha, df) * variance.sqrt();
+        Valued {
+            estimate,
+            low: estimate - half,
+            high: estimate + half,
+        }
+    });
     let ratio = ratio_of_estimates(
-        difference,
+        estimate,
         exposures,
         variance,
         higher.exposures_variance + lower.exposures_variance,
         higher.covariance + lower.covariance,
-        f64::INFINITY,
+        df,
         alpha,
     );
     let (each, refusal) = match ratio {
+        _ if difference.is_none() => (None, Some("no customer's outcome differs from another's")),
         Ok(Ok(ratio)) if exposures > 0.0 => {
             let each = Valued {
                 estimate: ratio.estimate,
@@ -146,21 +168,18 @@ fn step(
             };
             (Some(each), None)
         }
-        _ => {
-            let message = "the higher cap did not clearly show customers more";
-            (None, Some(Refusal::new(Reason::TooLittleData, message)))
-        }
+        _ => (
+            None,
+            Some("the higher cap did not clearly show customers more"),
+        ),
     };
+    let refusal = refusal.map(|message| Refusal::new(Reason::TooLittleData, message));
     CapStep {
         // The lower of two arms has a cap.
         first: lower_cap.unwrap_or_default().saturating_add(1),
         last: higher_cap,
         exposures,
-        difference: Valued {
-            estimate: difference,
-            low: difference - half,
-            high: difference + half,
-        },
+        difference,
         worth: each.zip(value).map(|(each, value)| Valued {
             estimate: value * each.estimate,
             low: value * each.low,
@@ -171,13 +190,14 @@ fn step(
     }
 }
 
-/// The sums of each arm, in the order of the catalog. Whole numbers are added up, to the same in any order.
+/// The sums of each arm, in the order of the catalog, and which customers are in none. Whole numbers are added up, to the
+/// same in any order.
 fn read(
     catalog: &Catalog,
     lake: &mut Lake,
     experiment: &Experiment,
     prepared: &Prepared,
-) -> Result<Vec<Sums>, MeasureError> {
+) -> Result<(Vec<Sums>, Vec<NotCounted>), MeasureError> {
     let assignment = &experiment.assignment;
     if let Some(source) = catalog.source(&assignment.source) {
         lake.define(catalog, source)?;
@@ -200,9 +220,15 @@ fn read(
         SeveralArms::First => "",
         SeveralArms::Exclude => " HAVING min(arm) = max(arm)",
     };
+    let assigned = format!(
+        "SELECT {} AS customer, {} AS arm, {} AS started FROM {rows}{}",
+        sql::identifier(&assignment.customer),
+        arm_number(experiment, &columns),
+        usable_time(&Clock::of(&columns, time).time(time)),
+        where_clause(assignment.filter.as_ref())
+    );
     let query = format!(
-        "WITH assigned AS (SELECT {customer} AS customer, {arm} AS arm, {started} AS started FROM {rows}{filter}), \
-         firsts AS (SELECT customer, arg_min(arm, epoch_us(started) * 256 + arm) AS arm, min(started) AS started \
+        "WITH assigned AS ({assigned}), firsts AS (SELECT customer, arg_min(arm, epoch_us(started) * 256 + arm) AS arm, min(started) AS started \
          FROM assigned WHERE customer IS NOT NULL AND arm IS NOT NULL AND started IS NOT NULL \
          GROUP BY customer{alone}), \
          seen AS (SELECT a.customer, a.arm, a.started, CAST(count(s.moment) AS HUGEINT) AS n FROM firsts a \
@@ -211,10 +237,6 @@ fn read(
          LEFT JOIN {OUTCOMES} f ON {same_done} AND f.moment >= {from} GROUP BY a.customer, a.arm, a.n) \
          SELECT arm, count(*), CAST(sum(n) AS DOUBLE), CAST(sum(y) AS DOUBLE), CAST(sum(n * n) AS DOUBLE), \
          CAST(sum(y * y) AS DOUBLE), CAST(sum(n * y) AS DOUBLE) FROM done GROUP BY arm ORDER BY arm",
-        customer = sql::identifier(&assignment.customer),
-        arm = arm_number(experiment, &columns),
-        started = usable_time(&Clock::of(&columns, time).time(time)),
-        filter = where_clause(assignment.filter.as_ref()),
         same_seen = same("s.customer")?,
         same_done = same("f.customer")?,
         outcome = prepared.kind.aggregate(),
@@ -239,6 +261,110 @@ fn read(
     })? {
         sums[usize::from(arm)] = of_arm;
     }
+    let left_out = left_out(lake, experiment, &assigned)?;
     lake.check_unchanged()?;
-    Ok(sums)
+    Ok((sums, left_out))
+}
+
+/// What of the assignment does not count, by reason.
+fn left_out(
+    lake: &Lake,
+    experiment: &Experiment,
+    assigned: &str,
+) -> Result<Vec<NotCounted>, MeasureError> {
+    let several = match experiment.several_arms {
+        SeveralArms::First => String::new(),
+        SeveralArms::Exclude => " UNION ALL SELECT 3, 'customers in several arms', count(*) FROM (SELECT customer FROM assigned \
+             WHERE customer IS NOT NULL AND arm IS NOT NULL AND started IS NOT NULL GROUP BY customer \
+             HAVING min(arm) <> max(arm))"
+            .to_owned(),
+    };
+    let query = format!(
+        "WITH assigned AS ({assigned}) SELECT reason, number FROM (SELECT 0 AS place, 'rows without a customer' AS reason, \
+         count(*) FILTER (WHERE customer IS NULL) AS number FROM assigned \
+         UNION ALL SELECT 1, 'rows of no declared arm', count(*) FILTER (WHERE customer IS NOT NULL AND arm IS NULL) \
+         FROM assigned UNION ALL SELECT 2, 'rows without a usable time', \
+         count(*) FILTER (WHERE customer IS NOT NULL AND arm IS NOT NULL AND started IS NULL) FROM assigned{several}) \
+         WHERE number > 0 ORDER BY place"
+    );
+    let context = "cannot count the customers of caps";
+    Ok(lake.engine().rows(&query, context, |row| {
+        Ok(NotCounted {
+            reason: row.get(0)?,
+            number: row.get(1)?,
+        })
+    })?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of the pairs of exposures and outcomes (1, 0), (2, 1) and (3, 5).
+    const THREE: Sums = Sums {
+        customers: 3,
+        exposures: 6.0,
+        outcome: 6.0,
+        exposures_squared: 14.0,
+        outcome_squared: 26.0,
+        product: 17.0,
+    };
+
+    #[test]
+    fn means_have_the_variances_of_means() {
+        let means = THREE.means();
+        for (found, expected) in [
+            (means.exposures_variance, 1.0 / 3.0),
+            (means.outcome_variance, 7.0 / 3.0),
+            (means.covariance, 5.0 / 6.0),
+        ] {
+            assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn what_each_causes_knows_that_exposures_and_outcomes_go_together() {
+        let arm = |exposures, outcome, covariance| Means {
+            customers: 400.0,
+            exposures,
+            outcome,
+            exposures_variance: 0.04,
+            outcome_variance: 0.04,
+            covariance,
+        };
+        let each = |covariance| {
+            let arms = (arm(1.0, 1.0, covariance), arm(3.0, 3.0, covariance));
+            let step = step((Some(1), None), arms.0, arms.1, (None, 0.05));
+            step.each.expect("clearly more exposures")
+        };
+        let (apart, together) = (each(0.0), each(0.039));
+        assert!(apart.high - apart.low > 0.5, "{apart:?}");
+        // The ratio of what nearly are the same numbers is 1, nearly without doubt.
+        assert!(together.high - together.low < 0.1, "{together:?}");
+        // Fieller by hand: 1.96 is 1.963 with 798 degrees of freedom, and (2 - 2 r)^2 = t^2 0.08 (1 + r^2).
+        let t = student_t_critical(0.05, 798.0);
+        for r in [apart.low, apart.high] {
+            let off = (2.0 - 2.0 * r).powi(2) - t * t * 0.08 * (1.0 + r * r);
+            assert!(off.abs() < 1e-9, "{r} {off}");
+        }
+    }
+
+    #[test]
+    fn outcomes_without_any_spread_say_nothing() {
+        let arm = |exposures| Means {
+            customers: 200.0,
+            exposures,
+            outcome: 0.0,
+            exposures_variance: 0.01,
+            outcome_variance: 0.0,
+            covariance: 0.0,
+        };
+        let step = step((Some(1), None), arm(1.0), arm(3.0), (Some(2.0), 0.05));
+        assert!(step.each.is_none() && step.worth.is_none() && step.difference.is_none());
+        let refusal = step.refusal.expect("a reason");
+        assert_eq!(
+            refusal.message,
+            "no customer's outcome differs from another's"
+        );
+    }
 }

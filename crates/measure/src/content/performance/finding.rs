@@ -361,6 +361,8 @@ pub struct CapsFinding {
     pub arms: Vec<CapArm>,
     /// Each arm against the one before.
     pub steps: Vec<CapStep>,
+    /// What of the assignment does not count.
+    pub left_out: Vec<NotCounted>,
     /// Why nothing can be said.
     pub refusal: Option<Refusal>,
 }
@@ -386,8 +388,9 @@ pub struct CapStep {
     pub last: Option<u32>,
     /// Exposures a customer that there are more.
     pub exposures: f64,
-    /// The outcome of a customer that there is more: causal, whatever exposures there were.
-    pub difference: Valued,
+    /// The outcome of a customer that there is more: causal, whatever exposures there were. None where no outcome differs
+    /// from another.
+    pub difference: Option<Valued>,
     /// What each of these exposures causes on average; Fieller's interval.
     pub each: Option<Valued>,
     /// The same in margin.

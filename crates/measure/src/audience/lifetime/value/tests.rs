@@ -227,3 +227,20 @@ fn errors_are_those_of_customers_drawn_anew() {
         );
     }
 }
+
+#[test]
+fn what_timing_may_be_at_worst_is_the_lower_end() {
+    let future = Future {
+        value: 10.0,
+        by_timing: 0.1,
+        by_spend: 0.0,
+    };
+    let plain = future.per_customer(None, 2.0, 0.05);
+    let worst = future.per_customer(Some(4.0), 2.0, 0.05);
+    assert!((worst.low - 2.0).abs() < 1e-12, "{worst:?}");
+    assert_eq!((worst.estimate, worst.high), (plain.estimate, plain.high));
+    // A limit inside of what is uncertain anyway changes nothing.
+    assert_eq!(future.per_customer(Some(9.99), 2.0, 0.05), plain);
+    let nothing = future.per_customer(Some(0.0), 2.0, 0.05);
+    assert_eq!(nothing.low, 0.0);
+}
