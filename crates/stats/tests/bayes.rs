@@ -45,9 +45,17 @@ fn a_rate_without_events_has_a_ratio_to_one_with_many() {
     let none = prior.observed(0, 195.8).unwrap();
     let many = prior.observed(450_592, 1e6).unwrap();
     let ratio = none.ratio(&many, ALPHA).unwrap();
-    let before = none.ratio(&prior.observed(445_000, 1e6).unwrap(), ALPHA).unwrap();
+    let before = none
+        .ratio(&prior.observed(445_000, 1e6).unwrap(), ALPHA)
+        .unwrap();
     assert!(ratio.low > 0.0 && ratio.low < 1e-10, "{ratio:?}");
-    assert_close("high", ratio.high, before.high * 445_000.0 / 450_592.0, 1e-4, 0.0);
+    assert_close(
+        "high",
+        ratio.high,
+        before.high * 445_000.0 / 450_592.0,
+        1e-4,
+        0.0,
+    );
     assert!((0.01..0.02).contains(&ratio.high), "{ratio:?}");
 }
 
