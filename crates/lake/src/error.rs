@@ -134,10 +134,10 @@ impl LakeError {
         }
     }
 
-    /// The same error about a file that goes by another path.
+    /// The same error about a file that goes by another path, or by a URL, of which the secrets are left out.
     pub(crate) fn with_path(self, path: &Path, shown: &Path) -> Self {
-        let renamed =
-            |message: String| message.replace(&*path.to_string_lossy(), &shown.to_string_lossy());
+        let shown = message::without_secrets(&shown.to_string_lossy());
+        let renamed = |message: String| message.replace(&*path.to_string_lossy(), &shown);
         match self {
             Self::Engine { context, message } => Self::Engine {
                 context,

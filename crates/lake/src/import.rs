@@ -231,11 +231,16 @@ impl Import {
                 "the lake has a table of this name that no import of this source has made: rename the source",
             ));
         }
-        refuse_both_sides(source, &records, &names)?;
+        refuse_equal_names(source, &names)?;
+        refuse_other_sides(source, &records, &names)?;
         let mut files: Vec<FileImport> = Vec::with_capacity(paths.len());
         for (path, name) in paths.iter().zip(&names) {
-            let digest = digest(lake, source, path, format)?;
+            let parts = parts_of(lake, source, path, format)?;
+            let digest = digest_of_parts(source, format, &parts);
             let of_name = records.iter().find(|record| record.file == *name);
+            if of_name.is_none() && side_of(name) == Side::Web {
+                refuse_same_tag(source, format, &records, name, &parts)?;
+            }
             let was_moved = |record: &&Earlier| {
                 record.digest == digest
                     && !files.iter().any(|file| file.has_earlier(record.import))
@@ -289,7 +294,9 @@ impl Import {
             self.files.iter_mut().filter(|file| file.is_new()).collect();
         for file in new.iter().filter(|file| is_remote(&file.path)) {
             let remote = Remote::new(engine, source, &file.path.to_string_lossy())?;
-            remote.check_complete(&file.path, &remote.version(&file.path)?)?;
+            for (part, version) in remote.versions(&file.path, self.format)? {
+                remote.check_complete(&part, &version)?;
+            }
         }
         let mut readable = Vec::with_capacity(new.len());
         for (number, file) in new.iter_mut().enumerate() {
@@ -502,8 +509,38 @@ impl Import {
     }
 }
 
-/// A file on this machine and its copy behind a URL cannot be told to be the same: their rows would be there twice.
-fn refuse_both_sides(
+/// The lake knows a file by its name: of two of one name it would keep the rows of one.
+fn refuse_equal_names(source: &Source, names: &[String]) -> Result<(), LakeError> {
+    let mut met = HashSet::new();
+    match names.iter().find(|name| !met.insert(name.as_str())) {
+        Some(name) => Err(LakeError::source(
+            &source.name,
+            format!("two of its files would be {name} in the lake's records: rename one of them"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Where a file lies. Each side has marks of its own for contents, which cannot be compared with those of another.
+#[derive(PartialEq, Eq)]
+enum Side {
+    Here,
+    Web,
+    Bucket,
+}
+
+fn side_of(name: &str) -> Side {
+    if is_bucket(name) {
+        Side::Bucket
+    } else if is_remote(Path::new(name)) {
+        Side::Web
+    } else {
+        Side::Here
+    }
+}
+
+/// A file and its copy on another side cannot be told to be the same: their rows would be there twice.
+fn refuse_other_sides(
     source: &Source,
     records: &[Earlier],
     names: &[String],
@@ -511,7 +548,7 @@ fn refuse_both_sides(
     let moved = records.iter().find(|record| {
         names
             .iter()
-            .any(|name| is_remote(Path::new(name)) != is_remote(Path::new(&record.file)))
+            .any(|name| side_of(name) != side_of(&record.file))
     });
     match moved {
         Some(record) => Err(LakeError::source(
@@ -519,6 +556,32 @@ fn refuse_both_sides(
             format!(
                 "its table in the lake has rows of {}, and whether the files at `path:` are copies of such files cannot \
                  be told: rename the source, so that it gets a table of its own",
+                record.file
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A tag of a web server belongs to one URL; the same one at another is likely the same file, and may be another.
+fn refuse_same_tag(
+    source: &Source,
+    format: Format,
+    records: &[Earlier],
+    name: &str,
+    parts: &[(String, String)],
+) -> Result<(), LakeError> {
+    let has_tag = |record: &&Earlier| {
+        let under = |(_, tag): &(String, String)| (record.file.clone(), tag.clone());
+        let parts: Vec<(String, String)> = parts.iter().map(under).collect();
+        digest_of_parts(source, format, &parts) == record.digest
+    };
+    match records.iter().find(has_tag) {
+        Some(record) => Err(LakeError::source(
+            &source.name,
+            format!(
+                "{name} has the size and the `ETag` of {}, whose rows are in the lake: if it is the same file, keep that \
+                 URL; else rename the source, so that it gets a table of its own",
                 record.file
             ),
         )),
@@ -544,19 +607,33 @@ fn digest(
     file: &Path,
     format: Format,
 ) -> Result<String, LakeError> {
-    let mut parts = Vec::new();
+    let parts = parts_of(lake, source, file, format)?;
+    Ok(digest_of_parts(source, format, &parts))
+}
+
+/// What a file's content consists of, each part with a mark that tells its content from others.
+fn parts_of(
+    lake: &mut Lake,
+    source: &Source,
+    file: &Path,
+    format: Format,
+) -> Result<Vec<(String, String)>, LakeError> {
     if is_remote(file) {
-        parts.extend(tags_of(lake, source, file, format)?);
-    } else {
-        for part in content_files(file, format)? {
-            let name = part
-                .strip_prefix(file)
-                .unwrap_or(&part)
-                .to_string_lossy()
-                .into_owned();
-            parts.push((name, lake.digests.digest(&part)?.blake3));
-        }
+        return tags_of(lake, source, file, format);
     }
+    let mut parts = Vec::new();
+    for part in content_files(file, format)? {
+        let name = part
+            .strip_prefix(file)
+            .unwrap_or(&part)
+            .to_string_lossy()
+            .into_owned();
+        parts.push((name, lake.digests.digest(&part)?.blake3));
+    }
+    Ok(parts)
+}
+
+fn digest_of_parts(source: &Source, format: Format, parts: &[(String, String)]) -> String {
     let Source {
         delimiter,
         header,
@@ -576,16 +653,15 @@ fn digest(
         sheet
     ])
     .to_string();
-    parts.push(("reading".to_owned(), reading));
-    Ok(digest_of_all(
-        parts
-            .iter()
-            .map(|(name, digest)| (name.as_str(), digest.as_str())),
-    ))
+    let parts = parts
+        .iter()
+        .map(|(name, mark)| (name.as_str(), mark.as_str()));
+    digest_of_all(parts.chain([("reading", reading.as_str())]))
 }
 
-/// What tells the content of a file behind a URL. A bucket's tags are made of contents, so that a file that was renamed
-/// is known by its own; those of web servers belong to one URL.
+/// What tells the content of a file behind a URL. A bucket's tags are made of contents (those of objects that were sent
+/// in parts or are encrypted by KMS not of these alone), so that a file that was renamed is known by its own; those of
+/// web servers belong to one URL.
 fn tags_of(
     lake: &Lake,
     source: &Source,

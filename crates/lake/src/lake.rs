@@ -41,6 +41,8 @@ pub struct Lake {
     described: RefCell<BTreeMap<String, Vec<Column>>>,
     /// The files that were read in place, as they were then.
     read: Vec<(PathBuf, FileState)>,
+    /// The Delta tables that were read in place, with the files that they had then.
+    read_tables: Vec<(PathBuf, Vec<PathBuf>)>,
     /// The files behind URLs that were read in place, by source.
     read_behind: Vec<ReadBehind>,
 }
@@ -49,7 +51,11 @@ pub struct Lake {
 struct ReadBehind {
     source: Source,
     url: String,
-    files: Vec<(PathBuf, RemoteVersion)>,
+    format: Format,
+    /// What was read: files, or a Delta table.
+    places: Vec<PathBuf>,
+    /// Of a Delta table the files of its log.
+    versions: Vec<(PathBuf, RemoteVersion)>,
 }
 
 /// A column of a table.
@@ -135,6 +141,7 @@ impl Lake {
             defined: BTreeMap::new(),
             described: RefCell::default(),
             read: Vec::new(),
+            read_tables: Vec::new(),
             read_behind: Vec::new(),
         })
     }
@@ -304,8 +311,8 @@ impl Lake {
         self.defined.values().cloned().collect()
     }
 
-    /// Makes sure that the files that are read in place are still those that were pinned: to be called when a
-    /// measurement has been read.
+    /// Makes sure that the files that are read in place are still those that were pinned, and that no Delta table has
+    /// others: to be called when a measurement has been read.
     ///
     /// # Errors
     /// [`LakeError::Changed`] with the first file that was written to meanwhile; a server that cannot be reached again.
@@ -315,12 +322,17 @@ impl Lake {
                 return Err(LakeError::Changed(file.clone()));
             }
         }
-        for ReadBehind { source, url, files } in &self.read_behind {
-            let remote = Remote::new(&self.engine, source, url)?;
-            for (file, version) in files {
-                if remote.version(file)? != *version {
-                    return Err(LakeError::Changed(shown(file)));
-                }
+        for (table, parts) in &self.read_tables {
+            let now = content_files(table, Format::Delta)?;
+            if let Some(part) = changed(parts, &now) {
+                return Err(LakeError::Changed(part.clone()));
+            }
+        }
+        for read in &self.read_behind {
+            let remote = Remote::new(&self.engine, &read.source, &read.url)?;
+            let now = versions_at(&remote, &read.places, read.format)?;
+            if let Some((file, _)) = changed(&read.versions, &now) {
+                return Err(LakeError::Changed(shown(file)));
             }
         }
         Ok(())
@@ -434,7 +446,11 @@ impl Lake {
         let mut digests = Vec::new();
         let mut bytes = 0;
         for file in files {
-            for part in content_files(file, format)? {
+            let parts = content_files(file, format)?;
+            if format == Format::Delta {
+                self.read_tables.push((file.clone(), parts.clone()));
+            }
+            for part in parts {
                 let digest = self.digests.digest(&part)?;
                 bytes += digest.bytes();
                 digests.push((name_of(&part), digest.blake3));
@@ -457,10 +473,7 @@ impl Lake {
         format: Format,
     ) -> Result<SourceContent, LakeError> {
         let remote = Remote::new(&self.engine, source, url)?;
-        let mut versions = Vec::new();
-        for file in files {
-            versions.extend(remote.versions(file, format)?);
-        }
+        let versions = versions_at(&remote, files, format)?;
         let tags: Option<Vec<(String, String)>> = versions
             .iter()
             .map(|(file, version)| Some((name_of(&shown(file)), version.tag.clone()?)))
@@ -487,7 +500,9 @@ impl Lake {
         self.read_behind.push(ReadBehind {
             source: source.clone(),
             url: url.to_owned(),
-            files: versions,
+            format,
+            places: files.to_vec(),
+            versions,
         });
         Ok(content)
     }
@@ -590,6 +605,30 @@ pub struct Snapshot {
     pub time: String,
     /// What changed, in the engine's words.
     pub changes: String,
+}
+
+/// The versions of what is read at places behind URLs.
+fn versions_at(
+    remote: &Remote<'_>,
+    places: &[PathBuf],
+    format: Format,
+) -> Result<Vec<(PathBuf, RemoteVersion)>, LakeError> {
+    let mut versions = Vec::new();
+    for place in places {
+        versions.extend(remote.versions(place, format)?);
+    }
+    Ok(versions)
+}
+
+/// The first part of a content that is new or not as it was, else the first that is gone.
+fn changed<'a, T: PartialEq>(was: &'a [T], is: &'a [T]) -> Option<&'a T> {
+    if was == is {
+        return None;
+    }
+    let mut is_new = is.iter().filter(|part| !was.contains(part));
+    is_new
+        .next()
+        .or_else(|| was.iter().find(|part| !is.contains(part)))
 }
 
 /// An error about a table of a database, without the name by which the engine knows the database.

@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::error::LakeError;
 use crate::jsonl;
 use crate::lake::Column;
+use crate::message::without_secrets;
 use crate::sql;
 
 /// What the reader does with a line that it cannot read.
@@ -346,15 +347,26 @@ fn unreadable(engine: &Engine, source: &Source, files: &[PathBuf], error: LakeEr
             sql::text(&file.to_string_lossy())
         );
         let columns: Result<i64, LakeError> = engine.value(&query, "cannot read the columns");
-        if let Err(LakeError::Engine { message, .. }) = columns {
-            let file = file.display();
-            let message = format!(
-                "{file}: the file is cut or damaged, or is no Parquet file ({message}): copy it again, whole"
-            );
-            return LakeError::source(&source.name, message);
-        }
+        let Err(error) = columns else { continue };
+        return match &error {
+            LakeError::Engine { message, .. } if is_about_content(message) => LakeError::source(
+                &source.name,
+                format!(
+                    "{}: the file is cut or damaged, or is no Parquet file ({message}): copy it again, whole",
+                    file.display()
+                ),
+            ),
+            _ => in_file(source, file, error),
+        };
     }
     error.of_source(&source.name)
+}
+
+/// Whether the engine complains of what a file holds, and not of a server, the network or its memory.
+fn is_about_content(message: &str) -> bool {
+    !message.contains("HTTP")
+        && !message.starts_with("could not ")
+        && !message.starts_with("out of memory")
 }
 
 fn different_columns(source: &Source, file: &Path, known: &Path) -> LakeError {
@@ -372,8 +384,8 @@ fn different_columns(source: &Source, file: &Path, known: &Path) -> LakeError {
 pub(crate) fn in_file(source: &Source, file: &Path, error: LakeError) -> LakeError {
     match error {
         LakeError::Engine { message, .. } => {
-            let shown = file.to_string_lossy();
-            let message = if message.contains(shown.as_ref()) {
+            let shown = without_secrets(&file.to_string_lossy());
+            let message = if message.contains(&shown) {
                 message
             } else {
                 format!("{shown}: {message}")

@@ -1,5 +1,7 @@
 //! The engine's messages as people need them: what was wrong and where, in one line, without secrets.
 
+use crate::remote::BUCKET_SCHEMES;
+
 /// How much of a damaged line is shown.
 const SHOWN_CHARACTERS: usize = 120;
 
@@ -176,7 +178,8 @@ pub(crate) fn excerpt(text: &str) -> String {
     if cut { format!("{shown}…") } else { shown }
 }
 
-/// A text in which URLs have no password and no query, where keys and signatures stand.
+/// A text in which URLs have no password and no query, where keys and signatures stand. In the key of an object in a
+/// bucket `:` and `@` are letters like others; a name of a bucket has none.
 pub(crate) fn without_secrets(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
@@ -189,7 +192,10 @@ pub(crate) fn without_secrets(text: &str) -> String {
         let (place, query) = url
             .split_once('?')
             .map_or((url, None), |(place, query)| (place, Some(query)));
-        match place.rsplit_once('@') {
+        let bucket = place.split('/').next().unwrap_or_default();
+        let is_object = BUCKET_SCHEMES.iter().any(|scheme| shown.ends_with(scheme))
+            && !bucket.contains([':', '@']);
+        match place.rsplit_once('@').filter(|_| !is_object) {
             Some((user, host)) => {
                 shown.push_str(user.split(':').next().unwrap_or_default());
                 shown.push('@');
@@ -271,6 +277,12 @@ mod tests {
                 "https://b.s3.amazonaws.com/a?… failed",
             ),
             ("postgres://me@db/shop", "postgres://me@db/shop"),
+            (
+                "s3://shop/t=12:00/u@x.csv: no header",
+                "s3://shop/t=12:00/u@x.csv: no header",
+            ),
+            ("s3://shop/u@x.csv?secret", "s3://shop/u@x.csv?…"),
+            ("s3://id:se/cret@shop/a.csv", "s3://id@shop/a.csv"),
             ("no url", "no url"),
         ];
         for (text, expected) in hidden {

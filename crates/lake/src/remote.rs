@@ -21,6 +21,9 @@ use crate::sql;
 /// Compressed files up to this size, in bytes, are looked at whole before they are read.
 const LARGEST_CHECKED: u64 = 256 << 20;
 
+/// How the URLs of objects in buckets begin.
+pub(crate) const BUCKET_SCHEMES: [&str; 3] = ["s3://", "s3a://", "s3n://"];
+
 /// How the error of a bucket that is not there begins.
 const NO_BUCKET: &str = "there is no bucket";
 
@@ -94,6 +97,7 @@ impl<'a> Remote<'a> {
             if files.is_empty() {
                 return Err(self.nothing_at(url));
             }
+            self.refuse_patterns(&files)?;
             return Ok((files, format));
         }
         if format == Some(Format::Delta) {
@@ -153,7 +157,23 @@ impl<'a> Remote<'a> {
         if files.is_empty() {
             return Err(self.nothing_at(url));
         }
+        self.refuse_patterns(&files)?;
         Ok((files, format))
+    }
+
+    /// The engine takes the name of an object that was listed for a pattern again, and would read others for it.
+    fn refuse_patterns(&self, files: &[PathBuf]) -> Result<(), LakeError> {
+        let is_pattern = |file: &&PathBuf| file.to_string_lossy().contains(['*', '?', '[', '\\']);
+        match files.iter().find(is_pattern) {
+            Some(file) => Err(LakeError::source(
+                &self.source.name,
+                format!(
+                    "{}: the engine takes `*`, `?`, `[` and `\\` in a name for a pattern: rename the object",
+                    file.display()
+                ),
+            )),
+            None => Ok(()),
+        }
     }
 
     fn list(&self, pattern: &str) -> Result<Vec<PathBuf>, LakeError> {
@@ -255,7 +275,12 @@ impl<'a> Remote<'a> {
             )
         } else if said("404") {
             return self.nothing_at(url);
-        } else if (said("401") || said("403") || said("400")) && is_bucket(url) {
+        } else if (said("301") || said("400")) && is_bucket(url) {
+            format!(
+                "{place} cannot be read: check AWS_REGION (the bucket's region), AWS_ENDPOINT_URL, and whether the keys \
+                 have expired"
+            )
+        } else if (said("401") || said("403")) && is_bucket(url) {
             format!(
                 "access to {place} was denied: check {}",
                 self.access.advice()
@@ -279,9 +304,7 @@ impl<'a> Remote<'a> {
 
 /// Whether a URL is that of objects in a bucket.
 pub(crate) fn is_bucket(url: &str) -> bool {
-    ["s3://", "s3a://", "s3n://"]
-        .iter()
-        .any(|scheme| url.starts_with(scheme))
+    BUCKET_SCHEMES.iter().any(|scheme| url.starts_with(scheme))
 }
 
 /// Whether a file lies behind a URL; of local files the paths are absolute.

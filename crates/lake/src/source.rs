@@ -1,5 +1,6 @@
 //! Where a source's rows are: its files, their format, a table.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -117,9 +118,24 @@ pub(crate) fn is_format(file: &Path, format: Format) -> bool {
     Format::of_path(&file.to_string_lossy()) == Some(format)
 }
 
-/// The files in a folder and the folders in it, in name order, without those whose names begin with `.` or `_`.
+/// The files in a folder and the folders in it, in name order, without those whose names begin with `.` or `_`. Each
+/// folder is entered once, whatever links lead to it, and links to a folder above are not followed.
 fn visible_files(folder: &Path) -> Result<Vec<PathBuf>, LakeError> {
+    let mut files = Vec::new();
+    add_visible_files(folder, &mut BTreeSet::new(), &mut files)?;
+    Ok(files)
+}
+
+fn add_visible_files(
+    folder: &Path,
+    entered: &mut BTreeSet<PathBuf>,
+    files: &mut Vec<PathBuf>,
+) -> Result<(), LakeError> {
     let failed = |error| LakeError::io(folder, error);
+    let real = folder.canonicalize().map_err(failed)?;
+    if !entered.insert(real.clone()) {
+        return Ok(());
+    }
     let entries = std::fs::read_dir(folder).map_err(failed)?;
     let mut entries: Vec<PathBuf> = entries
         .map(|entry| entry.map(|entry| entry.path()))
@@ -127,15 +143,18 @@ fn visible_files(folder: &Path) -> Result<Vec<PathBuf>, LakeError> {
         .map_err(failed)?;
     entries.retain(|path| path.file_name().is_none_or(is_visible));
     entries.sort();
-    let mut files = Vec::new();
     for path in entries {
-        if path.is_dir() {
-            files.extend(visible_files(&path)?);
-        } else {
+        if !path.is_dir() {
             files.push(path);
+            continue;
+        }
+        let leads_up =
+            path.is_symlink() && path.canonicalize().is_ok_and(|to| real.starts_with(to));
+        if !leads_up {
+            add_visible_files(&path, entered, files)?;
         }
     }
-    Ok(files)
+    Ok(())
 }
 
 /// What the engine reads at `path`: a file, a folder's files of the format, a glob's files, or a Delta table's folder.
@@ -148,7 +167,7 @@ pub(crate) fn files_at(
     path: &Path,
     format: Format,
 ) -> Result<Vec<PathBuf>, LakeError> {
-    let files = if path.is_file() || (format == Format::Delta && path.is_dir()) {
+    let mut files = if path.is_file() || (format == Format::Delta && path.is_dir()) {
         vec![path.to_owned()]
     } else if path.is_dir() {
         let mut files = visible_files(path)?;
@@ -157,6 +176,9 @@ pub(crate) fn files_at(
     } else {
         files_matching(engine, &path.to_string_lossy())?
     };
+    // A file and links to it count once. A link to nothing stays, and fails when it is read.
+    let mut met = BTreeSet::new();
+    files.retain(|file| file.canonicalize().map_or(true, |real| met.insert(real)));
     if files.is_empty() {
         let is_home = |declared: &str| declared.starts_with("~/");
         let way_out = if source.path.as_deref().is_some_and(is_home) {
@@ -225,5 +247,39 @@ mod tests {
             absolute(&root.join("a/../a/b/*.csv")),
             root.join("a/b/*.csv")
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_in_a_circle_come_to_an_end() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        std::fs::create_dir(root.join("inside")).unwrap();
+        std::fs::write(root.join("inside/a.csv"), "id\n1\n").unwrap();
+        for link in ["back", "again", "inside/up"] {
+            symlink(root, root.join(link)).unwrap();
+        }
+        assert_eq!(visible_files(root).unwrap(), [root.join("inside/a.csv")]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_to_folders_above_are_not_followed() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        std::fs::create_dir(&root).unwrap();
+        std::fs::write(folder.path().join("other.csv"), "id\n9\n").unwrap();
+        std::fs::write(root.join("a.csv"), "id\n1\n").unwrap();
+        symlink("..", root.join("up1")).unwrap();
+        symlink(folder.path(), root.join("up2")).unwrap();
+        assert_eq!(visible_files(&root).unwrap(), [root.join("a.csv")]);
+        let beside = folder.path().join("beside");
+        std::fs::create_dir(&beside).unwrap();
+        std::fs::write(beside.join("b.csv"), "id\n2\n").unwrap();
+        symlink(&beside, root.join("b")).unwrap();
+        let files = ["a.csv", "b/b.csv"].map(|name| root.join(name));
+        assert_eq!(visible_files(&root).unwrap(), files);
     }
 }

@@ -184,6 +184,26 @@ fn files_of_a_folder_come_and_go() {
     );
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn files_of_one_name_in_the_records_are_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let project = Project::with_source("path: data");
+    std::fs::create_dir(project.path("data")).unwrap();
+    // Names that are not UTF-8.
+    for name in [b"\xfe.csv", b"\xff.csv"] {
+        let file = project.path("data").join(std::ffi::OsStr::from_bytes(name));
+        std::fs::write(file, "id\n1\n").unwrap();
+    }
+    let error = project.import().unwrap_err().to_string();
+    assert!(
+        error.contains(
+            "two of its files would be data/\u{fffd}.csv in the lake's records: rename one of them"
+        ),
+        "{error}"
+    );
+}
+
 #[test]
 fn later_files_are_read_by_the_types_of_earlier_ones() {
     let mut project = Project::with_source("path: data");

@@ -140,6 +140,76 @@ fn an_import_takes_each_version_once() {
 }
 
 #[test]
+fn the_same_file_at_another_url_is_not_imported_again() {
+    let server = Server::start();
+    server
+        .put("/web/1.csv", "id\n1\n")
+        .put("/web/2.csv", "id\n2\n")
+        .put("/web/copy.csv", "id\n1\n");
+    let mut project = at(&server, "/web/1.csv");
+    project.import().unwrap();
+    let url = server.url();
+    project.redeclare(&format!("path: '{url}/web/2.csv'"));
+    assert_eq!(project.import().unwrap().files[0].outcome, Outcome::Added);
+    project.redeclare(&format!("path: '{url}/web/copy.csv'"));
+    let refused = project.import().unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        format!(
+            "source `t`: {url}/web/copy.csv has the size and the `ETag` of {url}/web/1.csv, whose rows are in the lake: \
+             if it is the same file, keep that URL; else rename the source, so that it gets a table of its own"
+        )
+    );
+    project.redeclare(&format!("path: '{url}/web/1.csv'"));
+    assert_eq!(
+        project.import().unwrap().files[0].outcome,
+        Outcome::Unchanged
+    );
+    assert_eq!(
+        rows(&project.read(), "SELECT id FROM t ORDER BY id"),
+        ["1", "2"]
+    );
+}
+
+#[test]
+fn an_error_about_a_copy_without_damaged_lines_shows_no_signature() {
+    let server = Server::start();
+    server.put("/web/a.jsonl", "{\"a\":1}\n{\"a\":\n{\"a\":2.5}\n");
+    let project = Project::with_source(&format!(
+        "path: '{}/web/a.jsonl?signature=sec-ret', types: {{a: BIGINT}}",
+        server.url()
+    ));
+    let error = project.import_with_rejects().unwrap_err().to_string();
+    assert!(
+        error.contains("/web/a.jsonl?…: column `a`: 2.5 is not a whole number"),
+        "{error}"
+    );
+    assert!(!error.contains("sec-ret"), "{error}");
+}
+
+#[test]
+fn a_parquet_file_that_is_refused_is_not_called_damaged() {
+    let server = Server::start();
+    server
+        .put("/web/guarded.parquet", "nobody may read it")
+        .put("/web/cut.parquet", "no Parquet file");
+    let error = at(&server, "/web/guarded.parquet?signature=sec-ret").read_error();
+    assert!(
+        error.contains("/web/guarded.parquet?…") && error.contains("403"),
+        "{error}"
+    );
+    assert!(
+        !error.contains("damaged") && !error.contains("sec-ret"),
+        "{error}"
+    );
+    let error = at(&server, "/web/cut.parquet").read_error();
+    assert!(
+        error.contains("/web/cut.parquet: the file is cut or damaged"),
+        "{error}"
+    );
+}
+
+#[test]
 fn rows_are_not_taken_from_both_sides() {
     let server = Server::start();
     server.put("/web/a.csv", "id\n1\n");

@@ -313,6 +313,24 @@ fn parquet_files_folders_and_globs() {
     assert_eq!(rows(&project.read(), "FROM t ORDER BY id"), ["1", "2"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_and_links_to_it_are_read_once() {
+    use std::os::unix::fs::symlink;
+    for path in ["data", "data/*.csv"] {
+        let project = Project::with_source(&format!("path: '{path}', format: csv"));
+        project
+            .write("data/a.csv", "id\n1\n")
+            .write("elsewhere.csv", "id\n2\n");
+        // Before the file in name order, by a name that tells no format.
+        symlink("a.csv", project.path("data/0")).unwrap();
+        symlink("a.csv", project.path("data/latest.csv")).unwrap();
+        symlink("../elsewhere.csv", project.path("data/b.csv")).unwrap();
+        assert_eq!(rows(&project.read(), "FROM t ORDER BY id"), ["1", "2"]);
+        assert_eq!(project.import().unwrap().files.len(), 2);
+    }
+}
+
 #[test]
 fn files_of_a_folder_need_the_same_columns() {
     let project = Project::with_source("path: data");
@@ -419,6 +437,14 @@ fn delta() {
         SourceContent::Files { files: 3, .. }
     ));
     assert_eq!(rows(&project.read(), "SELECT count(*) FROM t"), ["3"]);
+    lake.check_unchanged().unwrap();
+    let commit = "events/_delta_log/00000000000000000001.json";
+    project.write(commit, r#"{"commitInfo":{}}"#);
+    let changed = lake.check_unchanged().unwrap_err();
+    assert!(
+        matches!(&changed, LakeError::Changed(file) if file.ends_with(commit)),
+        "{changed}"
+    );
     assert_eq!(project.import().unwrap().files[0].rows, 3);
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use common::{printed, shown, text};
+use lake::{Engine, EngineOptions};
 use serde_json::Value;
 use server::{KEY_ID, Server};
 
@@ -167,6 +168,8 @@ fn folders_globs_and_single_objects() {
         .put("/shop/orders.csv", "id\n1\n")
         .put("/shop/spark.csv/part-0.csv", "id\n1\n2\n3\n")
         .put("/shop/noending", "id\n7\n")
+        .put("/shop/hours/t=12:00/u@x.csv", "id\n1\n")
+        .put("/shop/hours/t=12:30/u@x.csv", "id\n2\n3\n")
         .put("/public/a.csv", "id\n1\n");
     let both = [
         ("s3://shop/orders/2026/a.csv".to_owned(), 2),
@@ -198,6 +201,13 @@ fn folders_globs_and_single_objects() {
         one("s3://shop/noending", 1)
     );
     assert_eq!(
+        of("s3://shop/hours", "").unwrap(),
+        [
+            ("s3://shop/hours/t=12:00/u@x.csv".to_owned(), 1),
+            ("s3://shop/hours/t=12:30/u@x.csv".to_owned(), 2),
+        ]
+    );
+    assert_eq!(
         imported(&server, "", "s3://public/a.csv", ""),
         one("s3://public/a.csv", 1)
     );
@@ -208,7 +218,9 @@ fn refusals_say_what_to_look_at() {
     let server = Server::start();
     server
         .put("/shop/a.csv", "id\n1\n")
-        .put("/private/a.csv", "id\n1\n");
+        .put("/private/a.csv", "id\n1\n")
+        .put("/shop/odd/a[1].csv", "id\n1\n")
+        .put("/shop/odd/a1.csv", "id\n2\n");
     let refused = |key_id, path| imported(&server, key_id, path, "").unwrap_err();
     assert_eq!(
         refused(KEY_ID, "s3://shop/b.csv"),
@@ -231,6 +243,22 @@ fn refusals_say_what_to_look_at() {
             && without.contains("set AWS_ACCESS_KEY_ID"),
         "{without}"
     );
+    for path in ["s3://shop/odd", "s3://shop/odd/*.csv"] {
+        assert_eq!(
+            refused(KEY_ID, path),
+            "error: source `orders`: s3://shop/odd/a[1].csv: the engine takes `*`, `?`, `[` and `\\` in a name for a \
+             pattern: rename the object"
+        );
+    }
+    for path in ["s3://elsewhere/a.csv", "s3://expired/a.csv"] {
+        assert_eq!(
+            refused(KEY_ID, path),
+            format!(
+                "error: source `orders`: {path} cannot be read: check AWS_REGION (the bucket's region), \
+                 AWS_ENDPOINT_URL, and whether the keys have expired"
+            )
+        );
+    }
     let folder = tempfile::tempdir().unwrap();
     orders(folder.path(), "s3://shop/a.csv", "");
     let output = Command::new(env!("CARGO_BIN_EXE_touchstone"))
@@ -244,5 +272,110 @@ fn refusals_say_what_to_look_at() {
         text(&output.stderr).trim(),
         "error: source `orders`: s3://shop/a.csv cannot be reached (could not connect to server): check the network, \
          AWS_REGION and AWS_ENDPOINT_URL"
+    );
+}
+
+#[test]
+fn an_object_and_a_file_of_the_web_are_not_both_taken() {
+    let server = Server::start();
+    server.put("/web/a.csv", "id\n1\n");
+    let folder = tempfile::tempdir().unwrap();
+    let import = |path: &str| {
+        orders(folder.path(), path, "");
+        run(&server, folder.path(), KEY_ID, &["import"])
+    };
+    assert!(import("s3://web/a.csv").status.success());
+    let output = import(&format!("{}/web/a.csv", server.url()));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("has rows of s3://web/a.csv") && said.contains("rename the source"),
+        "{said}"
+    );
+}
+
+const COMMIT: &str = "/shop/customers/_delta_log/0000000000000000000";
+
+/// A Delta table of an experiment's customers.
+fn put_delta(server: &Server) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("1.parquet");
+    let engine = Engine::start(&EngineOptions {
+        memory: None,
+        threads: Some(1),
+        spill: folder.path().join("spill"),
+        time_zone: "UTC".to_owned(),
+    })
+    .unwrap();
+    let write = format!(
+        "COPY (SELECT range AS id, if(range % 2 = 0, 'a', 'b') AS arm, (range % 7)::DOUBLE AS amount FROM range(40)) \
+         TO '{}'",
+        file.display()
+    );
+    engine.execute(&write, "test").unwrap();
+    let content = fs::read(&file).unwrap();
+    let field = |(name, of): (&str, &str)| serde_json::json!({"name": name, "type": of, "nullable": true, "metadata": {}});
+    let fields = [("id", "long"), ("arm", "string"), ("amount", "double")].map(field);
+    let schema = serde_json::json!({"type": "struct", "fields": fields}).to_string();
+    let log = [
+        serde_json::json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}),
+        serde_json::json!({"metaData": {
+            "id": "a", "format": {"provider": "parquet", "options": {}}, "schemaString": schema, "partitionColumns": [],
+            "configuration": {}, "createdTime": 0,
+        }}),
+        serde_json::json!({"add": {
+            "path": "1.parquet", "partitionValues": {}, "size": content.len(), "modificationTime": 0, "dataChange": true,
+        }}),
+    ];
+    server.put("/shop/customers/1.parquet", content).put(
+        &format!("{COMMIT}0.json"),
+        log.map(|entry| entry.to_string()).join("\n"),
+    );
+}
+
+#[test]
+fn a_delta_table_is_read_and_imported_whole() {
+    let server = Server::start();
+    put_delta(&server);
+    assert_eq!(
+        imported(&server, KEY_ID, "s3://shop/customers", "").unwrap(),
+        [("s3://shop/customers".to_owned(), 40)]
+    );
+
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("catalog")).unwrap();
+    fs::write(folder.path().join("touchstone.yaml"), "name: Shop\n").unwrap();
+    let documents = "\
+{ kind: source, name: customers, path: 's3://shop/customers', key: id }
+---
+{ kind: fact, name: outcome, source: customers, customer: id }
+---
+{ kind: metric, name: spend, fact: outcome, aggregate: sum, value: amount, unit: money, margin: 0.5 }
+---
+kind: experiment
+name: letters
+assignment: { source: customers, customer: id, arm: arm }
+arms: [{ name: a, role: generic }, { name: b, role: personalized }]
+metrics: { primary: spend }
+";
+    fs::write(folder.path().join("catalog/all.yaml"), documents).unwrap();
+    let measure = || {
+        let arguments = ["measure", "audience", "letters", "--format", "json"];
+        run(&server, folder.path(), KEY_ID, &arguments)
+    };
+    let finding = json(&measure());
+    assert_eq!(finding["provenance"]["sources"][0]["read"], "objects");
+
+    // A commit while it is read.
+    server.put_when_read(
+        "/shop/customers/1.parquet",
+        &format!("{COMMIT}1.json"),
+        r#"{"commitInfo":{}}"#,
+    );
+    let output = measure();
+    assert_eq!(
+        text(&output.stderr).trim(),
+        format!(
+            "error: s3:/{COMMIT}1.json: the file changed while it was read: run this again when it is written"
+        )
     );
 }

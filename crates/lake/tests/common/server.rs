@@ -14,11 +14,15 @@ use std::thread;
 /// can be read.
 pub const KEY_ID: &str = "KEYID";
 
+type Objects = BTreeMap<String, Vec<u8>>;
+
 /// Objects by their paths, `/bucket/key`. The server ends with the test's process.
 #[derive(Clone)]
 pub struct Server {
     address: String,
-    objects: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    objects: Arc<Mutex<Objects>>,
+    /// Objects that are put when another is read, by the path of that.
+    later: Arc<Mutex<BTreeMap<String, Objects>>>,
 }
 
 impl Server {
@@ -27,6 +31,7 @@ impl Server {
         let server = Self {
             address: listener.local_addr().unwrap().to_string(),
             objects: Arc::default(),
+            later: Arc::default(),
         };
         let answering = server.clone();
         thread::spawn(move || {
@@ -49,6 +54,12 @@ impl Server {
         self
     }
 
+    /// Puts an object when the one at `read` is read.
+    pub fn put_when_read(&self, read: &str, path: &str, content: &str) {
+        let objects = Objects::from([(path.to_owned(), content.into())]);
+        self.later.lock().unwrap().insert(read.to_owned(), objects);
+    }
+
     fn answer(&self, stream: TcpStream) -> Option<()> {
         let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
         let request = lines.next()?.ok()?;
@@ -60,12 +71,22 @@ impl Server {
         }
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let path = decoded(path);
-        let reply = if path.starts_with("/web/") || may_read(&path, headers.get("authorization")) {
+        let is_read = method != "HEAD";
+        if is_read && let Some(later) = self.later.lock().unwrap().remove(&path) {
+            self.objects.lock().unwrap().extend(later);
+        }
+        let reply = if path.starts_with("/elsewhere/") {
+            Reply::error("301 Moved Permanently", "PermanentRedirect")
+        } else if path.starts_with("/expired/") {
+            Reply::error("400 Bad Request", "ExpiredToken")
+        } else if path.contains("guarded") && is_read {
+            Reply::error("403 Forbidden", "AccessDenied")
+        } else if path.starts_with("/web/") || may_read(&path, headers.get("authorization")) {
             self.reply(&path, query, headers.get("range"))
         } else {
             Reply::error("403 Forbidden", "AccessDenied")
         };
-        reply.send(stream, method == "HEAD")
+        reply.send(stream, !is_read)
     }
 
     fn reply(&self, path: &str, query: &str, range: Option<&String>) -> Reply {
