@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use measure::Reason;
 use measure::content::{CapsFinding, PerformanceFinding, Valued};
 
 use super::common::{Project, assert_close};
@@ -178,6 +179,12 @@ fn caps_that_nobody_reaches_say_nothing_of_each_exposure() {
     }
     let without = assigned.replace(",open,", ",other,");
     let finding = measured(&project(&without), DOCUMENTS).unwrap();
-    let refusal = caps(&finding).refusal.as_ref().unwrap();
-    assert!(refusal.message.contains("`open` has 0"), "{refusal:?}");
+    let caps = caps(&finding);
+    let refusal = caps.refusal.as_ref().unwrap();
+    assert_eq!(refusal.reason, Reason::SampleRatioMismatch);
+    assert!(caps.steps.is_empty(), "{:?}", caps.steps);
+    let left_out: Vec<(&str, u64)> = (caps.left_out.iter())
+        .map(|left| (left.reason.as_str(), left.number))
+        .collect();
+    assert_eq!(left_out, [("rows of no declared arm", 100)]);
 }
