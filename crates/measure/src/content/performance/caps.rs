@@ -5,7 +5,9 @@
 //! content, arms are compared as they were assigned. With `y` a customer's outcome and `n` their exposures, from the
 //! assignment to the end of the data, a cap `b` against the next lower `a` gives
 //!
-//!     each = (mean y of b - mean y of a) / (mean n of b - mean n of a)
+//! ```text
+//! each = (mean y of b - mean y of a) / (mean n of b - mean n of a)
+//! ```
 //!
 //! the average of what the exposures `a + 1` to `b` cause among those whom the higher cap shows more (J. Angrist and
 //! G. Imbens, "Two-stage least squares estimation of average causal effects in models with variable treatment intensity",
