@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use duckdb::{Connection, Row};
 
 use crate::code::{self, Code, Codes};
+use crate::database::{Database, Extensions};
 use crate::error::LakeError;
 use crate::extension;
 use crate::spill::Spill;
@@ -30,6 +31,8 @@ pub struct EngineOptions {
 /// Errors of all its methods are [`LakeError::Engine`], with the context that the caller gives and what DuckDB said.
 pub struct Engine {
     connection: Connection,
+    /// After `connection`, which is one to it.
+    _database: Database,
     extensions: PathBuf,
     threads: usize,
     visitors: Slot,
@@ -42,11 +45,9 @@ impl Engine {
     /// Starts the engine. It never reaches for the network to fetch extensions.
     pub fn start(options: &EngineOptions) -> Result<Self, LakeError> {
         let failed = |error: duckdb::Error| LakeError::engine("cannot start the SQL engine", error);
-        let config = extension::offline()
-            // Signatures are checked before: [`extension::check_signed`].
-            .and_then(|config| config.with("allow_unsigned_extensions", "true"))
-            .map_err(failed)?;
-        let connection = Connection::open_in_memory_with_flags(config).map_err(failed)?;
+        // Signatures are checked before: [`extension::check_signed`].
+        let database = Database::open(Extensions::Any)?;
+        let connection = database.connect().map_err(failed)?;
         let visitors = Slot::default();
         connection
             .register_scalar_function_with_state::<Visit>(FUNCTION, &visitors)
@@ -60,6 +61,7 @@ impl Engine {
         let spill_folder = spill.folder().to_string_lossy().into_owned();
         let mut engine = Self {
             connection,
+            _database: database,
             extensions: extension::folder(),
             threads: 1,
             visitors,

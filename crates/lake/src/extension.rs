@@ -9,21 +9,13 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use duckdb::{Config, Connection};
-
+use crate::database::{Database, Extensions};
 use crate::digest::FileState;
 use crate::error::LakeError;
 use crate::sql;
 
 /// The files that passed, as they were then.
 static SIGNED: Mutex<BTreeMap<PathBuf, FileState>> = Mutex::new(BTreeMap::new());
-
-/// Settings of every engine: it fetches nothing by itself.
-pub(crate) fn offline() -> duckdb::Result<Config> {
-    Config::default()
-        .with("autoinstall_known_extensions", "false")?
-        .with("autoload_known_extensions", "false")
-}
 
 /// Makes sure that `file` is an extension that DuckDB has signed for the engine's version.
 pub(crate) fn check_signed(file: &Path) -> Result<(), LakeError> {
@@ -33,8 +25,9 @@ pub(crate) fn check_signed(file: &Path) -> Result<(), LakeError> {
     if signed.get(file) == Some(&state) {
         return Ok(());
     }
-    offline()
-        .and_then(Connection::open_in_memory_with_flags)
+    let database = Database::open(Extensions::Signed)?;
+    database
+        .connect()
         .and_then(|engine| engine.execute_batch(&load(file)))
         .map_err(|error| LakeError::engine("cannot load an extension", error))?;
     signed.insert(file.to_owned(), state);

@@ -29,6 +29,12 @@ pub fn code(text: &str) -> String {
     format!("{}({text})", crate::code::FUNCTION)
 }
 
+/// The sum of the floating-point numbers that meet a filter, such as ` FILTER (WHERE a = 1)`: the same in whatever order
+/// they come, NULL where there is none.
+pub fn exact_sum(expression: &str, filter: &str) -> String {
+    format!("{}({expression}){filter}", crate::exact::FUNCTION)
+}
+
 /// The time that lies a duration after `time`.
 ///
 /// DuckDB takes intervals for equal that a calendar does not (30 days and 1 month, 24 hours and 1 day), and with them

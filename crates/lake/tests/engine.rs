@@ -255,6 +255,38 @@ fn a_query_larger_than_memory_spills_and_finishes() {
 }
 
 #[test]
+fn exact_sums_are_the_same_on_any_threads_and_spilled() {
+    let rows = "SELECT (i * 7919) % 1000003 AS i, i % 9973 AS customer, i % 3 <> 0 AS kept, \
+        CASE WHEN i % 5 > 0 THEN ((i * 2654435761) % 100000007) / 997.0::DOUBLE END AS amount FROM range(2000000) t(i)";
+    let sum = lake::sql::exact_sum("amount", " FILTER (WHERE kept)");
+    let of_customers = format!(
+        "SELECT sum(hash(customer, total)) FROM (SELECT customer, {sum} AS total FROM ({rows}) GROUP BY customer)"
+    );
+    let of_all = format!("SELECT {sum} FROM ({rows})");
+    let answers = |memory: Option<&str>, threads: u32| {
+        let (engine, _folder) = engine(memory, threads);
+        let customers: i128 = engine.value(&of_customers, "test").unwrap();
+        (customers, engine.value::<f64>(&of_all, "test").unwrap())
+    };
+    let one = answers(None, 1);
+    assert_eq!(answers(None, 2), one);
+    assert_eq!(answers(None, 7), one);
+    assert_eq!(answers(Some("40MB"), 2), one);
+
+    let (engine, _folder) = engine(None, 2);
+    // The decimals add up to the same, as far as they have digits.
+    let decimals: f64 = engine
+        .value(&format!("SELECT CAST(sum(CAST(amount AS DECIMAL(38, 15))) FILTER (WHERE kept) AS DOUBLE) FROM ({rows})"), "test")
+        .unwrap();
+    assert!((one.1 - decimals).abs() < 1e-12 * decimals, "{decimals}");
+    let none = format!(
+        "SELECT {} IS NULL FROM ({rows}) WHERE amount IS NULL",
+        lake::sql::exact_sum("amount", "")
+    );
+    assert!(engine.value::<bool>(&none, "test").unwrap());
+}
+
+#[test]
 fn an_extension_that_is_not_there_is_named() {
     let (engine, _folder) = engine(None, 1);
     let error = engine
