@@ -30,13 +30,16 @@
 //! Covariates shift attrition by factors that cannot be told where there is none: at the
 //! limit they are one. The effects on rates are refitted, as are the other parameters.
 
-use crate::beta::BetaBoundary;
+use crate::beta::{BetaBoundary, Shapes};
 use crate::bgbb::{BgBb, BgBbFit, Likelihood, Opportunities};
 use crate::error::FitError;
 use crate::inference::{Covariance, CovarianceKind};
 use crate::information::delta_se;
 use crate::optimize::Objective;
-use crate::profile::{Profile, drop};
+use crate::profile::{Profile, check_level, drop};
+use crate::sbg::{
+    ContractTable, Likelihood as Renewals, ShiftedBetaGeometric, ShiftedBetaGeometricFit,
+};
 use crate::table::CustomerTable;
 use crate::timing::{Effect, Estimation, Family, TableLikelihood, TimingFit, TimingModel};
 
@@ -166,6 +169,72 @@ impl BgBbFit {
             model_covariance: vec![0.0; 16],
             buying_boundary: self.buying_boundary,
             leaving_boundary: None,
+        }))
+    }
+}
+
+impl ShiftedBetaGeometricFit {
+    /// The same of contracts, along the profile of the logarithm of the renewals, among the
+    /// next so many, that contracts which are running are expected to make. The table is the
+    /// one that was fitted.
+    ///
+    /// Contracts show no attrition only where each was renewed whenever it was due. The
+    /// likelihood of that is its probability, so that parameters under which it is below
+    /// `alpha/2` would be ruled out wrongly with a probability of `alpha/2` at most, however
+    /// few contracts there are: the likelihood falls to that, and not by half a chi-square
+    /// quantile, which is too little where nothing has happened as yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`TimingFit::attrition_limit`].
+    pub fn attrition_limit(
+        &self,
+        table: &ContractTable,
+        renewals: u32,
+        alpha: f64,
+    ) -> Result<Option<ShiftedBetaGeometricFit>, FitError> {
+        check_level(alpha)?;
+        if renewals == 0 {
+            return Ok(None);
+        }
+        let likelihood = Renewals { table };
+        let future = |model: &ShiftedBetaGeometric| {
+            let made = (0..).zip(&table.running).map(|(n, contracts)| {
+                // The sum begins with the renewal before the next one, which was made.
+                let sum = model
+                    .shapes()
+                    .discounted_renewals_within(n, 1.0, renewals + 1);
+                contracts * (sum - 1.0)
+            });
+            made.sum::<f64>().ln()
+        };
+        let model = |at: &[f64]| {
+            let Shapes { a, b } = Shapes::from_search(at[0], at[1]);
+            ShiftedBetaGeometric { alpha: a, beta: b }
+        };
+        let of = |at: &[f64]| future(&model(at));
+        let mut at = self.parameters.shapes().to_search();
+        if self.boundary == Some(BetaBoundary::Never) {
+            at[0] = likelihood.range(0).0;
+        }
+        let profile = Profile {
+            objective: &likelihood,
+            at: &at,
+            of,
+            error: self.standard_error(future),
+            drop: -(0.5 * alpha).ln(),
+            metric: None,
+            start: |last: &[f64], value| with_level(&likelihood, (last, &at), 0, of, value),
+        };
+        let Some(limit) = profile.limit(-1.0)? else {
+            return Ok(None);
+        };
+        Ok(Some(ShiftedBetaGeometricFit {
+            parameters: model(&limit),
+            log_likelihood: likelihood.evaluate(&limit, &mut [0.0; 2]),
+            covariance: vec![0.0; 4],
+            model_covariance: vec![0.0; 4],
+            boundary: None,
         }))
     }
 }

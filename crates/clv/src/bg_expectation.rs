@@ -8,7 +8,7 @@
 
 use crate::bg_discounted::ActiveCustomer;
 use crate::bg_nbd::BetaGeometric;
-use crate::bg_nodes::{CUT, Probabilities, Rates};
+use crate::bg_nodes::{CUT, Probabilities, Rates, mean_inverse};
 use crate::quadrature::rule;
 use crate::table::Customer;
 
@@ -175,10 +175,10 @@ impl Active {
     /// Discounted purchases of all time. With `q = lambda / (lambda + delta)`, the
     /// discount of an event, `E[q^(k-i) / (1 - (1-p) q^k)]`.
     fn residual(&self, discount: f64) -> f64 {
-        let probabilities = Probabilities::new(self.a, self.b);
         if discount == 0.0 {
-            return probabilities.mean_inverse().0;
+            return mean_inverse(self.a, self.b).0;
         }
+        let probabilities = Probabilities::new(self.a, self.b);
         let mut total = 0.0;
         for (rate, weight) in Rates::new(self.shape, self.scale) {
             // The events since the last purchase weigh rates by their Poisson terms.

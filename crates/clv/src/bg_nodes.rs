@@ -69,17 +69,9 @@ impl Probabilities {
         self.a / (self.a + self.b)
     }
 
-    /// Mean of `1/p`, and its derivatives in a and b; infinite where `a <= 1`.
+    /// Mean of `1/p`, as [`mean_inverse`].
     pub(crate) fn mean_inverse(&self) -> (f64, [f64; 2]) {
-        if self.a <= 1.0 {
-            return (f64::INFINITY, [0.0; 2]);
-        }
-        let above = self.a - 1.0;
-        let by_b = 1.0 / above;
-        (
-            (self.a + self.b - 1.0) / above,
-            [-self.b * by_b * by_b, by_b],
-        )
+        mean_inverse(self.a, self.b)
     }
 
     /// Means of several functions, and the derivatives of the first one's in a and b.
@@ -119,6 +111,17 @@ impl Probabilities {
             .sum();
         ends - d / c * (d / (c + d)) * between
     }
+}
+
+/// Mean of `1/p` over `p ~ Beta(a, b)`, and its derivatives in a and b; infinite where
+/// `a <= 1`.
+pub(crate) fn mean_inverse(a: f64, b: f64) -> (f64, [f64; 2]) {
+    if a <= 1.0 {
+        return (f64::INFINITY, [0.0; 2]);
+    }
+    let above = a - 1.0;
+    let by_b = 1.0 / above;
+    ((a + b - 1.0) / above, [-b * by_b * by_b, by_b])
 }
 
 /// Nodes and weights for expectations over `lambda ~ Gamma(shape, scale)` of functions

@@ -83,9 +83,7 @@ impl BgBb {
         history: Opportunities,
         opportunities: u32,
     ) -> f64 {
-        let next = history.all + 1;
-        let leaving = self.leaving();
-        self.next_purchase(history) * leaving.discounted_renewals_within(next, 1.0, opportunities)
+        self.discounted_expected_transactions(history, opportunities, 0.0)
     }
 
     /// Expected purchases over the next opportunities, that at n + k discounted by `(1 +

@@ -5,6 +5,7 @@
 //! common ([`Forecast`]).
 
 use crate::inference::{CovarianceKind, Prediction, Predictions};
+use crate::information::congruence;
 use crate::linear;
 use crate::parallel;
 use crate::table::{Customer, CustomerTable, Row};
@@ -45,8 +46,8 @@ pub trait Forecast: Clone + Send + Sync {
 struct Run<F> {
     rows: Range<usize>,
     forecast: F,
-    /// Sandwich covariance of their four parameters.
-    covariance: [Gradient; 4],
+    /// Sandwich covariance of their four parameters, row-major.
+    covariance: Vec<f64>,
 }
 
 impl<M: TimingModel> TimingFit<M> {
@@ -61,9 +62,7 @@ impl<M: TimingModel> TimingFit<M> {
     ) -> Predictions {
         let each = self.each(table, Terms { discount, horizon }, |run, expected| {
             let slopes = expected.slopes;
-            let variance: f64 = (0..4)
-                .map(|i| slopes[i] * linear::dot(&run.covariance[i], &slopes))
-                .sum();
+            let variance = linear::quadratic(&run.covariance, &slopes);
             let prediction = Prediction {
                 value: expected.purchases,
                 standard_error: variance.max(0.0).sqrt(),
@@ -151,10 +150,10 @@ impl<M: TimingModel> TimingFit<M> {
             value += weight * prediction.value;
             self.add_gradient(&mut gradient, *slopes, weight, table.pattern(row.pattern));
         }
-        let through = linear::multiply(self.sandwich(), &gradient);
+        let variance = linear::quadratic(self.sandwich(), &gradient);
         Prediction {
             value,
-            standard_error: linear::dot(&through, &gradient).max(0.0).sqrt(),
+            standard_error: variance.max(0.0).sqrt(),
         }
     }
 
@@ -200,8 +199,9 @@ impl<M: TimingModel> TimingFit<M> {
         }
     }
 
-    /// Sandwich covariance of the four parameters of customers with these covariates.
-    fn covariance_of(&self, covariates: &[f64]) -> [Gradient; 4] {
+    /// Sandwich covariance, row-major, of the four parameters of customers with these
+    /// covariates.
+    fn covariance_of(&self, covariates: &[f64]) -> Vec<f64> {
         let row_of = |place: usize| -> Vec<f64> {
             let mut row = vec![0.0; self.at.len()];
             row[place] = 1.0;
@@ -213,10 +213,7 @@ impl<M: TimingModel> TimingFit<M> {
             row
         };
         let rows = [0, 1, 2, 3].map(row_of);
-        std::array::from_fn(|i| {
-            let through = linear::multiply(self.sandwich(), &rows[i]);
-            std::array::from_fn(|j| linear::dot(&through, &rows[j]))
-        })
+        congruence(&rows.concat(), self.sandwich(), self.at.len())
     }
 
     /// For each effect: its place among the searched parameters, which of the four it

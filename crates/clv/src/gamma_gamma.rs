@@ -113,11 +113,8 @@ impl GammaGamma {
         mean: f64,
         covariates: &[f64],
     ) -> Result<f64, InfiniteMeanSpend> {
-        let weight = self.p * orders + (self.q - 1.0);
-        if weight.is_nan() || weight <= 0.0 {
-            return Err(InfiniteMeanSpend { q: self.q });
-        }
-        Ok(self.p * ((self.scale(covariates) + orders * mean) / weight))
+        let (estimate, _) = self.mean_with_slopes(orders, mean, covariates)?;
+        Ok(estimate)
     }
 
     /// The same, and the derivatives of its logarithm in the logarithms of p, q and
@@ -128,15 +125,14 @@ impl GammaGamma {
         mean: f64,
         covariates: &[f64],
     ) -> Result<(f64, [f64; 3]), InfiniteMeanSpend> {
-        let estimate = self.conditional_mean(orders, mean, covariates)?;
         let weight = self.p * orders + (self.q - 1.0);
+        if weight.is_nan() || weight <= 0.0 {
+            return Err(InfiniteMeanSpend { q: self.q });
+        }
         let scale = self.scale(covariates);
-        let slopes = [
-            (self.q - 1.0) / weight,
-            -self.q / weight,
-            scale / (scale + orders * mean),
-        ];
-        Ok((estimate, slopes))
+        let spent = scale + orders * mean;
+        let slopes = [(self.q - 1.0) / weight, -self.q / weight, scale / spent];
+        Ok((self.p * (spent / weight), slopes))
     }
 
     fn scale(&self, covariates: &[f64]) -> f64 {
@@ -223,7 +219,7 @@ impl GammaGammaFit {
             .into_iter()
             .chain(covariates.iter().map(|z| z * shapes[2]))
             .collect();
-        let variance = congruence(&slope, &self.covariance, slope.len())[0];
+        let variance = linear::quadratic(&self.covariance, &slope);
         Ok(MeanSpend {
             estimate,
             se: estimate * variance.max(0.0).sqrt(),

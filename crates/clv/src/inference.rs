@@ -216,7 +216,6 @@ impl<M: TimingModel> TimingFit<M> {
     /// fit; draws without a repeat purchase, and the very few whose search fails, are
     /// left out.
     pub fn bootstrap(&self, table: &CustomerTable, draws: usize, seed: u64) -> Vec<TimingFit<M>> {
-        let family = self.model.family();
         let mut random = Random::new(seed);
         (0..draws)
             .filter_map(|_| {
@@ -226,7 +225,7 @@ impl<M: TimingModel> TimingFit<M> {
                     .map(|row| random.poisson(row.count))
                     .collect();
                 let drawn = table.reweighted(&counts)?;
-                fit_near(family, &drawn, self).ok()
+                fit_near(&drawn, self).ok()
             })
             .collect()
     }

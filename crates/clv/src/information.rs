@@ -78,9 +78,7 @@ fn pairs(kept: &[usize]) -> impl Iterator<Item = (usize, usize)> + '_ {
 /// Standard error of a function of estimates by the delta method.
 pub(crate) fn delta_se(at: &[f64], covariance: &[f64], of: impl Fn(&[f64]) -> f64) -> f64 {
     let slope = slopes(at, covariance, 1, |at| vec![of(at)]).concat();
-    congruence(&slope, covariance, slope.len())[0]
-        .max(0.0)
-        .sqrt()
+    linear::quadratic(covariance, &slope).max(0.0).sqrt()
 }
 
 /// Derivatives of so many functions of estimates, a row for each function, by central

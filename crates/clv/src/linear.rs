@@ -60,6 +60,15 @@ pub(crate) fn dot(x: &[f64], y: &[f64]) -> f64 {
     x.iter().zip(y).map(|(a, b)| a * b).sum()
 }
 
+/// `x' matrix x`.
+pub(crate) fn quadratic(matrix: &[f64], x: &[f64]) -> f64 {
+    matrix
+        .chunks(x.len())
+        .zip(x)
+        .map(|(row, x_i)| x_i * dot(row, x))
+        .sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +83,11 @@ mod tests {
             }
         }
         assert!(cholesky(&[1.0, 2.0, 2.0, 1.0], 2).is_none());
+    }
+
+    #[test]
+    fn a_quadratic_form_is_its_sum() {
+        let form = quadratic(&[2.0, -3.0, 1.0, 4.0], &[1.0, 3.0]);
+        assert_eq!(form, 2.0 + 3.0 * (-3.0 + 1.0) + 9.0 * 4.0);
     }
 }

@@ -106,13 +106,19 @@ impl<M: TimingModel> TimingFit<M> {
 /// By how much the log-likelihood falls to the limits of an interval at level `1 -
 /// alpha`.
 pub(crate) fn drop(alpha: f64) -> Result<f64, FitError> {
-    if !(alpha > 0.0 && alpha < 1.0) {
-        return Err(FitError::InvalidArgument {
-            what: "level alpha",
-            value: alpha,
-        });
-    }
+    check_level(alpha)?;
     Ok(0.5 * chi_square_quantile(1.0 - alpha, 1.0))
+}
+
+/// Levels lie between 0 and 1.
+pub(crate) fn check_level(alpha: f64) -> Result<(), FitError> {
+    if alpha > 0.0 && alpha < 1.0 {
+        return Ok(());
+    }
+    Err(FitError::InvalidArgument {
+        what: "level alpha",
+        value: alpha,
+    })
 }
 
 impl TimingFit<ParetoNbd> {
@@ -379,7 +385,7 @@ where
         let value = self.profile.objective.evaluate(at, gradient);
         let off = (self.profile.of)(at) - self.centre;
         let mut moved = at.to_vec();
-        for i in 0..4 {
+        for i in 0..at.len().min(4) {
             moved[i] = at[i] + STEP;
             let above = (self.profile.of)(&moved);
             moved[i] = at[i] - STEP;

@@ -27,7 +27,7 @@ pub struct ContractTable {
     /// At t - 1: those that ended at the end of period t.
     ended: Vec<f64>,
     /// At t: those that were renewed t times and are not known further.
-    running: Vec<f64>,
+    pub(crate) running: Vec<f64>,
 }
 
 /// A fitted [`ShiftedBetaGeometric`].
@@ -134,7 +134,7 @@ impl ShiftedBetaGeometric {
         self.shapes().discounted_renewals(0, z)
     }
 
-    fn shapes(&self) -> Shapes {
+    pub(crate) fn shapes(&self) -> Shapes {
         Shapes {
             a: self.alpha,
             b: self.beta,
@@ -191,8 +191,8 @@ impl ShiftedBetaGeometricFit {
     }
 }
 
-struct Likelihood<'a> {
-    table: &'a ContractTable,
+pub(crate) struct Likelihood<'a> {
+    pub(crate) table: &'a ContractTable,
 }
 
 impl Likelihood<'_> {

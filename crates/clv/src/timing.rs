@@ -561,21 +561,14 @@ pub(crate) fn pinned_without_attrition<'a, 'b, F: Family>(
 }
 
 /// Maximum likelihood of another table from the estimate on a similar one.
-pub(crate) fn fit_near<F: Family>(
-    family: F,
+pub(crate) fn fit_near<M: TimingModel>(
     table: &CustomerTable,
-    near: &TimingFit<F::Model>,
-) -> Result<TimingFit<F::Model>, FitError> {
+    near: &TimingFit<M>,
+) -> Result<TimingFit<M>, FitError> {
     if table.purchases() == 0.0 {
         return Err(FitError::NoRepeatPurchases);
     }
-    let objective = TableLikelihood {
-        family,
-        table,
-        estimation: &near.estimation,
-        unit: near.unit,
-        scales: near.scales.clone(),
-    };
+    let objective = near.objective(near.model.family(), table);
     let optimum = maximize(&objective, std::slice::from_ref(&near.at))?;
     let optimum = settle_attrition(&objective, optimum);
     Ok(report(&objective, &optimum, 0.0))

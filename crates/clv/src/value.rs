@@ -8,7 +8,7 @@
 
 use crate::gamma_gamma::{GammaGammaFit, InfiniteMeanSpend};
 use crate::inference::{Prediction, Predictions};
-use crate::linear;
+use crate::linear::quadratic;
 use crate::parallel;
 use crate::table::CustomerTable;
 use crate::timing::{TimingFit, TimingModel};
@@ -138,13 +138,4 @@ fn check(rows: usize, spend: &GammaGammaFit, customers: Spenders) -> Result<(), 
         return Err(NoValue::Covariates);
     }
     Ok(())
-}
-
-/// `x' C x`.
-fn quadratic(covariance: &[f64], x: &[f64]) -> f64 {
-    covariance
-        .chunks(x.len())
-        .zip(x)
-        .map(|(row, x_i)| x_i * linear::dot(row, x))
-        .sum()
 }

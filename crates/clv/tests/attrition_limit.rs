@@ -3,8 +3,8 @@
 #[path = "common/simulated.rs"]
 mod simulated;
 
-use clv::{BetaBoundary, BgBbFit, Customer, CustomerTable, MbgNbd, Opportunities, ParetoNbd};
-use clv::{TimingFit, TimingModel};
+use clv::{BetaBoundary, BgBbFit, ContractTable, Customer, CustomerTable, MbgNbd, Opportunities};
+use clv::{ParetoNbd, ShiftedBetaGeometricFit, TimingFit, TimingModel};
 use simulated::Simulation;
 
 /// Time seen, and the horizon after it.
@@ -134,4 +134,40 @@ fn opportunities_have_a_limit_too() {
     };
     let share = future(&limit) / future(&fit);
     assert!((0.2..0.97).contains(&share), "{share}");
+}
+
+/// Contracts that were all renewed.
+fn renewed(contracts: f64, times: usize) -> (ContractTable, ShiftedBetaGeometricFit) {
+    let mut table = ContractTable::default();
+    table
+        .add_cohort(&vec![contracts; times + 1])
+        .expect("survivors");
+    let fit = ShiftedBetaGeometricFit::new(&table).expect("a fit");
+    assert_eq!(fit.boundary, Some(BetaBoundary::Never));
+    (table, fit)
+}
+
+#[test]
+fn the_limit_of_contracts_is_exact() {
+    // ln E[(1 - p)^t] is convex in t, so that those who were renewed t times have the worst future, for what they have
+    // shown, where all have one p; and all n of them are renewed t times with a probability of (1 - p)^(n t).
+    for (contracts, times) in [(40.0, 3), (500.0, 1), (2000.0, 24)] {
+        let (table, fit) = renewed(contracts, times);
+        let limit = fit.attrition_limit(&table, 12, ALPHA);
+        let limit = limit.expect("a search").expect("a limit").parameters;
+        let all_renewed = limit.survival(times as u32).powf(contracts);
+        assert!((all_renewed - 0.5 * ALPHA).abs() < 1e-5, "{all_renewed}");
+        let leaves = 1.0 - (0.5 * ALPHA).powf(1.0 / (contracts * times as f64));
+        for renewal in [times as u32 + 1, times as u32 + 12] {
+            let off = (1.0 - limit.retention(renewal)) / leaves - 1.0;
+            assert!(off.abs() < 0.01, "{contracts} {times} {renewal}: {off}");
+        }
+    }
+}
+
+#[test]
+fn contracts_without_a_renewal_to_come_have_no_limit() {
+    let (table, fit) = renewed(10.0, 2);
+    assert_eq!(fit.attrition_limit(&table, 0, ALPHA), Ok(None));
+    assert!(fit.attrition_limit(&table, 3, 0.0).is_err());
 }

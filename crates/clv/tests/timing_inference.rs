@@ -15,6 +15,21 @@ use simulated::Simulation;
 const TRUTH: [f64; 4] = [0.55, 10.58, 0.61, 60.0];
 const EFFECTS: (f64, f64) = (0.15, -0.4);
 
+/// Customers with their arms as a covariate.
+fn table_of(customers: &[Customer], arms: &[f64]) -> CustomerTable {
+    let frequency: Vec<u32> = customers.iter().map(|c| c.frequency).collect();
+    let recency: Vec<f64> = customers.iter().map(|c| c.recency).collect();
+    let age: Vec<f64> = customers.iter().map(|c| c.age).collect();
+    CustomerTable::new(&CustomerColumns {
+        frequency: &frequency,
+        recency: &recency,
+        age: &age,
+        covariates: &[arms],
+        ..CustomerColumns::default()
+    })
+    .expect("a table")
+}
+
 /// Two arms of equal size, the second with both effects.
 fn two_arms(n: usize, seed: u64) -> CustomerTable {
     let mut simulation = Simulation::new(seed);
@@ -29,17 +44,7 @@ fn two_arms(n: usize, seed: u64) -> CustomerTable {
         customers.push(simulation.pareto(truth, age));
         arms.push(f64::from(u8::from(treated)));
     }
-    let frequency: Vec<u32> = customers.iter().map(|c| c.frequency).collect();
-    let recency: Vec<f64> = customers.iter().map(|c| c.recency).collect();
-    let age: Vec<f64> = customers.iter().map(|c| c.age).collect();
-    CustomerTable::new(&CustomerColumns {
-        frequency: &frequency,
-        recency: &recency,
-        age: &age,
-        covariates: &[&arms],
-        ..CustomerColumns::default()
-    })
-    .expect("a table")
+    table_of(&customers, &arms)
 }
 
 #[test]
@@ -262,17 +267,7 @@ fn beta_geometric_arms(seed: u64) -> CustomerTable {
             simulation.beta_geometric(worlds[*arm as usize], age)
         })
         .collect();
-    let frequency: Vec<u32> = customers.iter().map(|c| c.frequency).collect();
-    let recency: Vec<f64> = customers.iter().map(|c| c.recency).collect();
-    let age: Vec<f64> = customers.iter().map(|c| c.age).collect();
-    CustomerTable::new(&CustomerColumns {
-        frequency: &frequency,
-        recency: &recency,
-        age: &age,
-        covariates: &[&arms],
-        ..CustomerColumns::default()
-    })
-    .expect("a table")
+    table_of(&customers, &arms)
 }
 
 /// Of a hundred intervals at 95 %, 88 to 100 hold the truth but once in a thousand times.

@@ -1,7 +1,7 @@
 //! From the uncertainty of parameters to that of what is computed from them.
 
 use super::{Refusal, Settings, SpendArms};
-use crate::information::{congruence, slopes};
+use crate::information::slopes;
 use crate::linear;
 use crate::random::Random;
 use stats::tail::normal_quantile;
@@ -109,10 +109,9 @@ impl Propagation {
         let values = of(&self.theta);
         match settings.uncertainty {
             Uncertainty::Delta => {
-                let size = self.theta.len();
                 let rows = self.slopes(values.len(), of);
                 let amount = |(&value, row): (&f64, &Vec<f64>)| {
-                    let variance = congruence(row, &self.covariance, size)[0];
+                    let variance = linear::quadratic(&self.covariance, row);
                     Amount::normal(value, variance, settings.alpha)
                 };
                 Ok(values.iter().zip(&rows).map(amount).collect())
