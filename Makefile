@@ -32,7 +32,7 @@ lint: setup ## check the format, the compiler's and clippy's warnings
 
 docs: ## build the book into target/book (needs mdbook)
 	@command -v mdbook >/dev/null || { echo "docs: mdbook is missing: cargo install mdbook" >&2; exit 1; }
-	mdbook build docs --dest-dir ../target/book
+	mdbook build docs --dest-dir "$(CURDIR)/target/book"
 
 bench: setup $(bench_ready) ## measure speed and memory beside the peers (BENCH_ROWS, BENCH_ROUNDS, BENCH_TOUCHES)
 	cargo build --release --locked
