@@ -85,6 +85,7 @@ fn bench(criterion: &mut Criterion) {
     let small = table(&million[..28_000]);
     let draws = Draws {
         replicates: 1_000,
+        customers: Some(30_000),
         seed: 1,
         threads: NonZeroUsize::new(2).expect("two"),
     };

@@ -6,6 +6,13 @@
 //! number as mean, in one draw. Customers with several journeys are drawn with all of them. Every
 //! model is worked out anew, exactly, on every replicate. Where replicates cost too much, some
 //! models have [standard errors](crate::standard_errors) without.
+//!
+//! A replicate has more customers or fewer than the data. Where their number is
+//! [given](Draws::customers), its credits are divided by the customers drawn and multiplied by
+//! those that there are: an amount is then as unsure as it is for so many customers. With `x` what
+//! a customer brings and `n` customers, its variance is `Σ x² − (Σ x)² / n` instead of `Σ x²`
+//! (B. Efron and R. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 5, of `n` drawn with
+//! replacement). Shares and ranks are the same either way.
 
 use std::num::NonZeroUsize;
 use std::thread;
@@ -24,6 +31,9 @@ use crate::random::{Poisson, of_replicate};
 pub struct Draws {
     /// How many replicates; 1,000 is usual.
     pub replicates: usize,
+    /// Of how many customers the journeys are, those without a journey among them; at least those
+    /// of the table. `None` if how many customers come is chance as well.
+    pub customers: Option<u64>,
     /// The same seed gives the same replicates.
     pub seed: u64,
     /// Threads to work on; they change nothing but the time.
@@ -96,17 +106,17 @@ pub fn bootstrap(
     let credits = credit(table, models)?;
     let prepared = models.iter().map(|model| Reweighable::new(model, table));
     let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
-    let sampler = Sampler::new(table);
+    let sampler = Sampler::new(table, draws.customers);
 
     let threads = draws.threads.get().min(replicates);
     let work = |first: usize| {
         let mut totals = vec![PathTotals::default(); table.len()];
         let mut drawn = Vec::new();
         for replicate in (first..replicates).step_by(threads) {
-            sampler.draw(&mut of_replicate(draws.seed, replicate as u64), &mut totals);
+            let scale = sampler.draw(&mut of_replicate(draws.seed, replicate as u64), &mut totals);
             let credits = prepared.iter().map(|model| match model.credit(&totals) {
                 Err(CreditError::NoConversions) => Ok(Credits::zero(table.channels().len())),
-                other => other,
+                other => other.map(|credits| credits.times(scale)),
             });
             drawn.push(credits.collect::<Result<Vec<_>, _>>()?);
         }
@@ -157,20 +167,31 @@ struct Sampler<'a> {
     poisson: Poisson,
     /// Customers with one journey, of each outcome.
     alone: Vec<u64>,
+    /// Customers, and those of them without a journey, where their number is given.
+    given: Option<(u64, u64)>,
 }
 
 impl<'a> Sampler<'a> {
-    fn new(table: &'a JourneyTable) -> Self {
+    fn new(table: &'a JourneyTable, customers: Option<u64>) -> Self {
+        let alone = table.alone();
+        let several = table.customers.iter().map(|(customers, _)| customers);
+        let in_table = alone.iter().sum::<u64>() + several.sum::<u64>();
         Self {
             table,
             poisson: Poisson::new(),
-            alone: table.alone(),
+            alone,
+            given: customers.map(|customers| {
+                let others = customers.saturating_sub(in_table);
+                (in_table + others, others)
+            }),
         }
     }
 
-    /// Draws the totals of all paths.
-    fn draw(&self, random: &mut SplitMix64, totals: &mut [PathTotals]) {
+    /// Draws the totals of all paths; returns what amounts are to be multiplied by, so that they are
+    /// of as many customers as are given.
+    fn draw(&self, random: &mut SplitMix64, totals: &mut [PathTotals]) -> f64 {
         totals.fill(PathTotals::default());
+        let mut all_drawn = 0.0;
         let mut add = |outcome: usize, journeys: f64| {
             let count = &self.table.outcomes[outcome];
             let totals = &mut totals[count.path as usize];
@@ -183,13 +204,24 @@ impl<'a> Sampler<'a> {
             }
         };
         for (outcome, &customers) in self.alone.iter().enumerate() {
-            add(outcome, self.poisson.draw(customers, random));
+            let drawn = self.poisson.draw(customers, random);
+            add(outcome, drawn);
+            all_drawn += drawn;
         }
         for (customers, journeys) in self.table.customers.iter() {
             let drawn = self.poisson.draw(customers, random);
             for &journey in journeys {
                 add(journey as usize, drawn);
             }
+            all_drawn += drawn;
+        }
+        match self.given {
+            Some((customers, others)) => {
+                all_drawn += self.poisson.draw(others, random);
+                // Of nobody there is nothing to multiply.
+                customers as f64 / all_drawn.max(1.0)
+            }
+            None => 1.0,
         }
     }
 }

@@ -1,48 +1,15 @@
-//! Builds a [`JourneyTable`] from journeys, in one pass.
+//! Builds a [`JourneyTable`](crate::JourneyTable) from journeys, in one pass.
 
-use std::collections::BTreeMap;
+mod outcomes;
+mod policy;
+mod table;
 
+use self::outcomes::{Count, OutcomeNumbers, Outcomes, TAKEN_WORDS, Taken};
+use self::policy::ChannelRule;
+pub use self::policy::{PathPolicy, Repeats};
 use crate::error::JourneyError;
-use crate::intern::{Arena, Names, Slices};
-use crate::path::{
-    ChannelId, Customers, Dropped, JourneyTable, Outcome, OutcomeCount, PathTotals, Totals,
-};
-
-/// What becomes of a touch of the same channel as the touch before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Repeats {
-    /// It stays.
-    #[default]
-    Keep,
-    /// It is dropped: of a run of touches of one channel, the first stays.
-    Collapse,
-}
-
-/// How a journey becomes a path, before any model weighs it. Channels are named, so that builders
-/// on different threads can share it.
-///
-/// The rules apply in this order: exclusion, lookback, repeats, longest path.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct PathPolicy {
-    /// Channels whose touches are left out, so that the others share all credit.
-    pub excluded: Vec<String>,
-    /// A touch older than this before the conversion (for a null journey, before its last touch)
-    /// is left out, in seconds; a touch of exactly this age stays. Touches without ages stay.
-    pub lookback: Option<u32>,
-    /// Lookbacks of single channels, which go before the general one.
-    pub channel_lookback: BTreeMap<String, u32>,
-    /// Repeated channels.
-    pub repeats: Repeats,
-    /// The most touches of a path; earlier ones are left out.
-    pub longest: Option<usize>,
-}
-
-/// What the policy says of one channel.
-#[derive(Debug, Clone, Copy)]
-struct ChannelRule {
-    excluded: bool,
-    lookback: u32,
-}
+use crate::intern::{Names, Slices};
+use crate::path::{ChannelId, Dropped, Outcome};
 
 /// Takes journeys one by one and keeps each distinct path once.
 ///
@@ -85,80 +52,6 @@ pub struct JourneyBuilder {
     /// The path in work, and the channels read from a text.
     key: Vec<u32>,
     read: Vec<ChannelId>,
-}
-
-/// Converting journeys, equal ones added up now and then.
-#[derive(Debug, Clone, Default)]
-struct Outcomes {
-    counts: Vec<Count>,
-    /// How many there were after equal ones were last added up.
-    distinct: usize,
-}
-
-/// Journeys of one path that came to the same.
-#[derive(Debug, Clone, Copy)]
-struct Count {
-    taken: Taken,
-    journeys: u64,
-}
-
-/// Converting journeys kept before equal ones are first added up.
-const FEW: usize = 1 << 16;
-
-impl Outcomes {
-    fn push(&mut self, count: Count) {
-        self.counts.push(count);
-        if self.counts.len() >= FEW.max(2 * self.distinct) {
-            self.compact();
-        }
-    }
-
-    fn compact(&mut self) {
-        self.counts.sort_unstable_by_key(|count| count.taken);
-        self.counts.dedup_by(|next, kept| {
-            let same = next.taken == kept.taken;
-            if same {
-                kept.journeys += next.journeys;
-            }
-            same
-        });
-        self.distinct = self.counts.len();
-    }
-}
-
-/// A journey that was taken: the numbers of its path and of its outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Taken {
-    path: u32,
-    outcome: u32,
-}
-
-/// Words of a [`Taken`] journey.
-const TAKEN_WORDS: usize = 2;
-/// Words of an outcome: the bits of conversions and value.
-const OUTCOME_WORDS: usize = 4;
-
-/// Distinct outcomes, numbered: far fewer than journeys, which so take little room.
-#[derive(Debug, Clone, Default)]
-struct OutcomeNumbers(Slices);
-
-impl OutcomeNumbers {
-    fn intern(&mut self, outcome: Outcome) -> Result<u32, JourneyError> {
-        let halves = |x: f64| [(x.to_bits() >> 32) as u32, x.to_bits() as u32];
-        let [c1, c0] = halves(outcome.conversions);
-        let [v1, v0] = halves(outcome.value);
-        let words: [u32; OUTCOME_WORDS] = [c1, c0, v1, v0];
-        self.0.intern(&words)
-    }
-
-    fn get(&self, number: u32) -> Outcome {
-        let whole = |high: u32, low: u32| f64::from_bits(u64::from(high) << 32 | u64::from(low));
-        let words = self.0.get(number as usize);
-        Outcome {
-            conversions: whole(words[0], words[1]),
-            value: whole(words[2], words[3]),
-        }
-    }
 }
 
 impl JourneyBuilder {
@@ -392,63 +285,6 @@ impl JourneyBuilder {
         }
     }
 
-    /// Writes the path that the policy leaves of a journey.
-    fn write_key(
-        &mut self,
-        channels: &[ChannelId],
-        ages: Option<&[u32]>,
-        converted: bool,
-        journeys: u64,
-    ) {
-        let collapse = self.policy.repeats == Repeats::Collapse;
-        let key = &mut self.key;
-        key.clear();
-        key.push(0);
-        // The ages that stay are gathered behind the channels, after a first pass over these.
-        let stays = |touch: usize, previous: Option<ChannelId>, dropped: &mut Dropped| {
-            let channel = channels[touch];
-            let rule = self.rules[channel as usize];
-            if rule.excluded {
-                dropped.excluded += journeys;
-            } else if ages.is_some_and(|ages| ages[touch] > rule.lookback) {
-                dropped.too_old += journeys;
-            } else if collapse && previous == Some(channel) {
-                dropped.repeats += journeys;
-            } else {
-                return true;
-            }
-            false
-        };
-        let mut previous = None;
-        for (touch, &channel) in channels.iter().enumerate() {
-            if stays(touch, previous, &mut self.dropped) {
-                previous = Some(channel);
-                key.push(channel);
-            }
-        }
-        let kept = key.len() - 1;
-        if let (Some(ages), true) = (ages, converted) {
-            let mut previous = None;
-            for (touch, &channel) in channels.iter().enumerate() {
-                if stays(touch, previous, &mut Dropped::default()) {
-                    previous = Some(channel);
-                    key.push(ages[touch]);
-                }
-            }
-        }
-        let longest = self.policy.longest.unwrap_or(usize::MAX);
-        let surplus = kept.saturating_sub(longest);
-        if surplus > 0 {
-            self.dropped.beyond_longest += surplus as u64 * journeys;
-            if key.len() > 1 + kept {
-                key.drain(1 + kept..1 + kept + surplus);
-            }
-            key.drain(1..=surplus);
-        }
-        // Paths of more than 2^32 touches cannot be in memory.
-        key[0] = (kept - surplus) as u32;
-    }
-
     /// Adds the journeys of another builder with the same policy.
     ///
     /// # Errors
@@ -479,7 +315,7 @@ impl JourneyBuilder {
             paths.push(path);
         }
         drop(arena);
-        let outcomes = 0..other.outcomes.0.len() as u32;
+        let outcomes = 0..other.outcomes.len() as u32;
         let outcomes: Vec<u32> = outcomes
             .map(|number| self.outcomes.intern(other.outcomes.get(number)))
             .collect::<Result<_, _>>()?;
@@ -509,130 +345,6 @@ impl JourneyBuilder {
         self.dropped.add(&other.dropped);
         Ok(())
     }
-
-    /// The table of all journeys taken.
-    pub fn finish(mut self) -> JourneyTable {
-        self.converting.compact();
-        self.untouched.compact();
-        let counted = |count: &Count, path: u32| OutcomeCount {
-            path,
-            journeys: count.journeys,
-            outcome: self.outcomes.get(count.taken.outcome),
-        };
-        let untouched = self.untouched.counts.iter();
-        let mut untouched: Vec<OutcomeCount> = untouched.map(|count| counted(count, 0)).collect();
-        untouched.sort_unstable_by_key(outcome_order);
-        for untouched in &untouched {
-            self.dropped.untouched_journeys += untouched.journeys;
-            self.dropped.untouched.add(untouched);
-        }
-        let (channels, ranks) = sorted_names(self.names.all());
-        let arena = self.paths.into_arena();
-        let order = sorted_paths(&arena, &ranks);
-        // Where each of the builder's paths went.
-        let mut places = vec![0_u32; order.len()];
-        for (place, &number) in order.iter().enumerate() {
-            places[number as usize] = place as u32;
-        }
-
-        let mut table = JourneyTable {
-            channels,
-            touches: Vec::with_capacity(arena.words().saturating_sub(arena.len())),
-            ends: Vec::with_capacity(order.len()),
-            ages: Vec::new(),
-            age_ends: Vec::with_capacity(order.len()),
-            totals: vec![PathTotals::default(); order.len()],
-            outcomes: Vec::new(),
-            customers: Customers::default(),
-            total: Totals::default(),
-            dropped: self.dropped,
-        };
-        for &number in &order {
-            let key = arena.get(number as usize);
-            let (touches, ages) = key[1..].split_at(key[0] as usize);
-            let renumbered = touches.iter().map(|&channel| ranks[channel as usize]);
-            table.touches.extend(renumbered);
-            table.ends.push(table.touches.len());
-            table.ages.extend_from_slice(ages);
-            table.age_ends.push(table.ages.len());
-        }
-        drop(arena);
-
-        let null = |(number, &journeys): (usize, &u64)| OutcomeCount {
-            path: places[number],
-            journeys,
-            outcome: Outcome::NULL,
-        };
-        let nulls = self
-            .nulls
-            .iter()
-            .enumerate()
-            .filter(|(_, journeys)| **journeys > 0);
-        table.outcomes = nulls.map(null).collect();
-        let converting = self.converting.counts.iter();
-        table
-            .outcomes
-            .extend(converting.map(|count| counted(count, places[count.taken.path as usize])));
-        table.outcomes.sort_unstable_by_key(outcome_order);
-        table.add_up();
-
-        let journey = |&[path, outcome]: &[u32; TAKEN_WORDS]| {
-            let key = order_key(places[path as usize], self.outcomes.get(outcome));
-            // Every journey of a customer was counted among the outcomes.
-            let place = table
-                .outcomes
-                .partition_point(|other| outcome_order(other) < key);
-            place as u32
-        };
-        let mut journeys = Slices::default();
-        let mut customers = Vec::new();
-        for (number, &count) in self.customer_counts.iter().enumerate() {
-            let (taken, _) = self.customers.get(number).as_chunks::<TAKEN_WORDS>();
-            customers.push((journeys.add(taken.iter().map(journey)), count));
-        }
-        drop(self.customers);
-        customers.sort_unstable_by(|&(a, _), &(b, _)| journeys.get(a).cmp(journeys.get(b)));
-        for (number, customers) in customers {
-            table.customers.push(customers, journeys.get(number));
-        }
-        table
-    }
-}
-
-impl JourneyTable {
-    /// The same journeys with other values: `value` gives that of a conversion from the one it had.
-    ///
-    /// What journeys without a touch were worth is only known as a sum, and is zero afterwards.
-    #[must_use]
-    pub fn revalued(&self, value: impl Fn(f64) -> f64) -> Self {
-        let mut table = self.clone();
-        let converting = table.outcomes.iter_mut();
-        for count in converting.filter(|count| !count.outcome.is_null()) {
-            count.outcome.value = value(count.outcome.value);
-        }
-        table.dropped.untouched.value = 0.0;
-        table.totals.fill(PathTotals::default());
-        table.total = Totals::default();
-        table.add_up();
-        table
-    }
-
-    /// Sums the outcomes into the paths' totals and the grand total, in their order.
-    fn add_up(&mut self) {
-        for count in &self.outcomes {
-            let totals = &mut self.totals[count.path as usize];
-            if count.outcome.is_null() {
-                totals.nulls += count.journeys as f64;
-            } else {
-                totals.conversions += count.outcome.conversions * count.journeys as f64;
-                totals.value += count.outcome.value * count.journeys as f64;
-            }
-        }
-        for totals in &self.totals {
-            self.total.conversions += totals.conversions;
-            self.total.value += totals.value;
-        }
-    }
 }
 
 impl Dropped {
@@ -649,13 +361,6 @@ impl Dropped {
     }
 }
 
-impl Totals {
-    fn add(&mut self, count: &OutcomeCount) {
-        self.conversions += count.outcome.conversions * count.journeys as f64;
-        self.value += count.outcome.value * count.journeys as f64;
-    }
-}
-
 pub(crate) fn check_outcome(outcome: Outcome) -> Result<(), JourneyError> {
     let Outcome { conversions, value } = outcome;
     if !(conversions.is_finite() && conversions >= 0.0) {
@@ -668,60 +373,4 @@ pub(crate) fn check_outcome(outcome: Outcome) -> Result<(), JourneyError> {
         return Err(JourneyError::ValueWithoutConversion { value });
     }
     Ok(())
-}
-
-/// The order of outcomes: by path, then conversions (nulls first), then value.
-fn order_key(path: u32, outcome: Outcome) -> (u32, u64, u64) {
-    // Conversions are not negative, so that their bits are ordered as they are; values are
-    // ordered in some way.
-    (path, outcome.conversions.to_bits(), outcome.value.to_bits())
-}
-
-fn outcome_order(count: &OutcomeCount) -> (u32, u64, u64) {
-    order_key(count.path, count.outcome)
-}
-
-/// Names in order, and the place of each in it.
-fn sorted_names(names: &[String]) -> (Vec<String>, Vec<u32>) {
-    let mut order: Vec<usize> = (0..names.len()).collect();
-    order.sort_unstable_by(|&a, &b| names[a].cmp(&names[b]));
-    let mut ranks = vec![0; names.len()];
-    for (rank, &number) in order.iter().enumerate() {
-        ranks[number] = rank as u32;
-    }
-    (order.iter().map(|&i| names[i].clone()).collect(), ranks)
-}
-
-/// The numbers of the paths in the order of their channels' ranks, then their ages.
-///
-/// Sorted by as many first touches as fit into one word; whole paths are compared only where
-/// these are equal.
-fn sorted_paths(arena: &Arena, ranks: &[u32]) -> Vec<u32> {
-    // One more digit than channels: zero stands for "no touch".
-    let bits = usize::BITS - ranks.len().leading_zeros();
-    let digits = 64 / bits.max(1);
-    let prefix = |number: usize| {
-        let key = arena.get(number);
-        let touches = &key[1..=key[0] as usize];
-        (0..digits as usize).fold(0_u64, |word, place| {
-            let digit = touches
-                .get(place)
-                .map_or(0, |&channel| ranks[channel as usize] + 1);
-            word << bits | u64::from(digit)
-        })
-    };
-    let full = |number: u32| {
-        let key = arena.get(number as usize);
-        let (touches, ages) = key[1..].split_at(key[0] as usize);
-        (touches.iter().map(|&channel| ranks[channel as usize]), ages)
-    };
-    let numbers = 0..arena.len() as u32;
-    let mut order: Vec<(u64, u32)> = numbers.map(|i| (prefix(i as usize), i)).collect();
-    order.sort_unstable_by(|&(a, i), &(b, j)| {
-        a.cmp(&b).then_with(|| {
-            let ((left, left_ages), (right, right_ages)) = (full(i), full(j));
-            left.cmp(right).then_with(|| left_ages.cmp(right_ages))
-        })
-    });
-    order.into_iter().map(|(_, number)| number).collect()
 }

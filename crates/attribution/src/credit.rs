@@ -23,6 +23,13 @@ impl Credits {
         }
     }
 
+    /// All credits multiplied by a number.
+    pub(crate) fn times(mut self, factor: f64) -> Self {
+        let amounts = self.conversions.iter_mut().chain(&mut self.value);
+        amounts.for_each(|amount| *amount *= factor);
+        self
+    }
+
     /// How many channels there are.
     pub fn channels(&self) -> usize {
         self.conversions.len()

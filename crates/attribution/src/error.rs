@@ -1,5 +1,7 @@
 //! Why journeys are not taken, and why a model gives no credit.
 
+use stats::moments::MomentsError;
+
 /// Why a journey or an event is not taken.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -57,6 +59,9 @@ pub enum JourneyError {
     /// More distinct paths than there are numbers.
     #[error("there are more than 2^32 distinct paths")]
     TooManyPaths,
+    /// Credits that cannot be added up.
+    #[error("credits cannot be added up: {0}")]
+    Sums(MomentsError),
 }
 
 /// Why a model gives no credit.

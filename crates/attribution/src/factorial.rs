@@ -174,8 +174,7 @@ impl Factorial {
 
     /// Refuses a contrast that rests on an effect with an alias that is not assumed to be zero.
     fn check_aliases(&self, weights: &[f64]) -> Result<(), FactorialError> {
-        let run = self.cells.run();
-        let is_run = |set: usize| run.binary_search_by_key(&set, |(on, _)| *on).is_ok();
+        let is_run = |set: usize| self.cells.sample(set).is_some();
         let needed = weights
             .iter()
             .enumerate()

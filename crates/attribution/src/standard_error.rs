@@ -18,9 +18,9 @@ pub struct StandardErrors {
 ///
 /// A model that shares each path in fixed parts credits channel `k` with `Σ x_k` over customers,
 /// where `x_k` is what a customer's journeys give it. If each customer is drawn a Poisson number of
-/// times with mean one, the variance of that sum is exactly `Σ x_k²`. That of its share `p_k` of
-/// all credit `T` is, by the delta method, `Σ (x_k − p_k t)² / T²`, with `t` all that the customer
-/// brings.
+/// times with mean one, the variance of that sum is exactly `Σ x_k²`; of `n` customers drawn out of
+/// `n` it is `Σ x_k² − (Σ x_k)² / n`. That of its share `p_k` of all credit `T` is, by the delta
+/// method, `Σ (x_k − p_k t)² / T²`, with `t` all that the customer brings.
 ///
 /// # Errors
 ///
@@ -64,11 +64,11 @@ pub fn standard_errors(
 
 impl StandardErrors {
     /// The standard error of a credit; `None` of a share of nothing, and of a channel that there is
-    /// not.
-    pub fn of(&self, measure: Measure, channel: usize) -> Option<f64> {
+    /// not. `customers` as of [`Draws`](crate::bootstrap::Draws::customers).
+    pub fn of(&self, measure: Measure, channel: usize, customers: Option<u64>) -> Option<f64> {
         match measure {
-            Measure::Conversions => self.conversions.error(channel),
-            Measure::Value => self.value.error(channel),
+            Measure::Conversions => self.conversions.error(channel, customers),
+            Measure::Value => self.value.error(channel, customers),
             Measure::ShareOfConversions => self.conversions.error_of_share(channel),
             Measure::ShareOfValue => self.value.error_of_share(channel),
         }
@@ -121,8 +121,12 @@ impl Squares {
         self.products[channel] = product;
     }
 
-    fn error(&self, channel: usize) -> Option<f64> {
-        self.squares.get(channel).map(|squares| squares.sqrt())
+    fn error(&self, channel: usize, customers: Option<u64>) -> Option<f64> {
+        let (sum, square) = (self.sums.get(channel)?, self.squares.get(channel)?);
+        // A sum of something is of one customer at the least.
+        let given = customers.map_or(0.0, |customers| sum * sum / customers.max(1) as f64);
+        // Rounding may leave a little less than nothing.
+        Some((square - given).max(0.0).sqrt())
     }
 
     fn error_of_share(&self, channel: usize) -> Option<f64> {

@@ -1,6 +1,6 @@
 //! Credit of rules added up customer by customer, where journeys are too many to be kept.
 
-use stats::moments::{CellMoments, Moments, Products};
+use stats::moments::{CellMoments, Moments, MomentsError, Products};
 
 use crate::builder::check_outcome;
 use crate::credit::Credits;
@@ -83,7 +83,8 @@ impl CreditSums {
     ///
     /// # Errors
     ///
-    /// [`JourneyError::InvalidValue`] if a customer's value is too large for a number.
+    /// [`JourneyError::InvalidValue`] if a customer's value is too large for a number;
+    /// [`JourneyError::Sums`] of more customers than can be counted.
     pub fn end_customer(&mut self) -> Result<(), JourneyError> {
         let rules = self.customers.len();
         let (cells, [x_c, x_v, t_c, t_v]) = (&mut self.cells, &mut self.columns);
@@ -119,8 +120,11 @@ impl CreditSums {
         let columns = self.columns.each_ref().map(Vec::as_slice);
         self.sums
             .push(&columns, &[&self.cells])
-            .map_err(|_| JourneyError::InvalidValue {
-                value: f64::INFINITY,
+            .map_err(|error| match error {
+                MomentsError::NotFinite { .. } => JourneyError::InvalidValue {
+                    value: f64::INFINITY,
+                },
+                error => JourneyError::Sums(error),
             })?;
         self.columns.iter_mut().for_each(Vec::clear);
         self.cells.clear();
@@ -174,7 +178,7 @@ impl CreditSums {
         let places: Vec<u32> = (0..cells as u32).collect();
         self.sums
             .merge(other.sums, &places)
-            .map_err(|_| JourneyError::TooManyPaths)
+            .map_err(JourneyError::Sums)
     }
 
     /// Each rule's credits and standard errors, of the channels with these numbers.
@@ -314,7 +318,8 @@ mod tests {
                     Measure::ShareOfConversions,
                     Measure::ShareOfValue,
                 ] {
-                    let of = |errors: &StandardErrors| errors.of(measure, channel).unwrap();
+                    let of =
+                        |errors: &StandardErrors| errors.of(measure, channel, Some(4_000)).unwrap();
                     close(of(&errors), of(&sure), 1e-10);
                 }
             }
@@ -343,8 +348,8 @@ mod tests {
         sums.end_customer().unwrap();
         let (credits, errors) = sums.finish(&[9, 7, 2]).unwrap().remove(0);
         assert_eq!(credits.value, [0.0, 3.0, 0.0]);
-        assert_eq!(errors.of(Measure::Value, 1), Some(3.0));
-        assert_eq!(errors.of(Measure::Value, 2), Some(0.0));
+        assert_eq!(errors.of(Measure::Value, 1, None), Some(3.0));
+        assert_eq!(errors.of(Measure::Value, 2, None), Some(0.0));
     }
 
     #[test]

@@ -80,22 +80,23 @@ fn of_every_kind_of_model() {
     let truth = credit(&population(), &models).expect("credits");
     let (runs, journeys) = (400, 3_000);
     let mut random = Random(5);
-    let mut hits = vec![[0_u64; 2]; models.len()];
+    let measures = [Measure::Conversions, Measure::Value, Measure::ShareOfValue];
+    let mut hits = vec![[0_u64; 3]; models.len()];
     for run in 0..runs {
         let table = sample(journeys, &mut random);
         let draws = Draws {
             replicates: 199,
+            customers: Some(journeys as u64),
             seed: run,
             threads: NonZeroUsize::MIN,
         };
         let found = bootstrap(&table, &models, &draws).expect("replicates");
         for (model, found) in found.iter().enumerate() {
-            for (hits, measure) in hits[model]
-                .iter_mut()
-                .zip([Measure::Conversions, Measure::ShareOfValue])
-            {
+            for (hits, measure) in hits[model].iter_mut().zip(measures) {
+                let of_sample = journeys as f64 / 1e6;
                 let true_value = match measure {
-                    Measure::Conversions => truth[model].conversions[0] * journeys as f64 / 1e6,
+                    Measure::Conversions => truth[model].conversions[0] * of_sample,
+                    Measure::Value => truth[model].value[0] * of_sample,
                     _ => truth[model].value[0] / truth[model].total().value,
                 };
                 let interval = found.interval(measure, 0, Limits::Percentile, 0.05);
@@ -150,32 +151,36 @@ fn standard_errors_without_replicates_are_those_of_the_bootstrap() {
         }),
         Model::ShapleyOfSubsets,
     ];
-    let draws = Draws {
-        replicates: 4_000,
-        seed: 3,
-        threads: NonZeroUsize::MIN,
-    };
-    let found = bootstrap(&table, &models, &draws).expect("replicates");
     let measures = [
         Measure::Conversions,
         Measure::Value,
         Measure::ShareOfConversions,
         Measure::ShareOfValue,
     ];
-    for (model, found) in models.iter().zip(found) {
-        let errors = standard_errors(&table, model).expect("errors");
-        let errors = errors.expect("a model that shares each path");
-        for (measure, channel) in measures.into_iter().flat_map(|m| [(m, 0), (m, 2)]) {
-            let drawn = found.interval(measure, channel, Limits::Normal, 0.05);
-            let drawn = drawn.expect("an interval").se;
-            let exact = errors.of(measure, channel).expect("an error");
-            // A standard deviation of 4,000 replicates is known to 1.1 %.
-            assert!(
-                (drawn / exact - 1.0).abs() < 0.045,
-                "{model:?} {measure:?} {channel}: {drawn} {exact}"
-            );
+    // As many as have journeys, half as many more, and a number that is chance as well.
+    for customers in [Some(2_000), Some(3_000), None] {
+        let draws = Draws {
+            replicates: 4_000,
+            customers,
+            seed: 3,
+            threads: NonZeroUsize::MIN,
+        };
+        let found = bootstrap(&table, &models, &draws).expect("replicates");
+        for (model, found) in models.iter().zip(found) {
+            let errors = standard_errors(&table, model).expect("errors");
+            let errors = errors.expect("a model that shares each path");
+            for (measure, channel) in measures.into_iter().flat_map(|m| [(m, 0), (m, 2)]) {
+                let drawn = found.interval(measure, channel, Limits::Normal, 0.05);
+                let drawn = drawn.expect("an interval").se;
+                let exact = errors.of(measure, channel, customers).expect("an error");
+                // A standard deviation of 4,000 replicates is known to 1.1 %.
+                assert!(
+                    (drawn / exact - 1.0).abs() < 0.045,
+                    "{model:?} {measure:?} {channel} of {customers:?}: {drawn} {exact}"
+                );
+            }
+            assert_eq!(errors.of(Measure::Value, 3, customers), None);
         }
-        assert_eq!(errors.of(Measure::Value, 3), None);
     }
     let chain = standard_errors(&table, &Model::Markov { order: 1 });
     assert_eq!(chain, Ok(None));

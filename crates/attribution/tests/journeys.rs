@@ -254,11 +254,13 @@ fn shapes_of_position() {
 /// journeys drawn one by one.
 #[test]
 fn customers_are_drawn_with_all_their_journeys() {
-    let draws = Draws {
+    let of_customers = |customers| Draws {
         replicates: 2_000,
+        customers,
         seed: 3,
         threads: NonZeroUsize::MIN,
     };
+    let draws = of_customers(None);
     let last = [Model::Heuristic(Heuristic::Last)];
     let mut together = stream(AfterConversion::Cut);
     for customer in 0..200 {
@@ -280,6 +282,16 @@ fn customers_are_drawn_with_all_their_journeys() {
     assert!((interval.se / expected - 1.0).abs() < 0.08, "{interval:?}");
     assert_eq!(interval.estimate, 400.0);
     assert!(interval.low < 400.0 - 1.7 * expected && interval.high > 400.0 + 1.7 * expected);
+    // Of 800 customers, a quarter of whom convert: the variance of a binomial number.
+    for (customers, expected) in [(800, 2.0 * 150_f64.sqrt()), (200, 0.0)] {
+        let found = bootstrap(&table, &last, &of_customers(Some(customers))).expect("replicates");
+        let interval = found[0].interval(Measure::Conversions, 0, Limits::Normal, 0.05);
+        let se = interval.expect("an interval").se;
+        assert!(
+            (se - expected).abs() < 0.08 * expected + 1e-9,
+            "{customers}: {se}"
+        );
+    }
 
     let mut apart = builder(PathPolicy::default());
     apart
@@ -299,6 +311,7 @@ fn intervals_refuse_and_ranks_tie() {
     let table = builder.finish();
     let draws = |replicates| Draws {
         replicates,
+        customers: None,
         seed: 1,
         threads: NonZeroUsize::MIN,
     };

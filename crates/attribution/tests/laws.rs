@@ -245,6 +245,7 @@ proptest! {
         let models = [Model::Heuristic(Heuristic::Linear), Model::ShapleyOfSubsets];
         let run = |threads| bootstrap(&table, &models, &Draws {
             replicates: 7,
+            customers: Some(journeys.len() as u64 + 3),
             seed,
             threads: NonZeroUsize::new(threads).expect("positive"),
         });

@@ -250,11 +250,12 @@ fn population() -> JourneyTable {
     builder.finish()
 }
 
-/// Touches and orders of customers of the population, so many on average.
-fn sample(customers: usize, random: &mut SplitMix64) -> [String; 2] {
+/// Touches and orders of customers of the population, and how many customers they are: so many on average. Intervals are
+/// to hold what as many customers as came are credited with, whether or not chance decides on their number.
+fn sample(customers: usize, random: &mut SplitMix64) -> ([String; 2], usize) {
     let mut touches = "who,at,channel\n".to_owned();
     let mut orders = "who,at,amount\n".to_owned();
-    // How many come is chance as well, as the bootstrap has it: a Poisson number.
+    // As many as arrive in a time, one after another.
     let mut time = -random.uniform().ln();
     let mut who = 0;
     while time < customers as f64 {
@@ -283,7 +284,7 @@ fn sample(customers: usize, random: &mut SplitMix64) -> [String; 2] {
             }
         }
     }
-    [touches, orders]
+    ([touches, orders], who)
 }
 
 const SAMPLED: &str = "
@@ -301,8 +302,39 @@ conversion: { fact: orders, value: amount, unit: money }
 touches: [touches]
 ";
 
-/// How often the intervals of each model hold the population's credit: conversions, and share of the value, of all
-/// channels.
+/// A hundred customers with an order each: sixty met channel a, the others b. How many customers there are is an outcome
+/// where only these are on record, and known where others are as well.
+#[test]
+fn a_number_of_customers_that_is_an_outcome_is_by_chance() {
+    let mut touches = "who,at,channel\n".to_owned();
+    let mut orders = "who,at,amount\n".to_owned();
+    for who in 0..100 {
+        let channel = if who < 60 { "a" } else { "b" };
+        writeln!(touches, "{who},2024-01-01 08:00:00,{channel}").unwrap();
+        writeln!(orders, "{who},2024-01-01 09:00:00,10").unwrap();
+    }
+    let error = |touches: &str| {
+        let folder = TempDir::new().unwrap();
+        let files = [("touches.csv", touches), ("orders.csv", orders.as_str())];
+        let catalog = catalog(&folder, &files, SAMPLED);
+        let mut lake = Lake::open(&catalog, None).unwrap();
+        let document = catalog.attributions().next().unwrap();
+        let finding = attribution(&catalog, &mut lake, document).unwrap();
+        let credit = finding.model(CreditModel::First).unwrap().credit("a");
+        credit.unwrap().conversions.se.unwrap()
+    };
+    let customers = 101.0;
+    let without = error(&touches);
+    let with = error(&format!("{touches}another,2024-01-01 08:00:00,a\n"));
+    let expected = [60_f64, 60.0 - 3600.0 / customers].map(f64::sqrt);
+    for (found, expected) in [without, with].into_iter().zip(expected) {
+        // The standard deviation of 1,000 replicates is known to 2.2 %.
+        assert!((found / expected - 1.0).abs() < 0.09, "{found} {expected}");
+    }
+}
+
+/// How often the intervals of each model hold the population's credit: conversions, value and share of the value, of
+/// all channels.
 fn coverage(runs: u64, customers: usize) {
     let population = population();
     let truth = |model: CreditModel, finding: &AttributionFinding| {
@@ -326,10 +358,10 @@ fn coverage(runs: u64, customers: usize) {
         CreditModel::Shapley,
     ];
     let mut random = SplitMix64::new(3);
-    let mut hits = vec![[0_u64; 2]; models.len()];
+    let mut hits = vec![[0_u64; 3]; models.len()];
     for _ in 0..runs {
         let folder = TempDir::new().unwrap();
-        let [touches, orders] = sample(customers, &mut random);
+        let ([touches, orders], came) = sample(customers, &mut random);
         let files = [
             ("touches.csv", touches.as_str()),
             ("orders.csv", orders.as_str()),
@@ -343,13 +375,13 @@ fn coverage(runs: u64, customers: usize) {
             let found = finding.model(*model).unwrap();
             for (channel, name) in CHANNELS.iter().enumerate() {
                 let found = found.credit(name).unwrap();
-                let conversions = truth.conversions[channel] * customers as f64 / 1e6;
-                let share = truth.value[channel] / truth.total().value;
-                for ((estimate, truth), hits) in
-                    [(found.conversions, conversions), (found.share, share)]
-                        .into_iter()
-                        .zip(hits.iter_mut())
-                {
+                let of_sample = came as f64 / 1e6;
+                let held = [
+                    (found.conversions, truth.conversions[channel] * of_sample),
+                    (found.value.unwrap(), truth.value[channel] * of_sample),
+                    (found.share, truth.value[channel] / truth.total().value),
+                ];
+                for ((estimate, truth), hits) in held.into_iter().zip(hits.iter_mut()) {
                     let (low, high) = (estimate.low.unwrap(), estimate.high.unwrap());
                     *hits += u64::from(low <= truth && truth <= high);
                 }
@@ -362,8 +394,8 @@ fn coverage(runs: u64, customers: usize) {
     for (model, hits) in models.iter().zip(hits) {
         let shares = hits.map(|hits| hits as f64 / (3 * runs) as f64);
         eprintln!(
-            "{model:?}: conversions {:.3}, share of value {:.3}",
-            shares[0], shares[1]
+            "{model:?}: conversions {:.3}, value {:.3}, share of value {:.3}",
+            shares[0], shares[1], shares[2]
         );
         for hits in hits {
             assert!(

@@ -2,6 +2,8 @@
 
 #[path = "../tests/report/behind.rs"]
 mod behind;
+#[path = "../tests/report/capped.rs"]
+mod capped;
 #[path = "../tests/report/fixture.rs"]
 mod fixture;
 #[path = "../tests/report/others.rs"]

@@ -19,6 +19,7 @@ mod history;
 mod incremental;
 mod incremental_behind;
 mod interaction;
+mod label;
 mod lifetime;
 mod lifetime_credit;
 mod lifetime_states;

@@ -1,7 +1,9 @@
 //! What parts of the finding of content's performance rest on, in sentences for every surface.
 
 use measure::audience::NotCounted;
-use measure::content::{CapStep, CapsFinding, DropOneFinding, FatigueFinding};
+use measure::content::{
+    CapStep, CapsFinding, DropOneFinding, FatigueFinding, PerformanceFinding, WearEvidence,
+};
 
 use crate::format::Format;
 
@@ -49,6 +51,37 @@ pub(crate) fn not_in_curve(format: Format, fatigue: &FatigueFinding) -> String {
         list if list.is_empty() => list,
         list => format!("Not looked at: {list}."),
     }
+}
+
+/// What tells whether to replace items, and why not the caps where there are any; none where there is nothing to tell.
+pub(crate) fn replaced_by(finding: &PerformanceFinding) -> Option<String> {
+    let fatigue = &finding.fatigue;
+    let text = match (fatigue.retire_by, &fatigue.without_caps) {
+        (Some(WearEvidence::Caps), _) => {
+            let caps = finding.caps.as_ref()?;
+            let lowest = caps.arms.first().and_then(|arm| arm.cap);
+            let below = match lowest {
+                Some(0) | None => "",
+                Some(_) => {
+                    " Exposures up to the lowest cap are taken to cause no more than those of the next arm."
+                }
+            };
+            format!(
+                "Whether to replace items is told by the caps of `{}`, which chance gave out, and not by the curve.{below}",
+                caps.experiment
+            )
+        }
+        (Some(WearEvidence::Curve), None) => {
+            "Whether to replace items is told by the curve, which no chance stands behind."
+                .to_owned()
+        }
+        (Some(WearEvidence::Curve), Some(why)) => format!(
+            "Whether to replace items is told by the curve, which no chance stands behind. The caps do not tell: {why}."
+        ),
+        (None, Some(why)) => format!("Nor do the caps tell whether to replace items: {why}."),
+        (None, None) => return None,
+    };
+    Some(text)
 }
 
 /// The decisions that what would be missed rests on, and which exposures and items do not count.

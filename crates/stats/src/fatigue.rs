@@ -238,19 +238,19 @@ impl Fatigue {
 
     /// Whether to replace the item by a new one.
     ///
-    /// `remaining[k - 1]` is how many exposures of number k are still to come; `new` is
-    /// the forecast of the new item's rate, worn like this one; a response is worth
+    /// `remaining[k - 1]` is how many exposures of number k are still to come, and
+    /// `renewed[k - 1]` how many there are of number k if customers begin anew with a new
+    /// item; `new` is the forecast of its rate, worn like this one; a response is worth
     /// `value`, and the new item costs `cost`:
-    /// `gain = value sum_k remaining_k (new relative_{1 + k - first} - rate_k) - cost`,
-    /// where `first` is the first exposure with any remaining: customers begin anew with
-    /// the new item. Its standard error is that of both rates and of the curve.
+    /// `gain = value sum_k (renewed_k new relative_k - remaining_k rate_k) - cost`. Its
+    /// standard error is that of both rates and of the curve.
     ///
     /// # Errors
     ///
     /// Values that are not finite; a level outside (0, 1).
     pub fn retire(
         &self,
-        remaining: &[f64],
+        (remaining, renewed): (&[f64], &[f64]),
         new: (f64, f64),
         value: f64,
         cost: f64,
@@ -265,25 +265,27 @@ impl Fatigue {
         for (what, number) in numbers
             .into_iter()
             .chain(remaining.iter().map(|n| ("remaining exposures", *n)))
+            .chain(renewed.iter().map(|n| ("renewed exposures", *n)))
         {
             check_finite(what, number)?;
         }
         check_variance("variance of the new item's rate", new.1 * new.1)?;
-        let begin = remaining.iter().position(|n| *n > 0.0).unwrap_or(0);
         let size = self.coefficients.len();
         let (mut of_new, mut of_old) = (0.0, 0.0);
         let mut slope = vec![0.0; size];
-        for (place, count) in remaining.iter().enumerate().skip(begin) {
-            let renewed = self.shape.regressors((place - begin) as u64 + 1);
-            let worn = self.shape.regressors(place as u64 + 1);
-            let relative_new = dot(&renewed, &self.coefficients).exp();
-            let relative_old = dot(&worn, &self.coefficients).exp();
-            of_new += count * relative_new;
-            of_old += count * relative_old;
-            for (i, slope) in slope.iter_mut().enumerate() {
-                *slope += count
-                    * (new.0 * relative_new * renewed[i]
-                        - self.first_rate * relative_old * worn[i]);
+        let counts = |place: usize| {
+            let of = |counts: &[f64]| counts.get(place).copied().unwrap_or(0.0);
+            (of(renewed), of(remaining))
+        };
+        for place in 0..remaining.len().max(renewed.len()) {
+            let (renewed, remaining) = counts(place);
+            let x = self.shape.regressors(place as u64 + 1);
+            let relative = dot(&x, &self.coefficients).exp();
+            of_new += renewed * relative;
+            of_old += remaining * relative;
+            let change = relative * (new.0 * renewed - self.first_rate * remaining);
+            for (slope, x) in slope.iter_mut().zip(&x) {
+                *slope += change * x;
             }
         }
         let curve: f64 = (0..size)

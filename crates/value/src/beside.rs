@@ -60,9 +60,7 @@ pub enum BesideWhat {
 /// channels.
 #[must_use]
 pub fn shares_out_money(attribution: &Attribution) -> bool {
-    let conversion = &attribution.conversion;
-    let money = conversion.value.is_some() && conversion.unit == Unit::Money;
-    money && credited_by(attribution.by.dimensions()).is_some()
+    attribution.conversion.is_of_money() && credited_by(attribution.by.dimensions()).is_some()
 }
 
 /// The one key that is credited, if the ledger knows it.

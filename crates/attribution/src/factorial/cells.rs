@@ -184,6 +184,12 @@ impl Cells {
         &self.run
     }
 
+    /// The outcomes of the combination at a place; none where it was not run.
+    pub fn sample(&self, place: usize) -> Option<Sample> {
+        let found = self.run.binary_search_by_key(&place, |(cell, _)| *cell);
+        Some(self.run[found.ok()?].1)
+    }
+
     /// Whether all combinations were run, so that nothing is assumed.
     pub fn is_full(&self) -> bool {
         self.run.len() == self.grid.cells()

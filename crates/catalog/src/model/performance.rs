@@ -29,7 +29,7 @@ pub struct Performance {
     #[schemars(range(min = 0))]
     pub value: Option<f64>,
     /// An experiment that gave out at random how often customers are shown content: at least two of its arms differ in
-    /// `cap`. What more exposures cause is measured by it.
+    /// `cap`. What more exposures cause is measured by it, and where it can, it tells which items to replace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-names" = "experiment"))]
     pub caps: Option<Name>,

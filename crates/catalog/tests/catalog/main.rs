@@ -1,5 +1,6 @@
 //! Projects through the public interface: what is read, what is refused and how it is said.
 
+mod caps;
 mod contract;
 mod counted;
 mod decisions;

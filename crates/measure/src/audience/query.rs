@@ -21,13 +21,13 @@ use stats::robust::CapThresholds;
 
 use self::customers::STATUS;
 use self::types::{check_covariate, check_time, require_column, type_of};
-pub(crate) use self::values::exact_sum;
 use super::learned::{self, LearnedFinding};
 use super::maturity::{self, Horizon};
 use super::plan::{KnownFrom, Plan};
 use super::times::Clock;
 use super::{caps, cluster};
 use crate::error::MeasureError;
+pub(crate) use lake::sql::exact_sum;
 
 /// The customers' table where it is kept, because there is more than one look at it.
 const KEPT: &str = "_ts_customers";
@@ -137,15 +137,7 @@ pub(crate) fn write(
 ) -> Result<Query, MeasureError> {
     define(plan, catalog, lake)?;
     for fact in plan.facts() {
-        match (&fact.source, &fact.sql) {
-            (Some(name), _) => {
-                if let Some(source) = catalog.source(name) {
-                    lake.define(catalog, source)?;
-                }
-            }
-            (None, Some(query)) => lake.define_mentioned(catalog, query)?,
-            (None, None) => {}
-        }
+        define_rows(catalog, lake, fact.source.as_deref(), fact.sql.as_deref())?;
     }
     let writer = Writer::new(plan, lake)?;
     writer.check_facts()?;
@@ -199,15 +191,38 @@ pub(crate) fn where_clause(filter: Option<&String>) -> String {
     })
 }
 
-/// A fact's rows as SQL names them.
-pub(crate) fn fact_rows(fact: &Fact) -> String {
-    match (&fact.source, &fact.sql) {
-        (Some(source), _) => source_view(source),
-        (None, query) => {
-            let query = query.as_deref().unwrap_or_default().trim();
+/// The rows of a source, or of a query over sources, as SQL names them.
+fn rows_of(source: Option<&str>, query: Option<&str>) -> String {
+    match source {
+        Some(name) => source_view(name),
+        None => {
+            let query = query.unwrap_or_default().trim();
             sql::condition(query.trim_end_matches(';'))
         }
     }
+}
+
+/// A fact's rows as SQL names them.
+pub(crate) fn fact_rows(fact: &Fact) -> String {
+    rows_of(fact.source.as_deref(), fact.sql.as_deref())
+}
+
+/// Defines a source, or the sources that a query mentions; returns the rows as SQL names them.
+pub(crate) fn define_rows(
+    catalog: &Catalog,
+    lake: &mut Lake,
+    source: Option<&str>,
+    query: Option<&str>,
+) -> Result<String, MeasureError> {
+    match source {
+        Some(name) => {
+            if let Some(source) = catalog.source(name) {
+                lake.define(catalog, source)?;
+            }
+        }
+        None => lake.define_mentioned(catalog, query.unwrap_or_default())?,
+    }
+    Ok(rows_of(source, query))
 }
 
 impl<'p, 'a> Writer<'p, 'a> {
@@ -324,7 +339,8 @@ impl<'p, 'a> Writer<'p, 'a> {
     /// The query without what its customers' table has yet to tell.
     fn query(&self) -> Result<Query, MeasureError> {
         let shape = self.shape();
-        let has_assignments = !matches!(shape, Shape::Wide);
+        // A customer with one row repeats nothing, and is in one arm.
+        let has_assignments = matches!(shape, Shape::Repeated);
         let customers = match shape {
             Shape::Wide => self.wide()?,
             shape => self.joined(matches!(shape, Shape::Unique))?,
@@ -359,11 +375,11 @@ impl<'p, 'a> Writer<'p, 'a> {
             carried.push("started".to_owned());
         }
         carried.push("tag".to_owned());
-        let repeated = if unique {
-            "0::UBIGINT"
+        let assignments = if unique {
+            ""
         } else {
             carried.push("repeated".to_owned());
-            "repeated"
+            ", repeated, (tag & 8) > 0 AS several"
         };
         for (number, (fact, values)) in self.by_fact().into_iter().enumerate() {
             let name = format!("_ts_with{number}");
@@ -376,7 +392,7 @@ impl<'p, 'a> Writer<'p, 'a> {
         let carried: String = carried.iter().map(|name| format!(", {name}")).collect();
         Ok(format!(
             "WITH {} SELECT customer, CAST({STATUS} AS UTINYINT) AS status, \
-             CAST(nullif(tag >> 8, 255) AS UTINYINT) AS arm, {repeated} AS repeated, (tag & 8) > 0 AS several{carried} \
+             CAST(nullif(tag >> 8, 255) AS UTINYINT) AS arm{assignments}{carried} \
              FROM {last}",
             tables.join(", "),
         ))

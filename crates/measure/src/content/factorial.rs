@@ -127,7 +127,7 @@ impl Asked<'_> {
             document.interactions,
             &reading,
         );
-        let baseline = design.sample(0).map(|sample| sample.mean);
+        let baseline = design.cells().sample(0).map(|sample| sample.mean);
         finding.designs = designs::options(self.experiment, factors, Some(&design), baseline);
         finding
     }
@@ -187,10 +187,10 @@ impl Asked<'_> {
     /// The means of the arms, in the order of their declaration.
     fn cells(&self, design: &Design) -> Vec<CellMean> {
         let cell = |(arm, levels): &(&str, Vec<usize>)| {
-            let sample = design.sample(design.grid().place(levels)?)?;
+            let sample = design.cells().sample(design.grid().place(levels)?)?;
             Some(CellMean {
                 arm: (*arm).to_owned(),
-                levels: self.named(levels),
+                levels: self.factors.named(levels),
                 customers: sample.n,
                 mean: sample.mean,
                 se: (sample.variance / sample.n as f64).sqrt(),
@@ -202,12 +202,5 @@ impl Asked<'_> {
     /// The channel of a factor in the attribution.
     fn channel_of<'c>(&'c self, factor: &'c str) -> &'c str {
         self.document.channel_of(factor)
-    }
-
-    fn named(&self, levels: &[usize]) -> Vec<String> {
-        let named = levels.iter().zip(&self.factors.levels);
-        named
-            .map(|(level, levels)| levels[*level].clone())
-            .collect()
     }
 }

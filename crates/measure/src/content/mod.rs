@@ -24,5 +24,5 @@ pub use performance::{
     ConsistencyFinding, ContentPart, ContextFinding, CostFinding, DropOneFinding, DroppedItem,
     Extent as PerformanceExtent, FatigueFinding, FatiguePoint, ItemFinding, PartSpread,
     PerformanceFinding, PersonalizingFinding, PersonalizingSegment, PortfolioFinding,
-    RetireFinding, ReuseFinding, Untested, Valued, VariantCount, performance,
+    RetireFinding, ReuseFinding, Untested, Valued, VariantCount, WearEvidence, performance,
 };

@@ -15,6 +15,7 @@ mod economics;
 mod fatigue;
 mod finding;
 mod query;
+mod retire;
 
 use catalog::{Catalog, Performance};
 use lake::Lake;
@@ -24,7 +25,7 @@ pub use finding::{
     ConsistencyFinding, ContentPart, ContextFinding, CostFinding, DropOneFinding, DroppedItem,
     Extent, FatigueFinding, FatiguePoint, ItemFinding, PartSpread, PerformanceFinding,
     PersonalizingFinding, PersonalizingSegment, PortfolioFinding, RetireFinding, ReuseFinding,
-    Untested, Valued, VariantCount,
+    Untested, Valued, VariantCount, WearEvidence,
 };
 
 use crate::Provenance;
@@ -72,8 +73,8 @@ fn measured(
     lake.check_unchanged()?;
     let items = believe_items(catalog, document, prepared.kind, &item_rows);
     let cells = believe_cells(document, prepared.kind, &cell_rows, by.len());
-    let fatigue = fatigue::fatigue(catalog, lake, document, prepared)?;
     let caps = caps::caps(catalog, lake, document, prepared)?;
+    let fatigue = fatigue::fatigue(catalog, lake, document, prepared, caps.as_ref())?;
     let drop_one = drop_one::drop_one(lake, document, prepared, &item_rows)?;
     let value = prepared.value;
     let mut item_findings = beliefs::item_findings(&items, &item_rows, document.alpha);
@@ -119,7 +120,7 @@ fn measured(
         spreads: beliefs::spreads(&cells, &prepared.keys),
         portfolio,
         fatigue,
-        caps,
+        caps: caps.map(|caps| caps.finding),
         drop_one,
         extent,
         provenance: Provenance::of(catalog, lake)?,

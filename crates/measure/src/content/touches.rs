@@ -7,7 +7,7 @@ use super::exports;
 use crate::audience::query::types::{
     check_number, check_time, require_column, type_of, unusable, usable_time,
 };
-use crate::audience::query::{source_view, where_clause};
+use crate::audience::query::{define_rows, where_clause};
 use crate::audience::times::Clock;
 use crate::error::MeasureError;
 
@@ -89,19 +89,8 @@ pub(crate) fn touch_rows_with_columns(
     own: &[&str],
 ) -> Result<TouchRows, MeasureError> {
     let place = format!("touch `{}`", touch.name);
-    let rows = match (&touch.source, &touch.sql) {
-        (Some(name), _) => {
-            if let Some(source) = catalog.source(name) {
-                lake.define(catalog, source)?;
-            }
-            source_view(name)
-        }
-        (None, query) => {
-            let query = query.as_deref().unwrap_or_default().trim();
-            lake.define_mentioned(catalog, query)?;
-            sql::condition(query.trim_end_matches(';'))
-        }
-    };
+    let (source, query) = (touch.source.as_deref(), touch.sql.as_deref());
+    let rows = define_rows(catalog, lake, source, query)?;
     let rows = match touch.mapping {
         Some(mapping) => exports::unpacked(lake, mapping, rows)?,
         None => rows,

@@ -5,7 +5,8 @@ use plotters::style::text_anchor::HPos;
 
 use super::ReportError;
 use super::block::Drawn;
-use super::forest::{Failure, shortened, text};
+use super::forest::{Failure, text};
+use super::label::{LINE_HEIGHT, lines, shortened};
 use super::palette::{GOOD, Ink, QUIET, TEXT};
 
 /// A step between two places.
@@ -121,10 +122,17 @@ fn picture<'a>(
                     (at.max(at + outward), bottom.max(top + 1)),
                 ];
                 root.draw(&Rectangle::new(column, TEXT.drawn().filled()))?;
-                let label = shortened(place.name, longest);
-                let middle = (top + bottom) / 2;
-                let style = text(TEXT_SIZE, TEXT, side);
-                root.draw(&Text::new(label, (at + words, middle), style))?;
+                let room = (bottom - top) as u32 + GAP as u32;
+                let label = match room >= 2 * LINE_HEIGHT {
+                    true => lines(place.name, longest),
+                    false => vec![shortened(place.name, longest)],
+                };
+                let first = (top + bottom - LINE_HEIGHT as i32 * (label.len() as i32 - 1)) / 2;
+                for (line, number) in label.into_iter().zip(0..) {
+                    let style = text(TEXT_SIZE, TEXT, side);
+                    let middle = first + LINE_HEIGHT as i32 * number;
+                    root.draw(&Text::new(line, (at + words, middle), style))?;
+                }
             }
         }
         root.present()?;

@@ -7,6 +7,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::ReportError;
+use super::label::shortened;
 use super::palette::{BAD, GOOD, GRID, Ink, QUIET, SURFACE, TEXT};
 use crate::format::{Format, Interval};
 
@@ -282,14 +283,6 @@ pub(super) fn text(size: f64, ink: Ink, side: HPos) -> TextStyle<'static> {
         .into_font()
         .color(&ink.drawn());
     style.pos(Pos::new(side, VPos::Center))
-}
-
-/// A label that fits; the table beside the plot has it in full.
-pub(super) fn shortened(label: &str, longest: usize) -> String {
-    if label.chars().count() <= longest {
-        return label.to_owned();
-    }
-    label.chars().take(longest - 1).chain(['…']).collect()
 }
 
 /// Per cent without needless places.

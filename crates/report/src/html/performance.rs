@@ -11,7 +11,7 @@ use super::page::{FORMAT, quoted, sentence};
 use super::palette::{QUIET, TEXT};
 use super::rows::{self, Axis, Group, Row};
 use crate::format::{Interval, Shown};
-use crate::performance::{capped, decisions, exposures, not_in_curve};
+use crate::performance::{capped, decisions, exposures, not_in_curve, replaced_by};
 use crate::scope;
 
 /// Most items, cells and contexts that are shown; the others are in the JSON.
@@ -279,6 +279,21 @@ fn money(finding: &PerformanceFinding) -> Vec<Block> {
 fn wear(finding: &PerformanceFinding) -> Result<Vec<Block>, ReportError> {
     let fatigue = &finding.fatigue;
     let mut blocks = vec![Block::Title("Wear".to_owned())];
+    blocks.extend(curve_of_wear(finding)?);
+    blocks.extend(replaced_by(finding).map(|text| Block::Note(quoted(&text))));
+    if let Some(refusal) = &fatigue.retire_refusal {
+        let what = "Whether to replace items cannot be said";
+        blocks.push(Block::refusal(what, refusal));
+    }
+    if !fatigue.retire.is_empty() {
+        blocks.push(Block::Table(retire(finding)));
+    }
+    Ok(blocks)
+}
+
+fn curve_of_wear(finding: &PerformanceFinding) -> Result<Vec<Block>, ReportError> {
+    let fatigue = &finding.fatigue;
+    let mut blocks = Vec::new();
     let left_out = not_in_curve(FORMAT, fatigue);
     if let Some(refusal) = &fatigue.refusal {
         blocks.push(Block::refusal("Wear cannot be said", refusal));
@@ -330,13 +345,6 @@ fn wear(finding: &PerformanceFinding) -> Result<Vec<Block>, ReportError> {
             summary: "The numbers by exposure".to_owned(),
             table: curve,
         });
-    }
-    if let Some(refusal) = &fatigue.retire_refusal {
-        let what = "Whether to replace items cannot be said";
-        blocks.push(Block::refusal(what, refusal));
-    }
-    if !fatigue.retire.is_empty() {
-        blocks.push(Block::Table(retire(finding)));
     }
     Ok(blocks)
 }
@@ -411,20 +419,21 @@ fn caps(finding: &PerformanceFinding) -> Vec<Block> {
         ],
     );
     for step in &caps.steps {
-        let cell = |number: Option<Valued>| match (number, &step.refusal) {
-            (Some(number), _) => {
-                let thousand = Interval {
-                    estimate: 1000.0 * number.estimate,
-                    low: 1000.0 * number.low,
-                    high: 1000.0 * number.high,
-                };
-                Cell::Interval(FORMAT.absolute(Unit::Number, thousand))
-            }
-            (None, Some(refusal)) => Cell::reason(&refusal.message),
-            (None, None) => Cell::number(None),
+        let cell = |number: Valued| {
+            let thousand = Interval {
+                estimate: 1000.0 * number.estimate,
+                low: 1000.0 * number.low,
+                high: 1000.0 * number.high,
+            };
+            Cell::Interval(FORMAT.absolute(Unit::Number, thousand))
         };
-        let cells = [step.difference, step.each, step.worth].map(cell);
-        table.row(exposures(step), cells.into());
+        let number = |number: Option<Valued>| number.map_or(Cell::number(None), cell);
+        let each = match (step.each, &step.refusal) {
+            (None, Some(refusal)) => Cell::reason(&refusal.message),
+            (each, _) => number(each),
+        };
+        let cells = vec![number(step.difference), each, number(step.worth)];
+        table.row(exposures(step), cells);
     }
     blocks.push(Block::Table(table));
     blocks

@@ -8,7 +8,8 @@ use plotters::style::text_anchor::HPos;
 
 use super::ReportError;
 use super::block::Drawn;
-use super::forest::{FONT_SCALE, Failure, extent, shortened, text};
+use super::forest::{FONT_SCALE, Failure, extent, text};
+use super::label::{LINE_HEIGHT, lines, shortened};
 use super::palette::{GRID, Ink, QUIET, SURFACE, TEXT};
 use crate::format::Interval;
 
@@ -53,7 +54,7 @@ struct Layout {
     right: u32,
     /// Whether numbers are written at the right.
     numbers: bool,
-    /// The most characters of a row's label, and of a group's.
+    /// The most characters of a line of a row's label, and of a group's label.
     longest: (usize, usize),
     ticks: usize,
 }
@@ -76,6 +77,7 @@ const NARROW: Layout = Layout {
     ticks: 3,
 };
 
+/// Of a row whose label is one line.
 const ROW_HEIGHT: u32 = 22;
 const HEADING_HEIGHT: u32 = 28;
 /// Below the rows, for the axis.
@@ -193,9 +195,11 @@ fn picture<'a>(
             HEADING_HEIGHT
         }
     };
+    let label = |row: &Row| lines(&row.label, layout.longest.0);
+    let row_height = |row: &Row| ROW_HEIGHT + LINE_HEIGHT * (label(row).len() as u32 - 1);
     let rows_height: u32 = groups
         .iter()
-        .map(|group| heading(group) + ROW_HEIGHT * group.rows.len() as u32)
+        .map(|group| heading(group) + group.rows.iter().map(row_height).sum::<u32>())
         .sum();
     let mut svg = String::new();
     {
@@ -240,17 +244,22 @@ fn picture<'a>(
             }
             top += height;
             for row in &group.rows {
-                let y = top + ROW_HEIGHT as i32 / 2;
+                let height = row_height(row) as i32;
+                let y = top + height / 2;
                 mark(&root, row, y, (low, high), &x)?;
-                let label = shortened(&row.label, layout.longest.0);
-                let left = text(TEXT_SIZE, TEXT, HPos::Left);
-                root.draw(&Text::new(label, (0, y), left))?;
+                let lines = label(row);
+                let first = y - LINE_HEIGHT as i32 * (lines.len() as i32 - 1) / 2;
+                for (line, place) in lines.into_iter().zip(0..) {
+                    let left = text(TEXT_SIZE, TEXT, HPos::Left);
+                    let at = (0, first + LINE_HEIGHT as i32 * place);
+                    root.draw(&Text::new(line, at, left))?;
+                }
                 if layout.numbers {
                     let right = text(TEXT_SIZE, TEXT, HPos::Right);
                     let at = (layout.width as i32, y);
                     root.draw(&Text::new(row.shown.clone(), at, right))?;
                 }
-                top += ROW_HEIGHT as i32;
+                top += height;
             }
         }
         root.present()?;
@@ -336,6 +345,22 @@ mod tests {
         let drawn = draw(&[group(rows)], &AXIS).unwrap().unwrap();
         assert!(drawn.wide.contains("&lt;group&gt;") && drawn.wide.contains("a &amp; b"));
         assert_eq!(drawn.wide.matches("<circle").count(), 2, "{}", drawn.wide);
+    }
+
+    #[test]
+    fn a_row_whose_label_is_too_long_has_two_lines() {
+        let rows = vec![
+            Row::dot("per assigned customer", alone(1.0), String::new()),
+            Row::dot("short", alone(2.0), String::new()),
+        ];
+        let drawn = draw(&[group(rows)], &AXIS).unwrap().unwrap();
+        assert!(drawn.narrow.contains("per assigned\n") && drawn.narrow.contains("customer\n"));
+        assert!(drawn.wide.contains("per assigned customer"));
+        let height = |picture: &str| {
+            let (_, rest) = picture.split_once("height=\"").unwrap();
+            rest.split('"').next().unwrap().parse::<u32>().unwrap()
+        };
+        assert_eq!(height(&drawn.narrow), height(&drawn.wide) + LINE_HEIGHT);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use measure::content::{Believed, ItemFinding, PerformanceFinding, Valued};
 use super::Side::{Left, Right};
 use super::{Screen, Tone, finish};
 use crate::format::{Format, places};
-use crate::performance::{capped, decisions, exposures, not_in_curve};
+use crate::performance::{capped, decisions, exposures, not_in_curve, replaced_by};
 use crate::scope;
 
 const FORMAT: Format = Format::PLAIN;
@@ -407,6 +407,33 @@ fn drop_one(finding: &PerformanceFinding, screen: Screen) -> Option<String> {
 
 fn fatigue(finding: &PerformanceFinding, screen: Screen) -> String {
     let fatigue = &finding.fatigue;
+    let mut text = curve_of_wear(finding, screen);
+    if let Some(told_by) = replaced_by(finding) {
+        text.push_str(&screen.prose(&told_by, Tone::Plain));
+    }
+    if let Some(refusal) = &fatigue.retire_refusal {
+        let line = format!(
+            "Whether to replace items cannot be said: {}.",
+            refusal.message
+        );
+        text.push_str(&screen.prose(&line, Tone::Caution));
+    }
+    for item in fatigue.retire.iter().filter(|item| item.retire) {
+        let (gain, interval) = amount(Some(item.gain));
+        let line = format!(
+            "Replace {}: a new item would gain {gain} {} ({interval}) over as many exposures as in the last 30 days, \
+             after its cost of {}.",
+            item.content,
+            finding.currency,
+            FORMAT.fixed(item.cost, 2)
+        );
+        text.push_str(&screen.prose(&line, Tone::Caution));
+    }
+    text
+}
+
+fn curve_of_wear(finding: &PerformanceFinding, screen: Screen) -> String {
+    let fatigue = &finding.fatigue;
     let left_out = not_in_curve(FORMAT, fatigue);
     if let Some(refusal) = &fatigue.refusal {
         let text = format!("Wear cannot be said: {}. {left_out}", refusal.message);
@@ -433,26 +460,7 @@ fn fatigue(finding: &PerformanceFinding, screen: Screen) -> String {
     let note = format!(
         "Exposures of a customer to an item are compared over the same time after each. {left_out}"
     );
-    let mut text = finish(&table) + &screen.prose(note.trim_end(), Tone::Plain);
-    if let Some(refusal) = &fatigue.retire_refusal {
-        let line = format!(
-            "Whether to replace items cannot be said: {}.",
-            refusal.message
-        );
-        text.push_str(&screen.prose(&line, Tone::Caution));
-    }
-    for item in fatigue.retire.iter().filter(|item| item.retire) {
-        let (gain, interval) = amount(Some(item.gain));
-        let line = format!(
-            "Replace {}: a new item would gain {gain} {} ({interval}) over as many exposures as in the last 30 days, \
-             after its cost of {}.",
-            item.content,
-            finding.currency,
-            FORMAT.fixed(item.cost, 2)
-        );
-        text.push_str(&screen.prose(&line, Tone::Caution));
-    }
-    text
+    finish(&table) + &screen.prose(note.trim_end(), Tone::Plain)
 }
 
 /// What more exposures cause, by caps that were given out at random.

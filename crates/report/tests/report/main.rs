@@ -1,6 +1,7 @@
 //! The same findings on all three surfaces.
 
 mod behind;
+mod capped;
 mod factorial;
 mod fixture;
 mod json;

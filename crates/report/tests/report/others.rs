@@ -20,10 +20,12 @@ use measure::content::{
     JourneyCounts, KeyFinding, LifetimeCreditEstimate, LifetimeCreditFinding, LifetimeModelFinding,
     ModelCalibration, ModelFinding, PartSpread, PathFinding, PerformanceExtent, PerformanceFinding,
     RankedBy, Ranks, RetireFinding, ReuseFinding, Spread, TestedChannel, Untested, Valued,
+    WearEvidence,
 };
 use measure::{Reason, Refusal};
 
 use crate::behind;
+use crate::capped;
 use crate::fixture::provenance;
 
 pub(crate) fn effect(estimate: f64, se: f64) -> Estimate {
@@ -755,6 +757,8 @@ pub(crate) fn performance() -> PerformanceFinding {
                 reason: "exposures whose time was not over at the end of the data".to_owned(),
                 number: 1_240,
             }],
+            retire_by: Some(WearEvidence::Caps),
+            without_caps: None,
             retire: vec![
                 retire("hero-winter", 640.0, true),
                 retire("hero-spring", -120.0, false),
@@ -762,7 +766,7 @@ pub(crate) fn performance() -> PerformanceFinding {
             retire_refusal: None,
             refusal: None,
         },
-        caps: None,
+        caps: Some(capped::caps()),
         drop_one: Some(DropOneFinding {
             decisions: 9_120,
             left_out: vec![NotCounted {

@@ -7,6 +7,7 @@ use lake::{Imported, ImportedFile, Snapshot};
 use measure::audience::{
     AssignmentFinding, Estimate, GuardrailFinding, InteractionFinding, MetricInteraction,
 };
+use measure::content::WearEvidence;
 use report::terminal::{self, Screen};
 use value::LedgerFinding;
 
@@ -57,6 +58,34 @@ fn a_refused_credit_in_lifetime_value_is_a_sentence() {
 #[test]
 fn a_performance() {
     insta::assert_snapshot!(terminal::performance(&others::performance(), SCREEN));
+}
+
+#[test]
+fn what_tells_of_wear_is_said() {
+    let wide = Screen {
+        width: 1000,
+        ..SCREEN
+    };
+    let mut finding = others::performance();
+    finding.fatigue.retire_by = Some(WearEvidence::Curve);
+    let text = terminal::performance(&finding, wide);
+    assert!(text.contains("told by the curve, which no chance stands behind.\n"));
+    finding.fatigue.without_caps = Some("the arm `one` has 1 customer(s)".to_owned());
+    let text = terminal::performance(&finding, wide);
+    assert!(text.contains("The caps do not tell: the arm `one` has 1 customer(s)."));
+    finding.fatigue.retire_by = None;
+    finding.fatigue.retire.clear();
+    finding.fatigue.refusal = Some(measure::Refusal::new(
+        measure::Reason::TooLittleData,
+        "too few responses",
+    ));
+    let text = terminal::performance(&finding, wide);
+    assert!(text.contains("Wear cannot be said: too few responses."));
+    assert!(text.contains("Nor do the caps tell whether to replace items: the arm `one` has"));
+    finding.fatigue.without_caps = None;
+    finding.caps = None;
+    let text = terminal::performance(&finding, wide);
+    assert!(!text.contains("replace items"), "{text}");
 }
 
 #[test]

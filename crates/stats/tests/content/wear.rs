@@ -150,15 +150,19 @@ fn an_item_is_retired_when_a_new_one_earns_more_than_it_costs() {
     let curve = Fatigue::fit(&data, Shape::Geometric).unwrap();
     let rho = curve.coefficients()[0].exp();
     let first = curve.rate(1, 0.05).unwrap().estimate;
-    let remaining = [0.0, 0.0, 1000.0, 500.0];
+    // A thousand customers at their third exposure, half of whom come to the fourth; to 200 others it is new anyway.
+    let exposures = (
+        [200.0, 0.0, 1000.0, 500.0].as_slice(),
+        [1200.0, 500.0].as_slice(),
+    );
     let gain = curve
-        .retire(&remaining, (first, 0.0), 20.0, 300.0, 0.05)
+        .retire(exposures, (first, 0.0), 20.0, 300.0, 0.05)
         .unwrap();
     let by_hand =
         20.0 * first * (1000.0 * (1.0 - rho.powi(2)) + 500.0 * (rho - rho.powi(3))) - 300.0;
     assert_close("gain", gain.estimate, by_hand, 1e-12, 0.0);
     let unsure = curve
-        .retire(&remaining, (first, 0.5 * first), 20.0, 300.0, 0.05)
+        .retire(exposures, (first, 0.5 * first), 20.0, 300.0, 0.05)
         .unwrap();
     assert!(unsure.se > gain.se);
 }

@@ -127,14 +127,18 @@ impl<'a> Writer<'_, 'a> {
             Aggregate::Max => format!("max({column}){filter}"),
             Aggregate::CountDistinct => format!("count(DISTINCT {column}){filter}"),
             Aggregate::Days => format!("count(DISTINCT CAST(moment AS DATE)){filter}"),
-            Aggregate::Any => "1".to_owned(),
+            Aggregate::Any => format!("({rows} > 0)"),
             Aggregate::Count | Aggregate::Ratio | Aggregate::Quantile | Aggregate::Funnel => {
                 rows.clone()
             }
         };
+        let absent = absent(value);
+        // Of no rows, a count is 0 by itself.
+        if is_count(value.aggregate) && absent == "0" {
+            return Ok(format!("CAST({call} AS DOUBLE)"));
+        }
         Ok(format!(
-            "CAST(CASE WHEN {rows} > 0 THEN {call} ELSE {} END AS DOUBLE)",
-            absent(value)
+            "CAST(CASE WHEN {rows} > 0 THEN {call} ELSE {absent} END AS DOUBLE)"
         ))
     }
 
@@ -144,10 +148,13 @@ impl<'a> Writer<'_, 'a> {
         let is_floating = matches!(type_name.as_str(), "DOUBLE" | "FLOAT");
         Ok(match (value.aggregate, is_floating) {
             (Aggregate::Mean, true) => {
-                format!("({}) / count({column}){filter}", exact_sum(column, filter))
+                format!(
+                    "({}) / count({column}){filter}",
+                    sql::exact_sum(column, filter)
+                )
             }
             (Aggregate::Mean, false) => format!("avg({column}){filter}"),
-            (_, true) => exact_sum(column, filter),
+            (_, true) => sql::exact_sum(column, filter),
             (_, false) => format!("sum({column}){filter}"),
         })
     }
@@ -175,15 +182,11 @@ fn condition_of_rows(place: usize, value: &Value<'_>, started: Option<&String>) 
         .unwrap_or_default()
 }
 
-/// The sum of floating-point numbers, the same in any order. Each is split into a multiple of 2^-12 and, of what is
-/// left, a multiple of 2^-48: adding and taking away 1.5 * 2^(52 - 12) rounds to the former, 1.5 * 2^(52 - 48) to the
-/// latter. Sums of such multiples are exact in a double while a customer's stay below 2^41 and their rests below 32,
-/// which takes more than 260,000 rows; beyond that they are as good as any sum of doubles, though not the same in any
-/// order. Decimals are exact as well, but converting to them costs a third of a query.
-pub(crate) fn exact_sum(column: &str, filter: &str) -> String {
-    let coarse = format!("(({column} + 1649267441664.0::DOUBLE) - 1649267441664.0::DOUBLE)");
-    let fine = format!("((({column} - {coarse}) + 24.0::DOUBLE) - 24.0::DOUBLE)");
-    format!("sum({coarse}){filter} + sum({fine}){filter}")
+fn is_count(aggregate: Aggregate) -> bool {
+    !matches!(
+        aggregate,
+        Aggregate::Sum | Aggregate::Mean | Aggregate::Min | Aggregate::Max
+    )
 }
 
 fn takes_value(aggregate: Aggregate) -> bool {

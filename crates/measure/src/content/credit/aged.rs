@@ -253,7 +253,7 @@ mod tests {
                 let ratio = credits.value[channel] / wanted[0].value[channel];
                 assert!((ratio - 1.0).abs() < 1e-12, "{ratio}");
                 let measure = attribution::bootstrap::Measure::Value;
-                let of = |errors: &StandardErrors| errors.of(measure, channel).unwrap();
+                let of = |errors: &StandardErrors| errors.of(measure, channel, None).unwrap();
                 assert!((of(errors) / of(&sure) - 1.0).abs() < 1e-10);
             }
         }

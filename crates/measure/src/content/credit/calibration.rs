@@ -6,6 +6,7 @@
 //! in all, if it worked there as it did in the experiment.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use attribution::bootstrap::Measure;
 use attribution::calibration::{self as calibrate, Amount, Caused, SharedError};
@@ -19,7 +20,7 @@ use super::finding::{
 };
 use super::journeys::{Journeys, Making, journeys};
 use super::models::{AllCredits, Credited, Settings, credits};
-use crate::audience::{Comparison, lift};
+use crate::audience::{Comparison, LiftFinding, lift};
 use crate::error::MeasureError;
 use crate::{Reason, Refusal};
 
@@ -72,16 +73,24 @@ pub(super) fn calibrations(
     let calibrators: Vec<Calibrator<'_>> = (calibrators.into_iter())
         .filter_map(|(_, calibrator)| calibrator.ok())
         .collect();
+    // Channels may share an experiment, in arms of their own or in several measures.
+    let mut lifts: BTreeMap<&str, LiftFinding> = BTreeMap::new();
     let mut findings = Vec::new();
     for measures in [Measures::Value, Measures::Conversions] {
         let mut measured = Vec::new();
         for calibrator in calibrators.iter().filter(|c| c.measures == measures) {
-            let one = increment(catalog, lake, whole, *calibrator)?;
+            let lift = match lifts.entry(&calibrator.experiment.name) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(lift(catalog, lake, calibrator.experiment)?),
+            };
+            let one = increment(lift, whole, *calibrator);
             let inside = match &one.increment {
                 Ok(_) => {
                     let query = whole.events.of_arm(catalog, lake, &one.tested)?;
                     let inside = journeys(lake, &query, whole.making)?;
-                    Some((credits(&inside, whole.settings), inside))
+                    // Chance gave the arm its customers, whether or not it reached them.
+                    let customers = Some(one.customers);
+                    Some((credits(&inside, customers, whole.settings), inside))
                 }
                 Err(_) => None,
             };
@@ -96,12 +105,10 @@ pub(super) fn calibrations(
 
 /// What an experiment measured that a channel brings.
 fn increment<'a>(
-    catalog: &Catalog,
-    lake: &mut Lake,
+    finding: &LiftFinding,
     whole: &Whole<'_>,
     calibrator: Calibrator<'a>,
-) -> Result<Measured<'a>, MeasureError> {
-    let finding = lift(catalog, lake, calibrator.experiment)?;
+) -> Measured<'a> {
     let comparison = finding.comparison(&calibrator.metric.name, &calibrator.arm.name);
     let customers = comparison.map_or(0, |comparison| comparison.n.arm);
     let decisive = comparison.and_then(|comparison| comparison.decisive());
@@ -126,7 +133,7 @@ fn increment<'a>(
         .and_then(|comparison| comparison.maturity)
         .filter(|_| calibrator.experiment.immature == Immature::LeaveOut)
         .map(|maturity| maturity.until);
-    Ok(Measured {
+    Measured {
         interval: measured.map(|effect| (n * effect.low, n * effect.high)),
         tested: Tested {
             calibrator,
@@ -135,7 +142,7 @@ fn increment<'a>(
         },
         customers,
         increment,
-    })
+    }
 }
 
 fn why_not(comparison: Option<&Comparison>) -> Refusal {
@@ -379,7 +386,7 @@ mod tests {
                 threads: 1,
                 affordable,
             };
-            credits(&journeys, &settings).models
+            credits(&journeys, Some(600), &settings).models
         };
         let increment = Amount {
             estimate: 500.0,

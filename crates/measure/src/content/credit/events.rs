@@ -14,7 +14,7 @@ use crate::audience::query::customers::arm_number;
 use crate::audience::query::types::{
     check_number, check_time, require_column, same_customer, type_of, usable_time,
 };
-use crate::audience::query::{fact_rows, source_view, where_clause};
+use crate::audience::query::{define_rows, source_view, where_clause};
 use crate::audience::times::Clock;
 use crate::content::touches::{TouchRows, common_customer_type, touch_rows};
 use crate::error::MeasureError;
@@ -424,17 +424,7 @@ impl Conversions {
         fact: &Fact,
         place: &str,
     ) -> Result<Self, MeasureError> {
-        match (&fact.source, &fact.sql) {
-            (Some(name), _) => {
-                if let Some(source) = catalog.source(name) {
-                    lake.define(catalog, source)?;
-                }
-            }
-            (None, query) => {
-                lake.define_mentioned(catalog, query.as_deref().unwrap_or_default())?
-            }
-        }
-        let rows = fact_rows(fact);
+        let rows = define_rows(catalog, lake, fact.source.as_deref(), fact.sql.as_deref())?;
         let columns = lake.columns(&rows)?;
         let of_fact = format!("fact `{}`", fact.name);
         let time = fact.time.as_deref().unwrap_or_default();

@@ -20,6 +20,8 @@ pub(crate) struct ArmJourneys<'a> {
     pub(crate) arm: &'a Arm,
     /// The metric that says how long, and whether value or conversions are credited.
     pub(crate) metric: &'a Metric,
+    /// How many customers it has.
+    pub(crate) customers: u64,
     /// Until when windows had passed that count, in microseconds on the project's clocks; none where all count.
     pub(crate) mature_until: Option<i64>,
 }
@@ -74,7 +76,7 @@ pub(crate) fn credit_in_arm(
         Measures::Value => Measure::Value,
         Measures::Conversions => Measure::Conversions,
     };
-    let all = credits(&journeys, &settings);
+    let all = credits(&journeys, Some(of.customers), &settings);
     let known = all.models.iter().filter(|model| model.credits.is_ok());
     let models = known.map(|model| {
         let factors = increments.iter().map(|(channel, increment)| {

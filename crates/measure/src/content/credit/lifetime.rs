@@ -116,18 +116,23 @@ struct Shared<'a> {
 impl<'a> Shared<'a> {
     fn new(prospects: &'a Prospects, numbered: Journeys, settings: &'a Settings) -> Self {
         let value = |number: f64| worth(&prospects.values, number);
+        let costs = costs(&numbered);
         let valued = Journeys {
             table: numbered.table.revalued(value),
             aged: numbered.aged.revalued(value),
-            ..numbered.clone()
+            ..numbered
         };
         Self {
-            costs: costs(&numbered),
-            credits: models::credits(&valued, settings),
+            costs,
+            credits: models::credits(&valued, valued.customers(), settings),
             table: valued.table,
             prospects,
             settings,
-            numbered,
+            numbered: Journeys {
+                table: numbered.table,
+                aged: numbered.aged,
+                ..valued
+            },
         }
     }
 

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use attribution::bootstrap::Measure;
 use attribution::{Credits, JourneyTable, Totals};
-use catalog::{Attribution, Catalog, Unit};
+use catalog::{Attribution, Catalog};
 use lake::Lake;
 
 use self::aged::Keeping;
@@ -62,7 +62,7 @@ pub fn attribution(
     let table = &journeys.table;
     let refusal = refusal(table, &journeys);
     let (credits, calibrations) = if refusal.is_none() {
-        let credits = models::credits(&journeys, &settings);
+        let credits = models::credits(&journeys, journeys.customers(), &settings);
         let whole = Whole {
             attribution,
             events: &events,
@@ -86,7 +86,7 @@ pub fn attribution(
     let shown = Shown {
         table,
         costs: costs(&journeys),
-        money: valued && attribution.conversion.unit == Unit::Money,
+        money: attribution.conversion.is_of_money(),
         settings: &settings,
     };
     let (models, markov) = match &credits {

@@ -56,6 +56,7 @@ pub(super) struct Credited {
     pub(super) bootstrap: Option<Bootstrap>,
     /// Where it costs too much, of the models that need none.
     errors: Option<StandardErrors>,
+    customers: Option<u64>,
 }
 
 /// The credits of all models, and the Markov chain behind one of them.
@@ -67,25 +68,32 @@ pub(super) struct AllCredits {
 /// Models that are bootstrapped together.
 struct Group<'t> {
     table: &'t JourneyTable,
+    customers: Option<u64>,
     models: Vec<(CreditModel, Model)>,
     /// Steps of one replicate.
     steps: f64,
 }
 
-/// Credits by all models that the journeys allow.
-pub(super) fn credits(journeys: &Journeys, settings: &Settings) -> AllCredits {
+/// Credits by all models that the journeys allow. The journeys are of so many customers, those without any among them;
+/// none if their number is chance as well.
+pub(super) fn credits(
+    journeys: &Journeys,
+    customers: Option<u64>,
+    settings: &Settings,
+) -> AllCredits {
     let table = &journeys.table;
     let shared = by_touch(journeys, settings);
     let group = Group {
         steps: draws(table) + (table.touches() * shared.len()) as f64,
         table,
+        customers,
         models: shared,
     };
     let mut all = group.credited(settings);
-    all.extend(by_age(journeys, settings));
-    let (markov, chain) = best_chain(table, settings);
+    all.extend(by_age(journeys, customers, settings));
+    let (markov, chain) = best_chain(table, customers, settings);
     all.push(chain);
-    all.extend(compared(table, settings));
+    all.extend(compared(table, customers, settings));
     all.sort_by_key(|credited| credited.model);
     AllCredits {
         models: all,
@@ -99,7 +107,7 @@ fn draws(table: &JourneyTable) -> f64 {
 }
 
 /// The models that share by the age of touches.
-fn by_age(journeys: &Journeys, settings: &Settings) -> Vec<Credited> {
+fn by_age(journeys: &Journeys, customers: Option<u64>, settings: &Settings) -> Vec<Credited> {
     let models = [CreditModel::TimeDecay, CreditModel::SteppedTimeDecay]
         .into_iter()
         .zip(decays(settings.half_life).map(Model::Heuristic));
@@ -109,6 +117,7 @@ fn by_age(journeys: &Journeys, settings: &Settings) -> Vec<Credited> {
             let group = Group {
                 steps: draws(aged) + (aged.touches() * models.len()) as f64,
                 table: aged,
+                customers,
                 models,
             };
             group.credited(settings)
@@ -121,6 +130,7 @@ fn by_age(journeys: &Journeys, settings: &Settings) -> Vec<Credited> {
                 credits: Ok(credits.clone()),
                 bootstrap: None,
                 errors: Some(errors.clone()),
+                customers,
             })
             .collect(),
     }
@@ -153,7 +163,11 @@ fn by_touch(journeys: &Journeys, settings: &Settings) -> Vec<(CreditModel, Model
 }
 
 /// The chain of the best order that can be solved.
-fn best_chain(table: &JourneyTable, settings: &Settings) -> (Option<MarkovFinding>, Credited) {
+fn best_chain(
+    table: &JourneyTable,
+    customers: Option<u64>,
+    settings: &Settings,
+) -> (Option<MarkovFinding>, Credited) {
     let scores = order_scores(table).unwrap_or_default();
     let mut orders: Vec<usize> = if scores.is_empty() {
         vec![1]
@@ -185,6 +199,7 @@ fn best_chain(table: &JourneyTable, settings: &Settings) -> (Option<MarkovFindin
         };
         let group = Group {
             table,
+            customers,
             models: vec![(CreditModel::Markov, Model::Markov { order })],
             steps: draws(table) + table.touches() as f64 + solving,
         };
@@ -206,6 +221,7 @@ fn best_chain(table: &JourneyTable, settings: &Settings) -> (Option<MarkovFindin
             definition: Some(Model::Markov { order }),
             bootstrap: group.bootstrapped(settings).and_then(|mut all| all.pop()),
             errors: None,
+            customers,
             credits: Ok(fitted.credits),
         };
         return (Some(finding), credited);
@@ -216,12 +232,13 @@ fn best_chain(table: &JourneyTable, settings: &Settings) -> (Option<MarkovFindin
         credits: Err(refused(&refusal.unwrap_or(CreditError::NoConversions))),
         bootstrap: None,
         errors: None,
+        customers,
     };
     (None, credited)
 }
 
 /// The models that compare what journeys bring with and without each touch.
-fn compared(table: &JourneyTable, settings: &Settings) -> Vec<Credited> {
+fn compared(table: &JourneyTable, customers: Option<u64>, settings: &Settings) -> Vec<Credited> {
     let keys = table.channels().len();
     let sets = 3_f64.powi(keys.min(MOST_COMPARED) as i32);
     let touches = table.touches() as f64;
@@ -256,10 +273,12 @@ fn compared(table: &JourneyTable, settings: &Settings) -> Vec<Credited> {
                 credits: Err(Refusal::new(Reason::UnfitData, message)),
                 bootstrap: None,
                 errors: None,
+                customers,
             }];
         }
         let group = Group {
             table,
+            customers,
             models: vec![(model, Model::Comparison(comparison))],
             steps: draws(table) + touches + steps,
         };
@@ -300,6 +319,7 @@ impl Group<'_> {
                     credits,
                     bootstrap,
                     errors,
+                    customers: self.customers,
                 }
             })
             .collect()
@@ -315,6 +335,7 @@ impl Group<'_> {
         }
         let draws = Draws {
             replicates,
+            customers: self.customers,
             seed: SEED,
             threads: NonZeroUsize::new(settings.threads).unwrap_or(NonZeroUsize::MIN),
         };
@@ -394,7 +415,8 @@ impl Credited {
             },
             (None, Ok(credits)) => {
                 let estimate = point(credits, measure, key);
-                let se = (self.errors.as_ref()).and_then(|errors| errors.of(measure, key));
+                let errors = self.errors.as_ref();
+                let se = errors.and_then(|errors| errors.of(measure, key, self.customers));
                 let half = se.map(|se| normal_quantile(1.0 - alpha / 2.0) * se);
                 CreditEstimate {
                     estimate,

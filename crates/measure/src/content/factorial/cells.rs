@@ -2,7 +2,7 @@
 
 use attribution::factorial::{Cells, Factorial, FactorialError, Grid};
 use catalog::Factors;
-use stats::{Contrast, Method, Sample};
+use stats::{Contrast, Method};
 
 use super::finding::Answer;
 use crate::audience::{ArmValues, Comparison, Rule, as_sample, good_sign, outcome_of, verdict};
@@ -69,13 +69,6 @@ impl Design {
 
     pub(super) fn factorial(&self) -> Option<&Factorial> {
         self.factorial.as_ref()
-    }
-
-    /// The outcomes of the cell at a place; none where it was not run.
-    pub(super) fn sample(&self, place: usize) -> Option<Sample> {
-        let run = self.cells.run();
-        let found = run.binary_search_by_key(&place, |(cell, _)| *cell).ok()?;
-        Some(run[found].1)
     }
 
     /// A contrast on top of another.

@@ -20,7 +20,7 @@ pub(super) fn combinations(
     let grid = design.grid();
     let few = grid.cells() <= MOST_COMBINATIONS;
     let places: Vec<usize> = (0..grid.cells())
-        .filter(|place| few || design.sample(*place).is_some())
+        .filter(|place| few || design.cells().sample(*place).is_some())
         .collect();
     let model = model(design);
     let levels_of = |place: usize| -> Vec<usize> {

@@ -86,7 +86,7 @@ fn tested(design: &Design, (one, other): (usize, usize), alpha: f64) -> Answer {
         let places = (0..grid.cells())
             .filter(|place| grid.level(*place, one) == a && grid.level(*place, other) == b);
         let cells: Vec<Sample> = places
-            .map(|place| design.sample(place))
+            .map(|place| design.cells().sample(place))
             .collect::<Option<_>>()?;
         let count = cells.len() as f64;
         let mean = cells.iter().map(|cell| cell.mean).sum::<f64>() / count;

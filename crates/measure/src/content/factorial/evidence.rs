@@ -85,6 +85,7 @@ pub(super) fn evidence(
         experiment: asked.experiment,
         arm,
         metric: asked.metric,
+        customers: ladder.customers,
         mature_until: comparison
             .and_then(|comparison| comparison.maturity)
             .filter(|maturity| !maturity.counted)

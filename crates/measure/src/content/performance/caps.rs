@@ -22,6 +22,7 @@ use stats::{ratio_of_estimates, sample_ratio};
 
 use super::finding::{CapArm, CapStep, CapsFinding, Valued};
 use super::query::{OUTCOMES, Prepared, SHOWN};
+use super::retire::CapsWear;
 use crate::audience::NotCounted;
 use crate::audience::lift::{expected_shares, refused_split};
 use crate::audience::query::customers::arm_number;
@@ -40,17 +41,27 @@ struct Sums {
     exposures_squared: f64,
     outcome_squared: f64,
     product: f64,
+    /// Customers who were shown content more than once, and those of them who were shown several items.
+    repeated: u64,
+    several_items: u64,
 }
 
 /// Means, and the variances and covariance of these means.
 #[derive(Debug, Clone, Copy)]
-struct Means {
-    customers: f64,
-    exposures: f64,
-    outcome: f64,
-    exposures_variance: f64,
-    outcome_variance: f64,
-    covariance: f64,
+pub(super) struct Means {
+    pub(super) customers: f64,
+    pub(super) exposures: f64,
+    pub(super) outcome: f64,
+    pub(super) exposures_variance: f64,
+    pub(super) outcome_variance: f64,
+    pub(super) covariance: f64,
+}
+
+/// Caps that chance gave out.
+pub(super) struct Capped {
+    pub(super) finding: CapsFinding,
+    /// What they say of how an item wears, or why they do not.
+    pub(super) wear: Result<CapsWear, String>,
 }
 
 impl Sums {
@@ -79,7 +90,7 @@ pub(super) fn caps(
     lake: &mut Lake,
     document: &Performance,
     prepared: &Prepared,
-) -> Result<Option<CapsFinding>, MeasureError> {
+) -> Result<Option<Capped>, MeasureError> {
     let named = document.caps.as_deref();
     let Some(experiment) = named.and_then(|name| catalog.experiment(name)) else {
         return Ok(None);
@@ -90,6 +101,16 @@ pub(super) fn caps(
     let mut arms: Vec<(usize, Sums)> = sums.into_iter().enumerate().collect();
     let cap = |arm: usize| experiment.arms[arm].most_exposures();
     arms.sort_by_key(|(arm, _)| cap(*arm).unwrap_or(u32::MAX));
+    let too_few = || {
+        let (arm, sums) = arms.iter().find(|(_, sums)| sums.customers < 2)?;
+        let message = format!(
+            "the arm `{}` has {} customer(s)",
+            experiment.arms[*arm].name, sums.customers
+        );
+        Some(Refusal::new(Reason::TooLittleData, message))
+    };
+    let refusal = split.and_then(|split| refused_split(split.probability.p));
+    let refusal = refusal.or_else(too_few);
     let mut finding = CapsFinding {
         experiment: experiment.name.clone(),
         arms: arms
@@ -104,18 +125,11 @@ pub(super) fn caps(
             .collect(),
         steps: Vec::new(),
         left_out,
-        refusal: split.and_then(|split| refused_split(split.probability.p)),
+        refusal: refusal.clone(),
     };
-    if finding.refusal.is_some() {
-        return Ok(Some(finding));
-    }
-    if let Some((arm, sums)) = arms.iter().find(|(_, sums)| sums.customers < 2) {
-        let message = format!(
-            "the arm `{}` has {} customer(s)",
-            experiment.arms[*arm].name, sums.customers
-        );
-        finding.refusal = Some(Refusal::new(Reason::TooLittleData, message));
-        return Ok(Some(finding));
+    if let Some(refusal) = refusal {
+        let wear = Err(refusal.message);
+        return Ok(Some(Capped { finding, wear }));
     }
     for pair in arms.windows(2) {
         let [(below, lower), (above, higher)] = pair else {
@@ -127,7 +141,11 @@ pub(super) fn caps(
             .steps
             .push(step(caps, lower.means(), higher.means(), how));
     }
-    Ok(Some(finding))
+    let sum = |of_arm: fn(&Sums) -> u64| arms.iter().map(|(_, sums)| of_arm(sums)).sum::<u64>();
+    let several = (sum(|arm| arm.several_items), sum(|arm| arm.repeated));
+    let means = arms.iter().map(|(_, sums)| sums.means()).collect();
+    let wear = CapsWear::new(means, &finding.steps, several);
+    Ok(Some(Capped { finding, wear }))
 }
 
 /// An arm against the one with the next lower cap.
@@ -233,12 +251,14 @@ fn read(
         "WITH assigned AS ({assigned}), firsts AS (SELECT customer, arg_min(arm, epoch_us(started) * 256 + arm) AS arm, min(started) AS started \
          FROM assigned WHERE customer IS NOT NULL AND arm IS NOT NULL AND started IS NOT NULL \
          GROUP BY customer{alone}), \
-         seen AS (SELECT a.customer, a.arm, a.started, CAST(count(s.moment) AS HUGEINT) AS n FROM firsts a \
+         seen AS (SELECT a.customer, a.arm, a.started, CAST(count(s.moment) AS HUGEINT) AS n, \
+         count(DISTINCT s.content) > 1 AS several FROM firsts a \
          LEFT JOIN {SHOWN} s ON {same_seen} AND s.moment >= a.started GROUP BY ALL), \
-         done AS (SELECT a.customer, a.arm, a.n, CAST({outcome} AS HUGEINT) AS y FROM seen a \
-         LEFT JOIN {OUTCOMES} f ON {same_done} AND f.moment >= {from} GROUP BY a.customer, a.arm, a.n) \
+         done AS (SELECT a.customer, a.arm, a.n, a.several, CAST({outcome} AS HUGEINT) AS y FROM seen a \
+         LEFT JOIN {OUTCOMES} f ON {same_done} AND f.moment >= {from} GROUP BY a.customer, a.arm, a.n, a.several) \
          SELECT arm, count(*), CAST(sum(n) AS DOUBLE), CAST(sum(y) AS DOUBLE), CAST(sum(n * n) AS DOUBLE), \
-         CAST(sum(y * y) AS DOUBLE), CAST(sum(n * y) AS DOUBLE) FROM done GROUP BY arm ORDER BY arm",
+         CAST(sum(y * y) AS DOUBLE), CAST(sum(n * y) AS DOUBLE), count(*) FILTER (n > 1), \
+         count(*) FILTER (several) FROM done GROUP BY arm ORDER BY arm",
         same_seen = same("s.customer")?,
         same_done = same("f.customer")?,
         outcome = prepared.kind.aggregate(),
@@ -258,6 +278,8 @@ fn read(
             exposures_squared: row.get(4)?,
             outcome_squared: outcome_squared / (units * units),
             product: product / units,
+            repeated: row.get(7)?,
+            several_items: row.get(8)?,
         };
         Ok((row.get::<_, u8>(0)?, of_arm))
     })? {
@@ -310,6 +332,8 @@ mod tests {
         exposures_squared: 14.0,
         outcome_squared: 26.0,
         product: 17.0,
+        repeated: 2,
+        several_items: 0,
     };
 
     #[test]

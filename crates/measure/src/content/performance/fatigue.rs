@@ -1,4 +1,4 @@
-//! Whether content wears out with each exposure of the same customer, and when a new piece pays.
+//! Whether content wears out with each exposure of the same customer.
 //!
 //! A response belongs to the last exposure to an item before it, within the time of the outcome. So an exposure that is
 //! soon followed by another has less time to be answered than the last one, and would seem to be worth less. For the
@@ -15,36 +15,38 @@ use std::collections::BTreeMap;
 
 use catalog::{Catalog, Performance};
 use lake::Lake;
-use stats::Counts;
 use stats::fatigue::{Fatigue, Sequences, Shape};
-use stats::rates::{BetaBinomial, RatesError};
 
-use super::finding::{FatigueFinding, FatiguePoint, RetireFinding, Valued};
+use super::caps::Capped;
+use super::finding::{FatigueFinding, FatiguePoint, Valued, WearEvidence};
 use super::query::{OUTCOMES, Prepared, SHOWN};
+use super::retire::{self, Wear};
 use crate::audience::NotCounted;
 use crate::error::MeasureError;
 use crate::{Reason, Refusal};
 
 /// The curve is learned from as many exposures of a customer to an item; those beyond are taken to be like the last.
-const MOST_EXPOSURES: usize = 20;
+pub(super) const MOST_EXPOSURES: usize = 20;
 /// The curve is shown as far as this, if there are as many exposures.
 const SHOWN_EXPOSURES: usize = 8;
 /// The days whose exposures stand for those to come.
-const RECENT_DAYS: u32 = 30;
+pub(super) const RECENT_DAYS: u32 = 30;
 
 /// Exposures of one number, in sequences of one length, to one item.
-struct Row {
-    content: String,
+pub(super) struct Row {
+    pub(super) content: String,
     /// Exposures of a sequence from which the curve is learned: their time was over, and they are not beyond the most.
     length: usize,
-    exposure: usize,
+    pub(super) exposure: usize,
     /// Those whose time was over.
-    exposures: u64,
+    pub(super) exposures: u64,
     /// Of these, those with a response in the time that all of their sequence have, and in their own time.
     responses: u64,
-    answered: u64,
+    pub(super) answered: u64,
+    /// The outcome of the latter.
+    pub(super) outcome: f64,
     /// All of the last days, whether or not their time was over.
-    recent: u64,
+    pub(super) recent: u64,
     /// What the curve does not look at.
     repeated: u64,
     immature: u64,
@@ -56,33 +58,65 @@ pub(super) fn fatigue(
     lake: &Lake,
     document: &Performance,
     prepared: &Prepared,
+    caps: Option<&Capped>,
 ) -> Result<FatigueFinding, MeasureError> {
     let rows = read(lake, prepared)?;
-    let left_out = left_out(&rows);
+    let mut finding = FatigueFinding {
+        shape: None,
+        curve: Vec::new(),
+        left_out: left_out(&rows),
+        retire_by: None,
+        without_caps: None,
+        retire: Vec::new(),
+        retire_refusal: None,
+        refusal: None,
+    };
     let lengths = lengths(&rows);
     let fitted = Fatigue::fit(&lengths, Shape::LogQuadratic)
         .map(|curve| (curve, "log_quadratic"))
         .or_else(|_| Fatigue::fit(&lengths, Shape::Geometric).map(|curve| (curve, "geometric")));
-    let (curve, shape) = match fitted {
-        Ok(fitted) => fitted,
+    let curve = match fitted {
+        Ok((curve, shape)) => {
+            finding.shape = Some(shape.to_owned());
+            finding.curve = points(&rows, &curve, document.alpha);
+            Some(curve)
+        }
         Err(error) => {
-            return Ok(FatigueFinding {
-                shape: None,
-                curve: Vec::new(),
-                left_out,
-                retire: Vec::new(),
-                retire_refusal: None,
-                refusal: Some(Refusal::new(Reason::TooLittleData, error.to_string())),
-            });
+            finding.refusal = Some(Refusal::new(Reason::TooLittleData, error.to_string()));
+            None
         }
     };
+    let caps = caps.map(|caps| caps.wear.as_ref());
+    finding.without_caps = caps.and_then(|caps| caps.err().cloned());
+    let (wear, evidence) = match (caps, &curve) {
+        (Some(Ok(caps)), _) => (Wear::Caps(caps), WearEvidence::Caps),
+        (_, Some(curve)) => (Wear::Curve(curve), WearEvidence::Curve),
+        _ => return Ok(finding),
+    };
+    let Some(value) = prepared.value else {
+        return Ok(finding);
+    };
+    finding.retire_by = Some(evidence);
+    let how = (value, document.alpha);
+    match retire::retire(catalog, lake, (prepared, &rows), &wear, how)? {
+        Ok(retire) => finding.retire = retire,
+        Err(error) => {
+            let refusal = Refusal::new(Reason::TooLittleData, error.to_string());
+            finding.retire_refusal = Some(refusal);
+        }
+    }
+    Ok(finding)
+}
+
+/// The curve as far as it is shown.
+fn points(rows: &[Row], curve: &Fatigue, alpha: f64) -> Vec<FatiguePoint> {
     let mut exposures = [0; MOST_EXPOSURES + 1];
-    for row in &rows {
+    for row in rows {
         exposures[row.exposure] += row.exposures;
     }
     let points = (1..=SHOWN_EXPOSURES).filter(|k| exposures[*k] > 0);
     let points = points.filter_map(|k| {
-        let relative = curve.relative(k as u64, document.alpha).ok()?;
+        let relative = curve.relative(k as u64, alpha).ok()?;
         Some(FatiguePoint {
             exposure: k as u64,
             exposures: exposures[k],
@@ -93,24 +127,7 @@ pub(super) fn fatigue(
             },
         })
     });
-    let rule = prepared.value.map_or(Ok(Vec::new()), |value| {
-        retire(catalog, &rows, &curve, value, document.alpha)
-    });
-    let (retire, retire_refusal) = match rule {
-        Ok(retire) => (retire, None),
-        Err(error) => {
-            let refusal = Refusal::new(Reason::TooLittleData, error.to_string());
-            (Vec::new(), Some(refusal))
-        }
-    };
-    Ok(FatigueFinding {
-        shape: Some(shape.to_owned()),
-        curve: points.collect(),
-        left_out,
-        retire,
-        retire_refusal,
-        refusal: None,
-    })
+    points.collect()
 }
 
 // The times are cut before the join, which so has comparisons alone: with an `OR` in it, it would try every pair of rows.
@@ -132,22 +149,27 @@ fn read(lake: &Lake, prepared: &Prepared) -> Result<Vec<Row>, MeasureError> {
          FROM compared WINDOW sequence AS (PARTITION BY customer, content) \
          ), answered AS ( \
          SELECT e.content, e.length, e.exposure, e.times, e.mature, e.counts, e.recent, count(f.moment) > 0 AS answered, \
+         {outcome} AS outcome, \
          count(f.moment) FILTER (f.moment < e.equal_end) > 0 AS responded \
          FROM timed e LEFT JOIN {OUTCOMES} f \
          ON f.customer = e.customer AND f.moment >= e.shown_at AND f.moment < e.own_end \
          GROUP BY e.customer, e.shown_at, e.content, e.length, e.exposure, e.times, e.mature, e.counts, e.recent) \
          SELECT content, length, least(exposure, {MOST_EXPOSURES}) AS number, count(*) FILTER (counts), \
          count(*) FILTER (counts AND responded), count(*) FILTER (counts AND answered), count(*) FILTER (recent), \
-         CAST(sum(times - 1) AS BIGINT), count(*) FILTER (NOT mature), count(*) FILTER (mature AND NOT counts) \
+         CAST(sum(times - 1) AS BIGINT), count(*) FILTER (NOT mature), count(*) FILTER (mature AND NOT counts), \
+         coalesce(CAST(sum(outcome) FILTER (counts AND answered) AS HUGEINT), 0) \
          FROM answered GROUP BY ALL ORDER BY content, length, number",
         start = prepared.start("moment"),
         mature = prepared.is_mature("shown_at"),
         horizon = prepared.horizon("shown_at"),
+        outcome = prepared.kind.aggregate(),
     );
+    let units = prepared.kind.units();
     let place = |value: u64| usize::try_from(value).unwrap_or(MOST_EXPOSURES);
     let rows = lake
         .engine()
         .rows(&query, "cannot count exposures of customers", |row| {
+            let outcome: f64 = row.get(10)?;
             Ok(Row {
                 content: row.get(0)?,
                 length: place(row.get(1)?),
@@ -159,6 +181,7 @@ fn read(lake: &Lake, prepared: &Prepared) -> Result<Vec<Row>, MeasureError> {
                 repeated: row.get(7)?,
                 immature: row.get(8)?,
                 beyond: row.get(9)?,
+                outcome: outcome / units,
             })
         })?;
     Ok(rows)
@@ -208,60 +231,4 @@ fn lengths(rows: &[Row]) -> Vec<Sequences> {
         sequences.responses[row.exposure - 1] += row.responses;
     }
     lengths.into_values().collect()
-}
-
-/// Whether items should be replaced, by the curve of all and each one's own shrunken rate at the first exposure.
-fn retire(
-    catalog: &Catalog,
-    rows: &[Row],
-    curve: &Fatigue,
-    value: f64,
-    alpha: f64,
-) -> Result<Vec<RetireFinding>, RatesError> {
-    let mut firsts: BTreeMap<&str, Counts> = BTreeMap::new();
-    let mut recent: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
-    for row in rows {
-        let first = firsts
-            .entry(&row.content)
-            .or_insert(Counts { successes: 0, n: 0 });
-        if row.exposure == 1 {
-            first.n += row.exposures;
-            first.successes += row.answered;
-        }
-        recent
-            .entry(&row.content)
-            .or_insert_with(|| vec![0; MOST_EXPOSURES])[row.exposure - 1] += row.recent;
-    }
-    let counts: Vec<Counts> = firsts.values().copied().collect();
-    let rates = BetaBinomial::fit(&counts)?;
-    let new = rates.forecast()?;
-    let of_item = |(place, (content, recent)): (usize, (&&str, &Vec<u64>))| {
-        let cost = catalog.content(content)?.cost.as_ref()?;
-        let cost = super::economics::making(cost);
-        let own = rates.posterior(place).ok()?;
-        let curve = curve.with_first_rate(own.mean(), own.sd()).ok()?;
-        let remaining: Vec<f64> = recent.iter().map(|count| *count as f64).collect();
-        let gain = curve
-            .retire(&remaining, (new.mean(), new.sd()), value, cost, alpha)
-            .ok()?;
-        Some(RetireFinding {
-            content: (*content).to_owned(),
-            gain: Valued {
-                estimate: gain.estimate,
-                low: gain.low,
-                high: gain.high,
-            },
-            cost,
-            exposures: recent.iter().sum(),
-            retire: gain.low > 0.0,
-        })
-    };
-    let mut found: Vec<RetireFinding> = recent.iter().enumerate().filter_map(of_item).collect();
-    found.sort_by(|a, b| {
-        b.gain
-            .estimate
-            .total_cmp(&a.gain.estimate)
-            .then_with(|| a.content.cmp(&b.content))
-    });
-    Ok(found)
 }

@@ -336,12 +336,28 @@ pub struct FatigueFinding {
     pub curve: Vec<FatiguePoint>,
     /// What the curve does not look at, by the reason.
     pub left_out: Vec<NotCounted>,
+    /// What whether to replace items is told by; none without a value, and where neither tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retire_by: Option<WearEvidence>,
+    /// Why it is not told by the caps, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_caps: Option<String>,
     /// Whether to replace items by new ones, the most gain first; none without a value.
     pub retire: Vec<RetireFinding>,
     /// Why it cannot be said of any item whether to replace it.
     pub retire_refusal: Option<Refusal>,
     /// Why there is no curve.
     pub refusal: Option<Refusal>,
+}
+
+/// What tells how content wears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WearEvidence {
+    /// What exposures cause, by caps that chance gave out.
+    Caps,
+    /// The curve: the exposures of one customer compared with each other.
+    Curve,
 }
 
 /// A number of the exposure.

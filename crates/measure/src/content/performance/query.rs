@@ -9,7 +9,7 @@ use crate::audience::NotCounted;
 use crate::audience::query::types::{
     check_number, check_time, require_column, type_of, unusable, usable_time,
 };
-use crate::audience::query::{fact_rows, where_clause};
+use crate::audience::query::{define_rows, where_clause};
 use crate::audience::times::Clock;
 use crate::content::touches::{common_customer_type, touch_rows_with_columns};
 use crate::error::MeasureError;
@@ -275,15 +275,7 @@ fn outcome_rows(
     metric: Option<&Metric>,
     place: &str,
 ) -> Result<OutcomeRows, MeasureError> {
-    match (&fact.source, &fact.sql) {
-        (Some(name), _) => {
-            if let Some(source) = catalog.source(name) {
-                lake.define(catalog, source)?;
-            }
-        }
-        (None, query) => lake.define_mentioned(catalog, query.as_deref().unwrap_or_default())?,
-    }
-    let rows = fact_rows(fact);
+    let rows = define_rows(catalog, lake, fact.source.as_deref(), fact.sql.as_deref())?;
     let columns = lake.columns(&rows)?;
     let of_fact = format!("fact `{}`", fact.name);
     let Some(time) = fact.time.as_deref() else {
