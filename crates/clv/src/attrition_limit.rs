@@ -214,15 +214,25 @@ impl ShiftedBetaGeometricFit {
         };
         let of = |at: &[f64]| future(&model(at));
         let mut at = self.parameters.shapes().to_search();
+        let made = (0..).zip(&table.running);
+        let made: f64 = made.map(|(n, contracts)| f64::from(n) * contracts).sum();
+        let fall = -(0.5 * alpha).ln();
+        let mut scale = self.standard_error(future);
         if self.boundary == Some(BetaBoundary::Never) {
-            at[0] = likelihood.range(0).0;
+            // The end itself, where nothing depends on how much contracts differ: that begins to matter where the
+            // shapes are as large as contracts are long.
+            let longest = table.running.len() as f64;
+            at = [likelihood.range(0).0, longest.ln()];
+            // Contracts that are all alike would leave so often at the limit.
+            let alike = [(fall / made).exp_m1().ln(), likelihood.range(1).1];
+            scale = (of(&at) - of(&alike)) / (2.0 * fall).sqrt();
         }
         let profile = Profile {
             objective: &likelihood,
             at: &at,
             of,
-            error: self.standard_error(future),
-            drop: -(0.5 * alpha).ln(),
+            error: scale,
+            drop: fall,
             metric: None,
             start: |last: &[f64], value| with_level(&likelihood, (last, &at), 0, of, value),
         };

@@ -648,3 +648,32 @@ fn online_retail_shows_no_attrition() {
     assert_eq!(finding.unbounded.unwrap().reason, Reason::UnboundedLifetime);
     assert!(finding.extent.unmatched_returns < 0.0);
 }
+
+#[test]
+fn what_exceeds_the_memory_spills() {
+    // A million orders of 100,000 customers; a name of a country is too long to lie in a group itself.
+    const ORDERS: &str = "{ kind: fact, name: purchases, customer: id, time: day, sql: \"SELECT i % 100000 AS id, \
+         DATE '2024-01-01' + CAST((i % 100000) % 50 + (i // 100000) * 7 + (i * 7919) % 6 AS INTEGER) AS day, \
+         10.0 + i % 4 AS amount, 'one of the countries of the world: ' || i % 3 AS country \
+         FROM range(1000000) AS numbers(i)\" }\n---\n\
+         kind: lifetime\nname: test\nfact: purchases\nspend: amount\nmodel: bg-nbd\nby: [country]\n";
+    let found = |memory: &str| {
+        let settings = format!("{SETTINGS}engine: {{ memory: {memory}, threads: 2 }}\n");
+        project(&[], &settings, ORDERS).unwrap()
+    };
+    let (small, large) = (found("80MB"), found("2GB"));
+    assert_eq!(small.extent.customers, 100_000);
+    assert_eq!(small.extent.rows, 1_000_000);
+    let countries = &small.by[0].values;
+    assert!(
+        countries
+            .iter()
+            .all(|country| (33_333..=33_334).contains(&country.customers))
+    );
+    assert_eq!(
+        serde_json::to_value(&small.by).unwrap(),
+        serde_json::to_value(&large.by).unwrap()
+    );
+    assert_eq!(small.value, large.value);
+    assert_eq!(small.back_test, large.back_test);
+}

@@ -3,11 +3,12 @@
 use catalog::{Audience, Catalog, Lifetime};
 use lake::{Lake, sql};
 
-use super::base::{Kept, histories, kept};
+use super::base::{Kept, kept};
 use super::finding::AudienceValue;
+use super::histories::at_end;
 use super::purchases::{CUSTOMERS, PURCHASES, Purchases};
 use crate::audience::query::types::{require_column, same_customer, type_of};
-use crate::audience::query::{exact_sum, source_view, where_clause};
+use crate::audience::query::{define_rows, exact_sum, where_clause};
 use crate::error::MeasureError;
 
 /// Column `customer`: the customers of an audience, each once.
@@ -54,19 +55,8 @@ fn define(
     customer_type: &str,
 ) -> Result<String, MeasureError> {
     let place = format!("audience `{}`", audience.name);
-    let rows = match (&audience.source, &audience.sql) {
-        (Some(name), _) => {
-            if let Some(source) = catalog.source(name) {
-                lake.define(catalog, source)?;
-            }
-            source_view(name)
-        }
-        (None, query) => {
-            let query = query.as_deref().unwrap_or_default().trim();
-            lake.define_mentioned(catalog, query)?;
-            sql::condition(query.trim_end_matches(';'))
-        }
-    };
+    let (source, query) = (audience.source.as_deref(), audience.sql.as_deref());
+    let rows = define_rows(catalog, lake, &place, source, query)?;
     let columns = lake.columns(&rows)?;
     require_column(&columns, place.clone(), &audience.name, &audience.customer)?;
     let column = sql::identifier(&audience.customer);
@@ -94,20 +84,17 @@ fn members(
 ) -> Result<Members, MeasureError> {
     let place = format!("audience `{}`", audience.name);
     let context = format!("cannot measure {place}");
-    let (end, stop) = (purchases.end, purchases.data_end);
     let own = kept(
         lake,
         &place,
         &format!(
-            "SELECT x, age, recency, cell, spend, later, count(*) FROM ({}) AS c SEMI JOIN {MEMBERS} AS m ON {same} \
-             GROUP BY ALL",
-            histories(end, stop)
+            "SELECT * FROM ({}) AS c SEMI JOIN {MEMBERS} AS m ON {same}",
+            at_end(purchases)
         ),
     )?;
     let first = format!(
-        "SELECT coalesce({}, 0) FROM (SELECT c.customer, p.amount FROM {CUSTOMERS} AS c JOIN {PURCHASES} AS p \
-         ON p.customer = c.customer AND p.day = c.first) AS c SEMI JOIN {MEMBERS} AS m ON {same}",
-        exact_sum("c.amount", "")
+        "SELECT coalesce({}, 0) FROM {CUSTOMERS} AS c SEMI JOIN {MEMBERS} AS m ON {same}",
+        exact_sum("c.at_first", "")
     );
     let first: f64 = lake.engine().value(&first, &context)?;
     let number =

@@ -4,8 +4,8 @@ use clv::{CustomerColumns, CustomerTable, FitError};
 use lake::{Chunk, Lake, LakeError, WrongColumn};
 
 use super::covariates::Covariates;
-use super::purchases::{CUSTOMERS, PURCHASES};
-use crate::audience::query::exact_sum;
+use super::histories::{at_end, at_half};
+use super::purchases::Purchases;
 use crate::error::MeasureError;
 
 /// Days in the models' unit of time.
@@ -49,26 +49,14 @@ enum ReadError {
     Column(#[from] WrongColumn),
 }
 
-/// The customers who had bought by the end of a day, each with the columns of [`Kept`] until then and with the purchases
-/// after it until `stop`, as SQL.
-pub(super) fn histories(end: i64, stop: i64) -> String {
-    let seen = format!("FILTER (WHERE p.day > c.first AND p.day <= {end})");
-    let spend = exact_sum("p.amount", &format!(" {seen}"));
-    format!(
-        "SELECT c.customer, count(*) {seen} AS x, CAST({end} - any_value(c.first) AS BIGINT) AS age, \
-         CAST(coalesce(max(p.day) {seen} - any_value(c.first), 0) AS BIGINT) AS recency, \
-         CAST(any_value(c.cell) AS BIGINT) AS cell, coalesce({spend}, 0) AS spend, \
-         count(*) FILTER (WHERE p.day > {end} AND p.day <= {stop}) AS later \
-         FROM {PURCHASES} AS p JOIN {CUSTOMERS} AS c ON p.customer = c.customer WHERE c.first <= {end} \
-         GROUP BY c.customer"
-    )
-}
-
-/// The rows of a query with the columns of [`Kept`], in no order.
-pub(super) fn kept(lake: &Lake, place: &str, query: &str) -> Result<Vec<Kept>, MeasureError> {
+/// Customers by the columns of [`Kept`], in no order; `customers` is a query with a row for each of them.
+pub(super) fn kept(lake: &Lake, place: &str, customers: &str) -> Result<Vec<Kept>, MeasureError> {
     let context = format!("cannot measure {place}");
+    let query = format!(
+        "SELECT x, age, recency, cell, spend, later, count(*) FROM ({customers}) GROUP BY ALL"
+    );
     let read = lake.engine().fold(
-        query,
+        &query,
         7,
         &context,
         Vec::new,
@@ -100,23 +88,27 @@ pub(super) fn kept(lake: &Lake, place: &str, query: &str) -> Result<Vec<Kept>, M
 }
 
 impl Base {
-    /// The customers who had bought by the end of a day, with their purchases until then, and how many each made after
-    /// it until `stop`.
+    /// The customers with their purchases until the last day, and how many each made after it.
     pub(super) fn read(
         lake: &Lake,
         place: &str,
-        (end, stop): (i64, i64),
+        purchases: &Purchases,
         covariates: &Covariates,
     ) -> Result<Self, MeasureError> {
-        let query = format!(
-            "SELECT x, age, recency, cell, spend, later, count(*) FROM ({}) GROUP BY ALL",
-            histories(end, stop)
-        );
-        Ok(Self::new(
-            kept(lake, place, &query)?,
-            end,
-            covariates.clone(),
-        ))
+        let kept = kept(lake, place, &at_end(purchases))?;
+        Ok(Self::new(kept, purchases.end, covariates.clone()))
+    }
+
+    /// Those who had bought by half of the time, with their purchases until then, but not what these sum to, and how many
+    /// each made after it.
+    pub(super) fn read_half(
+        lake: &Lake,
+        place: &str,
+        half: i64,
+        covariates: &Covariates,
+    ) -> Result<Self, MeasureError> {
+        let kept = kept(lake, place, &at_half(half))?;
+        Ok(Self::new(kept, half, covariates.clone()))
     }
 
     /// From customers in any order.

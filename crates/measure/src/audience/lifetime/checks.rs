@@ -1,9 +1,21 @@
 //! What is wrong with purchases, or worth knowing, before any model.
 
+use clv::FitError;
+
 use super::LifetimeCheck;
 use super::measured::Measured;
 use super::purchases::day;
 use crate::audience::Severity;
+
+/// That intervals say nothing of attrition that is not visible.
+pub(super) fn without_limit(error: &FitError) -> LifetimeCheck {
+    LifetimeCheck {
+        severity: Severity::Warning,
+        message: format!(
+            "how much attrition there may be could not be found ({error}): intervals take it that nobody leaves"
+        ),
+    }
+}
 
 impl Measured<'_> {
     /// What is wrong, or worth knowing, before any model.

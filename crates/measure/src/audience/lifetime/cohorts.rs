@@ -113,8 +113,8 @@ pub(super) struct Cohort {
     /// Customers whose acquisition cost is known, and what it sums to.
     pub(super) costed: f64,
     pub(super) cost: f64,
-    /// By age: what they brought in it, and by how much the sum over customers of the square of what each has
-    /// brought so far grew.
+    /// By age: what they brought in it, and, where acquisition is declared, by how much the sum over customers of the
+    /// square of what each has brought so far grew.
     by_age: BTreeMap<usize, (f64, f64)>,
 }
 
@@ -150,20 +150,28 @@ pub(super) fn read(
     let context = format!("cannot measure {place}");
     let mut cohorts = sizes(lake, &context, has_cost)?;
     let month = month_sql("first");
-    let amount = exact_sum("p.amount", "");
     let sum = exact_sum("m", "");
-    // A sum of squares is larger than the doubles whose sums are exact: it is summed as an integer of hundredths.
-    let query = format!(
-        "SELECT month, CAST(cell AS BIGINT), age, {sum}, \
-         CAST(sum(CAST(round((m * m + 2 * m * before) * 100) AS HUGEINT)) AS DOUBLE) / 100 \
-         FROM (SELECT *, coalesce(sum(m) OVER (PARTITION BY customer ORDER BY age \
-         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before \
-         FROM (SELECT customer, any_value(cell) AS cell, {month} AS month, age, {amount} AS m \
-         FROM (SELECT p.customer, c.cell, c.first, p.amount, \
-         {} AS age \
-         FROM {PURCHASES} AS p JOIN {CUSTOMERS} AS c ON p.customer = c.customer WHERE p.day <= {end}) AS p \
-         GROUP BY customer, first, age)) GROUP BY ALL ORDER BY ALL",
+    let brought = format!(
+        "SELECT p.customer, c.cell, {month} AS month, {} AS age, p.amount AS m \
+         FROM {PURCHASES} AS p JOIN {CUSTOMERS} AS c ON p.customer = c.customer WHERE p.day <= {end}",
         ages.sql("p.day - c.first")
+    );
+    let (brought, squares) = if has_cost {
+        let of_customer = format!(
+            "SELECT *, coalesce(sum(m) OVER (PARTITION BY customer ORDER BY age \
+             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before \
+             FROM (SELECT customer, any_value(cell) AS cell, any_value(month) AS month, age, {sum} AS m FROM ({brought}) \
+             GROUP BY customer, age)"
+        );
+        // A sum of squares is larger than the doubles whose sums are exact: it is summed as an integer of hundredths.
+        let squares =
+            "CAST(sum(CAST(round((m * m + 2 * m * before) * 100) AS HUGEINT)) AS DOUBLE) / 100";
+        (of_customer, squares)
+    } else {
+        (brought, "0::DOUBLE")
+    };
+    let query = format!(
+        "SELECT month, CAST(cell AS BIGINT), age, {sum}, {squares} FROM ({brought}) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
     );
     type Brought = (i64, i64, i64, f64, f64);
     let rows: Vec<Brought> = lake.engine().rows(&query, &context, |row| {
@@ -184,19 +192,23 @@ pub(super) fn read(
     Ok(cohorts)
 }
 
-fn sizes(lake: &Lake, context: &str, has_cost: bool) -> Result<Vec<Cohort>, MeasureError> {
+/// All cohorts with what they brought at once, on the day of the first purchase, and what they cost; not by age.
+pub(super) fn sizes(
+    lake: &Lake,
+    context: &str,
+    has_cost: bool,
+) -> Result<Vec<Cohort>, MeasureError> {
     let costs = if has_cost {
-        format!("count(c.cost), coalesce({}, 0)", exact_sum("c.cost", ""))
+        format!("count(cost), coalesce({}, 0)", exact_sum("cost", ""))
     } else {
         "0::BIGINT, 0::DOUBLE".to_owned()
     };
     let query = format!(
-        "SELECT {}, CAST(c.cell AS BIGINT), count(*), CAST(max(c.first) AS BIGINT), {}, \
-         CAST(sum(CAST(round(p.amount * p.amount * 100) AS HUGEINT)) AS DOUBLE) / 100, {costs} \
-         FROM {CUSTOMERS} AS c JOIN {PURCHASES} AS p ON p.customer = c.customer AND p.day = c.first \
-         GROUP BY 1, 2 ORDER BY 1, 2",
-        month_sql("c.first"),
-        exact_sum("p.amount", ""),
+        "SELECT {}, CAST(cell AS BIGINT), count(*), CAST(max(first) AS BIGINT), {}, \
+         CAST(sum(CAST(round(at_first * at_first * 100) AS HUGEINT)) AS DOUBLE) / 100, {costs} \
+         FROM {CUSTOMERS} GROUP BY 1, 2 ORDER BY 1, 2",
+        month_sql("first"),
+        exact_sum("at_first", ""),
     );
     Ok(lake.engine().rows(&query, context, |row| {
         Ok(Cohort {

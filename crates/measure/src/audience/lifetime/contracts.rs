@@ -7,18 +7,17 @@ mod model;
 mod read;
 
 use catalog::{Catalog, Lifetime, LifetimeContracts};
-use clv::Prediction;
 use clv::discount::Discount;
 use lake::Lake;
 
-pub(super) use self::model::Renewals;
 use self::model::Terms;
+pub(super) use self::model::{Followed, Renewals};
 pub(super) use self::read::Contracts;
 use self::read::Held;
 use super::acquisition;
 use super::backtest::{BackTest, Seen, Test};
+use super::checks::without_limit;
 use super::cohorts::{self, Ages, Cohort, month_of};
-use super::fit::per_customer;
 use super::life::unbounded_life;
 use super::purchases::{self, Purchases};
 use super::retention::retention;
@@ -95,7 +94,12 @@ impl Measured<'_> {
         let margin = self.terms.margin;
         finding.cohorts = cohorts::finding(&self.cohorts, self.ages, self.purchases.end, margin);
         self.check(finding);
-        let fit = Renewals::fit(&self.held);
+        let mut fit = Renewals::fit(&self.held);
+        if let Ok(fit) = &mut fit
+            && let Err(error) = fit.find_limit(&self.held, &self.terms, ALPHA)
+        {
+            finding.checks.push(without_limit(&error));
+        }
         let mut said = TimingFinding::of(MODEL);
         finding.retention = Some(RetentionFinding {
             period: self.declared.period,
@@ -138,9 +142,8 @@ impl Measured<'_> {
                 horizon: f64::INFINITY,
                 ..self.terms
             };
-            let total = |terms: &Terms| fit.total(rows(), terms).value;
-            let contracts: f64 = rows().map(|row| f64::from(row.contracts)).sum();
-            let tail = (total(&forever) - total(&self.terms)) / contracts;
+            let total = |terms: &Terms| fit.total(rows(), terms).prediction.value;
+            let tail = (total(&forever) - total(&self.terms)) / number_of(rows());
             finding.tail = tail.is_finite().then_some(tail);
         }
         finding.new_customer = self.new_contract(fit);
@@ -187,7 +190,7 @@ impl Measured<'_> {
             let (n, sum) = each.fold((0.0, 0.0), |(n, sum), (m, value)| (n + m, sum + m * value));
             (n > 0.0).then_some(sum / n)
         };
-        let contracts: f64 = rows.clone().map(|row| f64::from(row.contracts)).sum();
+        let contracts = number_of(rows.clone());
         Some(GroupValue {
             group: name,
             customers: contracts as u64,
@@ -195,33 +198,30 @@ impl Measured<'_> {
             past: self.terms.margin * mean(&|row| f64::from(row.paid) * row.price)?,
             alive: mean(&|row| f64::from(u8::from(!row.ended)))?,
             expected_purchases: mean(&|row| fit.expected(row, &self.terms))?,
-            future: per_customer(fit.total(rows.clone(), &self.terms), contracts, ALPHA),
+            future: fit
+                .total(rows.clone(), &self.terms)
+                .per_customer(contracts, ALPHA),
         })
     }
 
     /// A new contract at the mean price of those that are known.
     fn new_contract(&self, fit: &Renewals) -> Option<NewCustomer> {
         let rows = || self.held.rows.iter();
-        let contracts: f64 = rows().map(|row| f64::from(row.contracts)).sum();
         let prices = rows()
             .map(|row| f64::from(row.contracts) * row.price)
             .sum::<f64>();
-        let price = prices / contracts;
+        let price = prices / number_of(rows());
         price.is_finite().then(|| {
             let renewals = fit.new_contract(&self.terms);
             let worth = self.terms.margin * price;
-            let later = Prediction {
-                value: worth * renewals.value,
-                standard_error: worth * renewals.standard_error,
-            };
-            let later = per_customer(later, 1.0, ALPHA);
+            let later = renewals.times(worth).per_customer(1.0, ALPHA);
             let undiscounted = Terms {
                 discount: 0.0,
                 ..self.terms
             };
             NewCustomer {
                 first_purchase: worth,
-                expected_purchases: fit.new_contract(&undiscounted).value,
+                expected_purchases: fit.new_contract(&undiscounted).prediction.value,
                 value: Estimate {
                     estimate: worth + later.estimate,
                     low: worth + later.low,
@@ -258,12 +258,7 @@ impl Measured<'_> {
         let (due, renewed) = self.held.renewals();
         let rate = (due > 0.0).then_some(renewed / due);
         let past = finding.value.as_ref().map(|value| value.past);
-        let contracts: f64 = self
-            .held
-            .rows
-            .iter()
-            .map(|row| f64::from(row.contracts))
-            .sum();
+        let contracts = number_of(self.held.rows.iter());
         let constant = rate.map(|rate| fit.constant(&self.held, rate, &self.terms) / contracts);
         let price = finding.new_customer.as_ref().map(|new| new.first_purchase);
         let textbook = match (rate, price) {
@@ -324,6 +319,11 @@ impl Measured<'_> {
             );
         }
     }
+}
+
+/// The number of contracts of rows.
+fn number_of<'r>(rows: impl Iterator<Item = &'r Held>) -> f64 {
+    rows.map(|row| f64::from(row.contracts)).sum()
 }
 
 /// Holds forecasts of the contracts that ran at the end of a day against what was paid until another.

@@ -2,8 +2,8 @@
 
 use lake::sql;
 
-use super::purchases::{CELLS, CUSTOMERS, PURCHASES, Purchases};
-use super::reader::{Reader, leave_out};
+use super::purchases::{CELLS, CLASSES, CUSTOMERS, PURCHASES, Purchases};
+use super::reader::{Reader, class_of, leave_out};
 use crate::audience::query::source_view;
 use crate::audience::query::types::{
     check_number, is_number, require_column, same_customer, type_of,
@@ -27,32 +27,36 @@ impl Reader<'_> {
             .iter()
             .enumerate()
             .map(|(i, class)| {
-                let table = if class.of_customers { "k" } else { "c.head" };
+                let table = if class.of_customers { "k" } else { "h" };
                 format!("{table}.g{i} AS g{i}")
             })
             .collect();
-        let varies: Vec<String> = self
-            .of_fact()
-            .map(|(i, _)| format!("min(head.g{i}) IS DISTINCT FROM max(head.g{i})"))
-            .collect();
-        let varies = if varies.is_empty() {
-            "false".to_owned()
+        let (head, valued) = if self.has_classes() {
+            let class = class_of("head");
+            (
+                format!("min(head) AS head, min({class}) <> max({class}) AS varies"),
+                format!(
+                    " LEFT JOIN {CLASSES} AS h ON h.class = {}",
+                    class_of("c.head")
+                ),
+            )
         } else {
-            varies.join(" OR ")
+            ("false AS varies".to_owned(), String::new())
         };
         let (from, end) = (purchases.from, purchases.end);
-        let select = std::iter::once("c.customer, c.first, c.varies".to_owned())
+        let select = std::iter::once("c.customer, c.first, c.at_first, c.varies".to_owned())
             .chain(classes)
             .chain(cost)
             .collect::<Vec<_>>()
             .join(", ");
         let all = format!(
-            "SELECT customer, any_value({holder}) AS holder, min(day) AS first, min(head) AS head, {varies} AS varies FROM {PURCHASES} GROUP BY customer"
+            "SELECT customer, any_value({holder}) AS holder, min(day) AS first, arg_min(amount, day) AS at_first, {head} \
+             FROM {PURCHASES} GROUP BY customer"
         );
         let with_classes = format!("{CUSTOMERS}_classed");
         self.run(
             &with_classes,
-            &format!("SELECT {select} FROM ({all}) AS c{joined}"),
+            &format!("SELECT {select} FROM ({all}) AS c{valued}{joined}"),
         )?;
         let names: Vec<String> = (0..self.classes.len()).map(|i| format!("g{i}")).collect();
         let (cells, on, order) = if names.is_empty() {
@@ -85,7 +89,7 @@ impl Reader<'_> {
         self.run(
             CUSTOMERS,
             &format!(
-                "SELECT c.customer, c.first, t.cell, c.varies{cost} FROM {with_classes} AS c JOIN {CELLS} AS t ON {on} \
+                "SELECT c.customer, c.first, c.at_first, t.cell{cost} FROM {with_classes} AS c JOIN {CELLS} AS t ON {on} \
                  WHERE c.first BETWEEN {from} AND {end}"
             ),
         )?;

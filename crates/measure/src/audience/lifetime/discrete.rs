@@ -89,17 +89,14 @@ impl PurchaseModel for Discrete {
     }
 
     fn parameters(&self) -> Vec<Parameter> {
-        let named = ["alpha", "beta", "gamma", "delta"]
-            .iter()
-            .zip(self.parameters());
-        named
-            .enumerate()
-            .map(|(i, (name, value))| Parameter {
-                name: (*name).to_owned(),
-                value,
-                se: value * self.fit.covariance[5 * i].max(0.0).sqrt(),
-            })
-            .collect()
+        let [alpha, beta, gamma, delta] = self.parameters();
+        let named = [
+            ("alpha", alpha),
+            ("beta", beta),
+            ("gamma", gamma),
+            ("delta", delta),
+        ];
+        Parameter::of_logarithms(named, &self.fit.covariance)
     }
 
     fn attrition_p(&self, _table: &CustomerTable) -> Option<f64> {

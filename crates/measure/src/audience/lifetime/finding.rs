@@ -189,6 +189,22 @@ pub struct Parameter {
     pub se: f64,
 }
 
+impl Parameter {
+    /// Parameters that were estimated as logarithms, with the covariance of these, row-major, in which they come first.
+    pub(super) fn of_logarithms<const N: usize>(
+        named: [(&str, f64); N],
+        covariance: &[f64],
+    ) -> Vec<Self> {
+        let size = covariance.len().isqrt();
+        let parameter = |(place, (name, value)): (usize, (&str, f64))| Self {
+            name: name.to_owned(),
+            value,
+            se: value * covariance[(size + 1) * place].max(0.0).sqrt(),
+        };
+        named.into_iter().enumerate().map(parameter).collect()
+    }
+}
+
 /// What a covariate does: what a unit of it, or a value against the reference, multiplies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CovariateFinding {

@@ -155,6 +155,7 @@ pub(super) struct Context<'a> {
     pub(super) purchases: &'a Purchases,
     pub(super) effect: LifetimeEffect,
     pub(super) has_spend: bool,
+    /// What one of what purchases bring is worth: margin on spend; one where purchases are counted.
     pub(super) margin: f64,
     pub(super) horizon_days: f64,
     pub(super) discount: Discount,
@@ -292,15 +293,8 @@ fn of_arm(
     let pair = Arms::new(histories(arms.arm), histories(arms.against), context);
     let months = Months::read(customers, arms, pair.histories(), context.purchases.end)?;
     let surrogate = surrogate::surrogate(customers, &months, context, customer_type)?;
-    finding.fading = Some(fading::fading(&months, context.unit(), context.alpha));
+    finding.fading = Some(fading::fading(&months, context.margin, context.alpha));
     finding.surrogate = Some(surrogate);
     pair.measure(finding);
     Ok(())
-}
-
-impl Context<'_> {
-    /// What one of what purchases bring is worth: margin on spend, or a purchase.
-    fn unit(&self) -> f64 {
-        if self.has_spend { self.margin } else { 1.0 }
-    }
 }

@@ -8,6 +8,7 @@ use stats::tail::normal_quantile;
 use super::acquisition;
 use super::audiences::Members;
 use super::base::{Base, Histories};
+use super::checks::without_limit;
 use super::cohorts::{self, Ages, Cohort};
 use super::fit::{Fitted, Kind};
 use super::purchases::Purchases;
@@ -134,17 +135,13 @@ impl Measured<'_> {
         };
         let mut limits = Vec::new();
         // Without attrition the models are one, and each may hide another attrition.
-        let is_near = |fit: &Fitted| best.log_likelihood() - fit.log_likelihood() < SAME;
+        let is_near = |fit: &Fitted| {
+            best.sees_no_attrition() && best.log_likelihood() - fit.log_likelihood() < SAME
+        };
         for (_, fit) in fitted.iter().filter(|(_, fit)| is_near(fit)) {
             match Limit::new(&histories, fit, &self.terms) {
-                Ok(limit) => limits.extend(limit.filter(|_| best.sees_no_attrition())),
-                Err(error) => finding.checks.push(LifetimeCheck {
-                    severity: Severity::Warning,
-                    message: format!(
-                        "how much attrition there may be could not be found ({error}): intervals take it that nobody \
-                         leaves"
-                    ),
-                }),
+                Ok(limit) => limits.extend(limit),
+                Err(error) => finding.checks.push(without_limit(&error)),
             }
         }
         let chosen = Chosen {
@@ -199,22 +196,16 @@ impl Measured<'_> {
         fitted: &[(Kind, &Fitted)],
     ) -> Result<(Option<BackTest>, Option<Base>), MeasureError> {
         let Purchases {
-            from,
             end,
             data_end,
-            ref periods,
+            half,
             ..
         } = self.purchases;
-        if data_end > end {
+        let Some(half) = half else {
             let back_test = backtest::back_test(&self.base, histories, fitted, data_end);
             return Ok((back_test, None));
-        }
-        let half = from + (end - from) / 2;
-        let half = match periods {
-            Some(periods) => periods.start_at(half).unwrap_or(from - 1),
-            None => half,
         };
-        let base = Base::read(lake, &self.lifetime.name, (half, end), self.base.known())?;
+        let base = Base::read_half(lake, &self.lifetime.name, half, self.base.known())?;
         let Ok(histories) = base.all() else {
             return Ok((None, None));
         };

@@ -12,6 +12,7 @@ mod customers;
 mod discrete;
 mod finding;
 mod fit;
+mod histories;
 mod incremental;
 mod life;
 mod measured;
@@ -101,7 +102,6 @@ pub fn lifetime(
     let cohorts = cohorts::read(lake, &lifetime.name, purchases.end, ages, has_cost)?;
     let sizes = cohorts::sizes_of_cells(&cohorts, purchases.cells.len());
     let covariates = Covariates::new(&purchases, &sizes, &format!("lifetime `{}`", lifetime.name))?;
-    let until = (purchases.end, purchases.data_end);
     let measured = Measured {
         lifetime,
         terms: Terms {
@@ -110,7 +110,7 @@ pub fn lifetime(
             horizon: in_units(horizon_days),
             alpha: ALPHA,
         },
-        base: Base::read(lake, &lifetime.name, until, &covariates)?,
+        base: Base::read(lake, &lifetime.name, &purchases, &covariates)?,
         cohorts,
         ages,
         purchases,
@@ -136,11 +136,7 @@ pub fn lifetime(
         finding.checks.extend(incremental::checks(&found));
         finding.incremental = Some(found);
     }
-    let unit = lifetime
-        .spend
-        .as_ref()
-        .map_or(1.0, |_| measured.terms.margin);
-    let counted = (&measured.purchases, unit, ALPHA);
+    let counted = (&measured.purchases, measured.terms.margin, ALPHA);
     finding.rollout = rollout::rollout(catalog, lake, lifetime, counted)?;
     purchases::finish(lake)?;
     finding.provenance = Provenance::of(catalog, lake)?;

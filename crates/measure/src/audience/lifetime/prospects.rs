@@ -9,13 +9,15 @@ use catalog::{Catalog, Lifetime};
 use clv::discount::Discount;
 use lake::Lake;
 
-use super::base::{Base, DAYS_PER_UNIT, Kept, histories};
+use super::base::{Base, DAYS_PER_UNIT, Kept};
 use super::covariates::Covariates;
 use super::fit::{Fitted, STEP};
+use super::histories::at_end;
 use super::measured::kinds;
+use super::purchases::Purchases;
 use super::spend::{Spend, spend_table};
 use super::value::{self, Expected, Terms, in_units};
-use super::{ALPHA, Ages, cohorts, days, purchases, refusal_of};
+use super::{ALPHA, cohorts, days, purchases, refusal_of};
 use crate::error::MeasureError;
 use crate::{Reason, Refusal};
 
@@ -70,14 +72,14 @@ pub(crate) fn prospects(
     }
     let purchases = purchases::read(catalog, lake, lifetime)?;
     lake.check_unchanged()?;
-    let cohorts = cohorts::read(lake, &lifetime.name, purchases.end, Ages::months(), false)?;
+    let place = format!("lifetime `{}`", lifetime.name);
+    let cohorts = cohorts::sizes(lake, &format!("cannot measure {place}"), false)?;
     let sizes = cohorts::sizes_of_cells(&cohorts, purchases.cells.len());
-    let covariates = Covariates::new(&purchases, &sizes, &format!("lifetime `{}`", lifetime.name))?;
-    let days_seen = (purchases.end, purchases.data_end);
-    let base = Base::read(lake, &lifetime.name, days_seen, &covariates)?;
+    let covariates = Covariates::new(&purchases, &sizes, &place)?;
+    let base = Base::read(lake, &lifetime.name, &purchases, &covariates)?;
     let discount =
         Discount::annual(project.discount_rate).map_err(|error| MeasureError::Unusable {
-            place: format!("lifetime `{}`", lifetime.name),
+            place,
             message: error.to_string(),
         })?;
     let terms = Terms {
@@ -90,7 +92,7 @@ pub(crate) fn prospects(
         Ok(model) => model,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let numbered = numbered(lake, lifetime, days_seen)?;
+    let numbered = numbered(lake, lifetime, &purchases)?;
     let predicted = model.prospects(&base, &terms, &numbered, purchases.customer_type);
     Ok(predicted.map_err(|error| Refusal::new(Reason::UnfitData, error.to_string())))
 }
@@ -107,13 +109,13 @@ pub(crate) fn finish(lake: &Lake) -> Result<(), MeasureError> {
 fn numbered(
     lake: &Lake,
     lifetime: &Lifetime,
-    (end, stop): (i64, i64),
+    purchases: &Purchases,
 ) -> Result<Vec<Kept>, MeasureError> {
     let context = format!("cannot measure lifetime `{}`", lifetime.name);
     let statement = format!(
         "CREATE OR REPLACE TEMP TABLE {NUMBERED} AS SELECT customer, x, age, recency, cell, spend, \
          dense_rank() OVER (ORDER BY x, age, recency, cell, spend) - 1 AS number FROM ({})",
-        histories(end, stop)
+        at_end(purchases)
     );
     lake.engine().execute(&statement, &context)?;
     let query = format!(

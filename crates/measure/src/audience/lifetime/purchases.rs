@@ -1,8 +1,10 @@
 //! The purchases of customers: one scan of the fact, whose rows become orders, whose orders become purchases.
 //!
-//! Three tables are kept for the measurement. An order nets its rows and lies on the day of its first one; the orders of
+//! Tables are kept for the measurement. An order nets its rows and lies on the day of its first one; the orders of
 //! a customer and day of which something remains are one purchase; a customer has the day of the first purchase and the
 //! number of a cell, which stands for the values of all columns by which customers are told apart.
+//!
+//! No group of a query holds more than a few numbers, so that what exceeds the engine's memory spills.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,8 +14,9 @@ use jiff::Span;
 use jiff::civil::{Date, date};
 use lake::{Lake, sql};
 
+use super::histories::HISTORIES;
 use super::periods::Periods;
-use super::reader::{Reader, leave_out};
+use super::reader::{Reader, leave_out, together};
 use crate::audience::NotCounted;
 use crate::audience::query::exact_sum;
 use crate::error::MeasureError;
@@ -21,9 +24,14 @@ use crate::error::MeasureError;
 /// Columns `status` (0 of orders that count), `customer`, `day` (since 1970), `amount`, and where an experiment is declared
 /// `moment`: that of an order's first row, and of a day's last row where rows are netted by day.
 pub(super) const ORDERS: &str = "_ts_lifetime_orders";
-/// Columns `customer`, `day` (since 1970), `amount`.
+/// A view with the columns `customer`, `day` (since 1970), `amount`.
 pub(super) const PURCHASES: &str = "_ts_lifetime_purchases";
-/// Columns `customer`, `first` (day since 1970), `cell`, and `cost` where acquisition is declared.
+/// Purchases where they are not orders.
+pub(super) const DAYS: &str = "_ts_lifetime_days";
+/// Column `class` and the values of the fact's columns that it stands for.
+pub(super) const CLASSES: &str = "_ts_lifetime_classes";
+/// Columns `customer`, `first` (day since 1970), `at_first` (what was bought on it), `cell`, and `cost` where acquisition is
+/// declared.
 pub(super) const CUSTOMERS: &str = "_ts_lifetime_customers";
 /// Columns `cell` and the values that it stands for.
 pub(super) const CELLS: &str = "_ts_lifetime_cells";
@@ -38,6 +46,8 @@ pub(super) struct Purchases {
     pub(super) end: i64,
     /// The last day of the data.
     pub(super) data_end: i64,
+    /// The last day that models see in a back-test, where `end` is that of the data: they see half of the time.
+    pub(super) half: Option<i64>,
     /// The two days on which somebody bought that have the most days between them on which nobody did.
     pub(super) gap: Option<(i64, i64)>,
     pub(super) left_out: Vec<NotCounted>,
@@ -106,16 +116,19 @@ pub(super) fn read(
     reader.periods(&mut purchases)?;
     reader.purchases(purchases.periods.as_ref())?;
     reader.window(&mut purchases)?;
+    if lifetime.experiment.is_none() {
+        reader.drop_orders()?;
+    }
     reader.customers(&mut purchases, "customer")?;
+    reader.histories(&purchases)?;
     Ok(purchases)
 }
 
 /// Lets go of the tables.
 pub(super) fn finish(lake: &Lake) -> Result<(), MeasureError> {
-    let tables = [ORDERS, PURCHASES, CUSTOMERS, CELLS];
-    let statement: String = tables
-        .map(|table| format!("DROP TABLE IF EXISTS {table};"))
-        .concat();
+    let tables = [ORDERS, DAYS, CLASSES, CUSTOMERS, CELLS, HISTORIES];
+    let tables = tables.map(|table| format!("DROP TABLE IF EXISTS {table};"));
+    let statement = format!("DROP VIEW IF EXISTS {PURCHASES};{}", tables.concat());
     Ok(lake
         .engine()
         .execute(&statement, "cannot drop the tables of purchases")?)
@@ -137,36 +150,57 @@ impl Reader<'_> {
         if let Some(order) = &self.lifetime.order {
             self.require(&columns, "order", order)?;
         }
-        let ordering = match &self.lifetime.order {
-            Some(order) => format!("CAST({} AS VARCHAR)", sql::identifier(order)),
-            None => "NULL::VARCHAR".to_owned(),
-        };
-        let judged = self.judged(&columns, currency, &format!(", {ordering} AS ordering"))?;
+        let counted = |value: &str| format!("CASE WHEN status = 0 THEN {value} END");
+        let (customer, day) = (counted("customer"), counted("day"));
         // Rows without an order are netted by day, as are all where no order is declared.
-        let key = "CASE WHEN status = 0 AND ordering IS NULL THEN day END";
+        let (ordering, of_order, day, keys) = match &self.lifetime.order {
+            Some(order) => (
+                format!(", {} AS ordering", sql::identifier(order)),
+                "count(ordering) > 0",
+                "min(day)".to_owned(),
+                format!(
+                    "{}, CASE WHEN status = 0 AND ordering IS NULL THEN day END",
+                    counted("ordering")
+                ),
+            ),
+            None => (String::new(), "false", day.clone(), day),
+        };
+        let judged = self.judged(&columns, currency, &ordering)?;
         // Lines and their returns cancel to the last digits only: three times 10.10 less 30.30 is not 0 in binary.
-        let counted = " FILTER (WHERE status = 0)";
-        let net = exact_sum("spend", counted);
-        let amount =
-            format!("CASE WHEN abs({net}) > 1e-9 * max(abs(spend)){counted} THEN {net} ELSE 0 END");
+        let net = exact_sum("spend", "");
+        let amount = format!("CASE WHEN abs({net}) > 1e-9 * max(abs(spend)) THEN {net} ELSE 0 END");
         let moment = match &self.lifetime.experiment {
             Some(_) => {
-                ", CASE WHEN min(ordering) IS NULL THEN max(moment) ELSE min(moment) END AS moment"
+                format!(", CASE WHEN {of_order} THEN min(moment) ELSE max(moment) END AS moment")
             }
-            None => "",
+            None => String::new(),
         };
-        self.run(
-            ORDERS,
-            &format!(
-                "SELECT status, CASE WHEN status = 0 THEN customer END AS customer, min(day) AS day, \
-                 {amount} AS amount, count(*) AS lines, count(*) FILTER (WHERE spend < 0) AS returned, \
-                 min({}) AS head{moment} FROM ({judged}) \
-                 GROUP BY status, CASE WHEN status = 0 THEN customer END, \
-                 CASE WHEN status = 0 THEN ordering END, {key}",
-                self.head()
-            ),
-        )?;
+        let orders = format!(
+            "SELECT status, {customer} AS customer, {day} AS day, {amount} AS amount, \
+             count(*) AS lines, count(*) FILTER (WHERE spend < 0) AS returned{}{moment} \
+             FROM ({judged}) GROUP BY status, {customer}, {keys}",
+            self.head(", min(head) AS head"),
+        );
+        if self.orders_are_purchases() {
+            self.run(ORDERS, &together(&orders))?;
+        } else {
+            self.run(ORDERS, &orders)?;
+        }
         self.counts(self.nothing(&columns))
+    }
+
+    /// Lets go of orders where purchases are a table of their own.
+    fn drop_orders(&self) -> Result<(), MeasureError> {
+        if self.orders_are_purchases() {
+            return Ok(());
+        }
+        let drop = format!("DROP TABLE {ORDERS}");
+        Ok(self.lake.engine().execute(&drop, &self.context)?)
+    }
+
+    /// Whether all orders of a customer and day are one.
+    fn orders_are_purchases(&self) -> bool {
+        self.lifetime.order.is_none() && self.lifetime.opportunities.is_none()
     }
 
     /// The periods in which customers can buy once, where they are declared.
@@ -241,16 +275,18 @@ impl Reader<'_> {
 
     /// What a customer bought on a day, or in a period, which then stands for its first day.
     fn purchases(&self, periods: Option<&Periods>) -> Result<(), MeasureError> {
-        let amount = exact_sum("amount", "");
+        const REMAIN: &str = "WHERE status = 0 AND amount > 0";
+        if self.orders_are_purchases() {
+            return self.are_purchases(&format!("{ORDERS} {REMAIN}"));
+        }
         let day = periods.map_or_else(|| "day".to_owned(), |periods| periods.start_sql("day"));
-        self.run(
-            PURCHASES,
-            &format!(
-                "SELECT customer, day, {amount} AS amount, min(head) AS head FROM \
-                 (SELECT customer, CAST({day} AS BIGINT) AS day, amount, head FROM {ORDERS} \
-                 WHERE status = 0 AND amount > 0) GROUP BY customer, day"
-            ),
-        )
+        self.keep_purchases(&format!(
+            "SELECT customer, day, {} AS amount{} FROM (SELECT customer, CAST({day} AS INTEGER) AS day, amount{} \
+             FROM {ORDERS} {REMAIN}) GROUP BY customer, day",
+            exact_sum("amount", ""),
+            self.head(", min(head) AS head"),
+            self.head(", head"),
+        ))
     }
 
     /// The days between which customers count.
@@ -276,10 +312,16 @@ impl Reader<'_> {
         purchases.end = number(&self.lifetime.until).map_or(last, |until| until - 1);
         purchases.data_end = last.max(purchases.end);
         purchases.gap = before.zip(after);
-        match purchases.periods {
-            Some(periods) => self.whole_periods(&periods, purchases),
-            None => Ok(()),
+        if let Some(periods) = purchases.periods {
+            self.whole_periods(&periods, purchases)?;
         }
+        let half = purchases.from + (purchases.end - purchases.from) / 2;
+        let half = match &purchases.periods {
+            Some(periods) => periods.start_at(half).unwrap_or(purchases.from - 1),
+            None => half,
+        };
+        purchases.half = (purchases.data_end <= purchases.end).then_some(half);
+        Ok(())
     }
 
     /// Ends where periods end; each of them stands for its first day.

@@ -3,12 +3,12 @@
 use catalog::{Catalog, Fact, Lifetime};
 use lake::{Column, Lake, sql};
 
-use super::purchases::Purchases;
+use super::purchases::{CLASSES, DAYS, PURCHASES, Purchases};
 use crate::audience::NotCounted;
 use crate::audience::query::types::{
     check_number, check_time, require_column, type_of, usable_time,
 };
-use crate::audience::query::{fact_rows, source_view, where_clause};
+use crate::audience::query::{define_fact, fact_rows, source_view, where_clause};
 use crate::audience::times::Clock;
 use crate::error::MeasureError;
 
@@ -17,6 +17,20 @@ pub(super) struct Class<'a> {
     pub(super) column: &'a str,
     /// Of the source of customers; otherwise of the fact.
     pub(super) of_customers: bool,
+}
+
+/// Heads of one day: a head is the day times this, and the number in [`CLASSES`].
+const HEADS_A_DAY: i64 = 1 << 32;
+
+/// SQL: the number in [`CLASSES`] of a head.
+pub(super) fn class_of(head: &str) -> String {
+    format!("({head} & {})", HEADS_A_DAY - 1)
+}
+
+/// SQL: the rows of a query so that those of a `customer` lie together. Queries that group them by customer then hold each
+/// group once, and not once in each of many parts, which takes a fraction of the memory.
+pub(super) fn together(query: &str) -> String {
+    format!("SELECT * FROM ({query}) ORDER BY hash(customer)")
 }
 
 /// Reads the fact of a lifetime.
@@ -45,15 +59,7 @@ impl<'a> Reader<'a> {
         let fact = catalog
             .fact(&lifetime.fact)
             .ok_or_else(|| undeclared("fact", &lifetime.fact))?;
-        match (&fact.source, &fact.sql) {
-            (Some(name), _) => {
-                if let Some(source) = catalog.source(name) {
-                    lake.define(catalog, source)?;
-                }
-            }
-            (None, Some(query)) => lake.define_mentioned(catalog, query)?,
-            (None, None) => {}
-        }
+        define_fact(catalog, lake, fact)?;
         let mut known = Vec::new();
         if let Some(customers) = &lifetime.customers {
             let source = catalog
@@ -94,6 +100,43 @@ impl<'a> Reader<'a> {
         Ok(self.lake.engine().execute(&statement, &self.context)?)
     }
 
+    /// Makes rows of a table purchases.
+    pub(super) fn are_purchases(&self, rows: &str) -> Result<(), MeasureError> {
+        let statement = format!("CREATE OR REPLACE TEMP VIEW {PURCHASES} AS SELECT * FROM {rows}");
+        Ok(self.lake.engine().execute(&statement, &self.context)?)
+    }
+
+    /// Makes the rows of a query, which are of a `customer` each, purchases.
+    pub(super) fn keep_purchases(&self, query: &str) -> Result<(), MeasureError> {
+        self.run(DAYS, &together(query))?;
+        self.are_purchases(DAYS)
+    }
+
+    /// Numbers the values of the classes that are of the fact, in their order, where there are such.
+    fn number_classes(&self) -> Result<(), MeasureError> {
+        if !self.has_classes() {
+            return Ok(());
+        }
+        let names: Vec<String> = self.of_fact().map(|(i, _)| format!("g{i}")).collect();
+        let names = names.join(", ");
+        let query = format!(
+            "SELECT row_number() OVER (ORDER BY {names}) - 1 AS class, {names} FROM (SELECT DISTINCT {} FROM {}{})",
+            self.values(),
+            self.rows(),
+            where_clause(self.fact.filter.as_ref()),
+        );
+        self.run(CLASSES, &query)
+    }
+
+    /// SQL: the values of the classes that are of the fact.
+    fn values(&self) -> String {
+        let values = self.of_fact().map(|(i, column)| {
+            let column = sql::identifier(column);
+            format!("CAST({column} AS VARCHAR) AS g{i}")
+        });
+        values.collect::<Vec<_>>().join(", ")
+    }
+
     /// Columns of the fact, each with its number among the classes.
     pub(super) fn of_fact(&self) -> impl Iterator<Item = (usize, &'a str)> {
         let classes = self.classes.iter().enumerate();
@@ -123,8 +166,12 @@ impl<'a> Reader<'a> {
         require_column(columns, place, &self.fact.name, column)
     }
 
-    /// SQL: the fact's rows with `customer`, `moment`, its `day` (since 1970), `spend`, a `g` for each class that is of the fact and, in
-    /// `status`, the number of what is the matter with them. More columns may be added, each with a comma before it.
+    /// SQL: the fact's rows with `customer`, `moment`, its `day` (since 1970), `spend`, their `head` where classes are of the
+    /// fact and, in `status`, the number of what is the matter with them. More columns may be added, each with a comma
+    /// before it.
+    ///
+    /// The least head is that of the first day, and on it of the first values: the day above, and below it the number that
+    /// stands for the values. A number takes no room of its own in the groups of a query, so that they can spill.
     pub(super) fn judged(
         &self,
         columns: &[Column],
@@ -168,26 +215,41 @@ impl<'a> Reader<'a> {
                 )
             },
         );
-        let classes: String = self
-            .of_fact()
-            .map(|(i, column)| format!(", CAST({} AS VARCHAR) AS g{i}", sql::identifier(column)))
-            .collect();
+        self.number_classes()?;
+        let (values, head, joined) = if self.has_classes() {
+            let same = self
+                .of_fact()
+                .map(|(i, _)| format!("r.g{i} IS NOT DISTINCT FROM k.g{i}"));
+            let same = same.collect::<Vec<_>>().join(" AND ");
+            (
+                format!(", {}", self.values()),
+                format!(", CAST(day AS BIGINT) * {HEADS_A_DAY} + k.class AS head"),
+                format!(" LEFT JOIN {CLASSES} AS k ON {same}"),
+            )
+        } else {
+            Default::default()
+        };
         let named = format!(
-            "SELECT {} AS customer, {moment} AS moment, CAST({moment} AS DATE) - DATE '1970-01-01' AS day, {spend} AS spend, \
-             {other_currency} AS is_foreign{classes}{more} FROM {rows}{}",
+            "SELECT {} AS customer, {moment} AS moment, CAST(CAST({moment} AS DATE) - DATE '1970-01-01' AS INTEGER) AS day, \
+             {spend} AS spend, {other_currency} AS is_foreign{values}{more} FROM {rows}{}",
             sql::identifier(&self.fact.customer),
             where_clause(self.fact.filter.as_ref()),
         );
         Ok(format!(
-            "SELECT *, CASE WHEN customer IS NULL THEN 1 WHEN day IS NULL THEN 2 \
-             WHEN spend IS NULL OR NOT isfinite(spend) THEN 3 WHEN is_foreign THEN 4 ELSE 0 END AS status FROM ({named})"
+            "SELECT r.*{head}, CAST(CASE WHEN customer IS NULL THEN 1 WHEN day IS NULL THEN 2 \
+             WHEN spend IS NULL OR NOT isfinite(spend) THEN 3 WHEN is_foreign THEN 4 ELSE 0 END AS UTINYINT) AS status \
+             FROM ({named}) AS r{joined}"
         ))
     }
 
-    /// SQL: the day and the classes of a row as one value, the least of which is that of the first day.
-    pub(super) fn head(&self) -> String {
-        let classes = self.of_fact().map(|(i, _)| format!(", g{i} := g{i}"));
-        format!("struct_pack(day := day{})", classes.collect::<String>())
+    /// Whether classes are of the fact.
+    pub(super) fn has_classes(&self) -> bool {
+        self.of_fact().next().is_some()
+    }
+
+    /// SQL: `head`, or what is made of it, as one more column of a query; nothing where no class is of the fact.
+    pub(super) fn head(&self, column: &'static str) -> &'static str {
+        if self.has_classes() { column } else { "" }
     }
 
     /// Why rows in another currency are refused.
@@ -221,10 +283,10 @@ impl<'a> Reader<'a> {
 }
 
 /// Counts what is left out, where there is any.
-pub(super) fn leave_out(list: &mut Vec<NotCounted>, reason: &str, number: i64) {
+pub(super) fn leave_out(list: &mut Vec<NotCounted>, reason: impl Into<String>, number: i64) {
     if number > 0 {
         list.push(NotCounted {
-            reason: reason.to_owned(),
+            reason: reason.into(),
             number: number as u64,
         });
     }

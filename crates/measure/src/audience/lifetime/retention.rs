@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use stats::tail::normal_quantile;
 use stats::{Counts, wilson};
 
-use super::contracts::{Contracts, Renewals};
+use super::contracts::{Contracts, Followed, Renewals};
 use crate::audience::Estimate;
 
 /// Who renews contracts.
@@ -105,21 +105,20 @@ pub(super) fn retention(
 }
 
 /// A share with its interval, which is normal in the log-odds.
-fn share_of(
-    Prediction {
+fn share_of(Followed { prediction, lowest }: Followed, alpha: f64) -> Estimate {
+    let Prediction {
         value,
         standard_error,
-    }: Prediction,
-    alpha: f64,
-) -> Estimate {
+    } = prediction;
     let odds = value / (1.0 - value);
     let reach = normal_quantile(1.0 - 0.5 * alpha) * standard_error / (value * (1.0 - value));
     let (low, high) = (odds * (-reach).exp(), odds * reach.exp());
     let is_inside = value > 0.0 && value < 1.0;
+    let low = if is_inside { low / (1.0 + low) } else { value };
     Estimate {
         estimate: value,
         se: standard_error,
-        low: if is_inside { low / (1.0 + low) } else { value },
+        low: lowest.map_or(low, |lowest| low.min(lowest)),
         high: if is_inside {
             high / (1.0 + high)
         } else {

@@ -163,14 +163,8 @@ impl Measured<'_> {
         });
         if let Ok(Spend::Varies(fit)) = &spend {
             let GammaGamma { p, q, gamma, .. } = fit.parameters;
-            let size = 3 + fit.parameters.effects.len();
             let named = [("p", p), ("q", q), ("gamma", gamma)];
-            let parameter = |(i, (name, value)): (usize, &(&str, f64))| Parameter {
-                name: (*name).to_owned(),
-                value: *value,
-                se: value * fit.covariance[(size + 1) * i].max(0.0).sqrt(),
-            };
-            said.parameters = named.iter().enumerate().map(parameter).collect();
+            said.parameters = Parameter::of_logarithms(named, &fit.covariance);
             said.log_likelihood = Some(fit.log_likelihood);
         }
         match spend

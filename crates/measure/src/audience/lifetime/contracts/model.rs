@@ -8,9 +8,10 @@ use clv::{
 };
 
 use super::read::{Contracts, Held};
+use crate::audience::Estimate;
 use crate::audience::lifetime::TimingFinding;
 use crate::audience::lifetime::finding::Parameter;
-use crate::audience::lifetime::fit::NO_ATTRITION;
+use crate::audience::lifetime::fit::{NO_ATTRITION, per_customer};
 
 /// How value is counted; time is in days.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +31,38 @@ const AT: f64 = 1e-9;
 /// The fitted model.
 pub(in crate::audience::lifetime) struct Renewals {
     fit: ShiftedBetaGeometricFit,
+    /// Where no attrition is visible: that with the most attrition that there may be, none where nothing is ruled out.
+    limit: Option<Option<ShiftedBetaGeometric>>,
+}
+
+/// What follows from the model.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::audience::lifetime) struct Followed {
+    pub(in crate::audience::lifetime) prediction: Prediction,
+    /// With the most attrition that there may be, where none is visible and standard errors count none.
+    pub(in crate::audience::lifetime) lowest: Option<f64>,
+}
+
+impl Followed {
+    /// As a share of customers, with its interval.
+    pub(super) fn per_customer(self, customers: f64, alpha: f64) -> Estimate {
+        let estimate = per_customer(self.prediction, customers, alpha);
+        let low = self
+            .lowest
+            .map_or(estimate.low, |lowest| estimate.low.min(lowest / customers));
+        Estimate { low, ..estimate }
+    }
+
+    /// A multiple of it.
+    pub(super) fn times(self, factor: f64) -> Self {
+        Self {
+            prediction: Prediction {
+                value: factor * self.prediction.value,
+                standard_error: factor * self.prediction.standard_error,
+            },
+            lowest: self.lowest.map(|lowest| factor * lowest),
+        }
+    }
 }
 
 impl Terms {
@@ -70,6 +103,28 @@ pub(super) fn constant(row: &Held, rate: f64, terms: &Terms) -> f64 {
 impl Renewals {
     /// Fits the model to who renewed and who did not.
     pub(super) fn fit(held: &Contracts) -> Result<Self, FitError> {
+        let fit = ShiftedBetaGeometricFit::new(&Self::table(held)?)?;
+        Ok(Self { fit, limit: None })
+    }
+
+    /// Finds the most attrition that there may be, where none is visible in the contracts that were fitted.
+    pub(super) fn find_limit(
+        &mut self,
+        held: &Contracts,
+        terms: &Terms,
+        alpha: f64,
+    ) -> Result<(), FitError> {
+        if self.fit.boundary == Some(BetaBoundary::Never) {
+            let renewals = (terms.horizon / terms.period).round().max(1.0) as u32;
+            let limit = self
+                .fit
+                .attrition_limit(&Self::table(held)?, renewals, alpha)?;
+            self.limit = Some(limit.map(|limit| limit.parameters));
+        }
+        Ok(())
+    }
+
+    fn table(held: &Contracts) -> Result<ContractTable, FitError> {
         let mut table = ContractTable::default();
         for row in &held.rows {
             let contracts = f64::from(row.contracts);
@@ -80,23 +135,14 @@ impl Renewals {
             }
             table.add_cohort(&survivors)?;
         }
-        let fit = ShiftedBetaGeometricFit::new(&table)?;
-        Ok(Self { fit })
+        Ok(table)
     }
 
     /// What the finding says of the model.
     pub(super) fn describe(&self, finding: &mut TimingFinding) {
         let ShiftedBetaGeometric { alpha, beta } = self.fit.parameters;
         let named = [("alpha", alpha), ("beta", beta)];
-        let each = named
-            .iter()
-            .enumerate()
-            .map(|(i, (name, value))| Parameter {
-                name: (*name).to_owned(),
-                value: *value,
-                se: value * self.fit.covariance[3 * i].max(0.0).sqrt(),
-            });
-        finding.parameters = each.collect();
+        finding.parameters = Parameter::of_logarithms(named, &self.fit.covariance);
         finding.log_likelihood = Some(self.fit.log_likelihood);
         let words = self.fit.boundary.map(|boundary| match boundary {
             BetaBoundary::Never => NO_ATTRITION,
@@ -116,14 +162,17 @@ impl Renewals {
         )
     }
 
-    /// Something that follows from the parameters, with its standard error.
+    /// Something that follows from the parameters, and is the less the more attrition there is.
     pub(in crate::audience::lifetime) fn prediction(
         &self,
         of: impl Fn(&ShiftedBetaGeometric) -> f64,
-    ) -> Prediction {
-        Prediction {
-            value: of(&self.fit.parameters),
-            standard_error: self.fit.standard_error(of),
+    ) -> Followed {
+        Followed {
+            lowest: self.limit.map(|limit| limit.as_ref().map_or(0.0, &of)),
+            prediction: Prediction {
+                value: of(&self.fit.parameters),
+                standard_error: self.fit.standard_error(of),
+            },
         }
     }
 
@@ -175,7 +224,7 @@ impl Renewals {
         &self,
         rows: impl Iterator<Item = &'r Held>,
         terms: &Terms,
-    ) -> Prediction {
+    ) -> Followed {
         // Contracts at the same place of their lives differ in what they pay only.
         let mut states: BTreeMap<(u32, u32, Option<u32>), (Held, f64)> = BTreeMap::new();
         for row in rows.filter(|row| !row.ended) {
@@ -196,7 +245,7 @@ impl Renewals {
 
     /// Renewals of a new contract, discounted to its start, of those payments that fall within the horizon: it begins with
     /// the first one.
-    pub(super) fn new_contract(&self, terms: &Terms) -> Prediction {
+    pub(super) fn new_contract(&self, terms: &Terms) -> Followed {
         let renewals = (terms.horizon / terms.period - AT).max(0.0) as u32;
         self.prediction(|model| {
             let numbers = 1..=renewals;

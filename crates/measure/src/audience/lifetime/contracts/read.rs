@@ -12,7 +12,7 @@ use crate::audience::query::types::check_time;
 use crate::audience::times::Clock;
 use crate::error::MeasureError;
 
-/// Columns `contract` (its number), `holder`, `start` and `stop` (days since 1970), `spend`, `head`.
+/// Columns `contract` (its number), `holder`, `start` and `stop` (days since 1970), `spend`.
 const CONTRACTS: &str = "_ts_lifetime_contracts";
 
 /// What is the matter with a contract, by the number in `status`.
@@ -199,27 +199,24 @@ pub(super) fn read(
             leave_out(&mut purchases.left_out, WRONG[status as usize], rows);
         }
     }
+    let head = reader.head(", head");
     reader.run(
         CONTRACTS,
         &format!(
-            "SELECT row_number() OVER (ORDER BY customer, start, stop, spend, head) AS contract, customer AS holder, start, \
-             stop, spend, head FROM (SELECT customer, CAST(day AS BIGINT) AS start, CAST(stop AS BIGINT) AS stop, spend, \
-             {} AS head FROM ({judged}) WHERE {status} = 0)",
-            reader.head()
+            "SELECT row_number() OVER (ORDER BY customer, start, stop, spend{head}) AS contract, customer AS holder, start, \
+             stop, spend{head} FROM (SELECT customer, CAST(day AS BIGINT) AS start, CAST(stop AS BIGINT) AS stop, \
+             spend{head} FROM ({judged}) WHERE {status} = 0)",
         ),
     )?;
     let day = payment_day("start", "number", contracts.period);
     let before = format!("least(coalesce(stop, {last} + 1), {last} + 1)");
     let payments = payments_between("start", &before, contracts.period);
     // One payment more than complete periods say: the calendar's months decide below.
-    reader.run(
-        PURCHASES,
-        &format!(
-            "SELECT contract AS customer, holder, CAST(day AS BIGINT) AS day, spend AS amount, head FROM \
-             (SELECT *, {day} AS day FROM (SELECT *, unnest(generate_series(0, {payments})) AS number FROM {CONTRACTS})) \
-             WHERE day < {before}"
-        ),
-    )?;
+    reader.keep_purchases(&format!(
+        "SELECT contract AS customer, holder, CAST(day AS BIGINT) AS day, spend AS amount{head} FROM \
+         (SELECT *, {day} AS day FROM (SELECT *, unnest(generate_series(0, {payments})) AS number FROM {CONTRACTS})) \
+         WHERE day < {before}"
+    ))?;
     let first = format!("SELECT CAST(min(start) AS BIGINT) FROM {CONTRACTS}");
     let first: Option<i64> = lake.engine().value(&first, context)?;
     let number = |text: &Option<String>| declared(text).map(number_of_day);

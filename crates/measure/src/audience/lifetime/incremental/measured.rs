@@ -79,7 +79,7 @@ pub(super) fn of_assigned(
     };
     let both = Pair { arm, against };
     let days = seen / customers as f64;
-    Ok(window(&both, days, context.unit(), context.alpha))
+    Ok(window(&both, days, context.margin, context.alpha))
 }
 
 /// The difference of value per customer in the process, from its beginning on: comparable where the arms have the same
@@ -95,7 +95,7 @@ pub(super) fn in_process(
     let days = |(_, history): &(bool, History)| history.customers * history.age;
     let customers = (both.arm.n + both.against.n) as f64;
     let days = histories.iter().map(days).sum::<f64>() / customers;
-    window(&both, days, context.unit(), context.alpha)
+    window(&both, days, context.margin, context.alpha)
 }
 
 /// The difference of two arms' means, in `unit`s, plain and adjusted for the covariates, the first of which is whether a

@@ -161,7 +161,7 @@ pub(super) fn surrogate(
     all.merge(&halves[1])
         .map_err(|error| MeasureError::summary(customers.experiment, &[], &error))?;
     finding.earlier = all.rows();
-    let unit = context.unit();
+    let unit = context.margin;
     let found = (|| {
         let index = SurrogateIndex::fit(&all)?;
         finding.comparability = comparability(&all, against, months.count, unit)?;

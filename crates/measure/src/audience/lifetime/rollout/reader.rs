@@ -9,6 +9,7 @@ use super::{RolloutCohort, RolloutFinding};
 use crate::audience::NotCounted;
 use crate::audience::lifetime::cohorts::{month_name, month_of, month_sql};
 use crate::audience::lifetime::purchases::{CUSTOMERS, PURCHASES, Purchases};
+use crate::audience::lifetime::reader::leave_out;
 use crate::audience::query::types::{
     check_time, require_column, same_customer, type_of, usable_time,
 };
@@ -220,9 +221,9 @@ impl Reader<'_> {
             }
         }
         leave_out(
-            finding,
+            &mut finding.left_out,
             format!("customers of cohorts with fewer than {FEWEST}"),
-            small,
+            small as i64,
         );
         finding.cohorts = cohorts
             .iter()
@@ -273,10 +274,9 @@ impl Reader<'_> {
         let alone = |cell: &&ClusterCell| clusters_of(cell.since) < 2;
         let small: f64 = cells.iter().filter(alone).map(|cell| cell.customers).sum();
         leave_out(
-            finding,
-            "customers of cohorts in a single cluster, which does not say how much clusters vary"
-                .to_owned(),
-            small as u64,
+            &mut finding.left_out,
+            "customers of cohorts in a single cluster, which does not say how much clusters vary",
+            small as i64,
         );
         let kept: Vec<ClusterCell> = cells.iter().filter(|cell| !alone(cell)).cloned().collect();
         let mut used: Vec<usize> = kept.iter().map(|cell| cell.cluster).collect();
@@ -296,11 +296,5 @@ impl Reader<'_> {
             finding.cohorts.sort_by_key(|cohort| cohort.since.is_none());
         }
         Ok(panel)
-    }
-}
-
-fn leave_out(finding: &mut RolloutFinding, reason: String, number: u64) {
-    if number > 0 {
-        finding.left_out.push(NotCounted { reason, number });
     }
 }
