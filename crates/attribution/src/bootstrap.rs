@@ -53,22 +53,38 @@ pub enum Measure {
     ShareOfValue,
 }
 
+/// A sum of credits that is smaller than this times their absolute sum is what rounding left.
+pub(crate) const CANCELLED: f64 = 1e-12;
+
 impl Measure {
-    fn of(self, credits: &Credits, channel: usize) -> f64 {
+    /// The number of one channel, in their order. None of a channel that there is not, and of a share of credits whose
+    /// sum is zero or negative: with refunds, what gained would have a negative share and what lost a positive one.
+    pub fn of(self, credits: &Credits, channel: usize) -> Option<f64> {
+        let credits = self.counted(credits);
+        let credit = *credits.get(channel)?;
         match self {
-            Self::Conversions => credits.conversions[channel],
-            Self::Value => credits.value[channel],
-            Self::ShareOfConversions => share(&credits.conversions, channel),
-            Self::ShareOfValue => share(&credits.value, channel),
+            Self::Conversions | Self::Value => Some(credit),
+            Self::ShareOfConversions | Self::ShareOfValue => {
+                let sum: f64 = credits.iter().sum();
+                let size: f64 = credits.iter().map(|credit| credit.abs()).sum();
+                (sum > CANCELLED * size).then(|| credit / sum)
+            }
         }
     }
-}
 
-/// Zero of nothing is zero.
-fn share(credits: &[f64], channel: usize) -> f64 {
-    match credits.iter().sum::<f64>() {
-        0.0 => 0.0,
-        sum => credits[channel] / sum,
+    /// The same in a replicate, where zero of nothing is zero.
+    fn of_replicate(self, credits: &Credits, channel: usize) -> Result<f64, CreditError> {
+        let is_nothing = || self.counted(credits).iter().all(|credit| *credit == 0.0);
+        self.of(credits, channel)
+            .or_else(|| is_nothing().then_some(0.0))
+            .ok_or(CreditError::NoShare)
+    }
+
+    fn counted(self, credits: &Credits) -> &[f64] {
+        match self {
+            Self::Conversions | Self::ShareOfConversions => &credits.conversions,
+            Self::Value | Self::ShareOfValue => &credits.value,
+        }
     }
 }
 
@@ -244,9 +260,9 @@ impl Bootstrap {
             return Err(CreditError::UnknownChannel { channel, known });
         }
         let replicates = self.replicates.iter();
-        Ok(replicates
-            .map(|credits| measure.of(credits, channel))
-            .collect())
+        replicates
+            .map(|credits| measure.of_replicate(credits, channel))
+            .collect()
     }
 
     /// A credit with its interval at confidence `1 − alpha`; its standard error is the replicates'
@@ -254,7 +270,7 @@ impl Bootstrap {
     ///
     /// # Errors
     ///
-    /// [`CreditError::UnknownChannel`], [`CreditError::InvalidAlpha`], and for percentiles
+    /// [`CreditError::UnknownChannel`], [`CreditError::InvalidAlpha`], [`CreditError::NoShare`], and for percentiles
     /// [`CreditError::TooFewReplicates`] if fewer than one replicate is expected beyond a limit.
     pub fn interval(
         &self,
@@ -267,7 +283,9 @@ impl Bootstrap {
             return Err(CreditError::InvalidAlpha { alpha });
         }
         let mut drawn = self.drawn(measure, channel)?;
-        let estimate = measure.of(&self.credits, channel);
+        let estimate = measure
+            .of(&self.credits, channel)
+            .ok_or(CreditError::NoShare)?;
         let se = standard_deviation(&drawn);
         let (low, high) = match limits {
             Limits::Normal => {
@@ -295,7 +313,7 @@ impl Bootstrap {
     ///
     /// # Errors
     ///
-    /// [`CreditError::UnknownChannel`].
+    /// [`CreditError::UnknownChannel`], [`CreditError::NoShare`].
     pub fn ranks_above(
         &self,
         measure: Measure,

@@ -120,6 +120,14 @@ pub enum CreditError {
     /// Removal effects or Shapley values that add up to nothing cannot be shares.
     #[error("the effects of all channels add up to nothing")]
     NoEffect,
+    /// Conversions have values that add up to nothing: there is no proportion in which to share it.
+    #[error(
+        "the values of the conversions add up to nothing, which cannot be shared in proportion"
+    )]
+    ValuesCancel,
+    /// A share of credits whose sum is zero or negative, in the data or in a replicate.
+    #[error("there is no share of credits whose sum is not positive")]
+    NoShare,
     /// Only one outcome (all journeys convert), so that nothing can be predicted.
     #[error("every journey converts: without null journeys there is nothing to predict")]
     NoNulls,

@@ -13,10 +13,11 @@
 //! estimates the same effects by simulated walks; here they are solved for.
 
 use crate::absorb::{Flow, Sweeps, Unsolved, Yield};
+use crate::bootstrap::CANCELLED;
 use crate::credit::Credits;
 use crate::error::CreditError;
 use crate::intern::Slices;
-use crate::path::{ChannelId, JourneyTable, PathTotals};
+use crate::path::{ChannelId, JourneyTable, OutcomeCount, PathTotals};
 
 /// The greatest order offered: states, and with them thin data, grow with each order.
 pub const GREATEST_ORDER: usize = 4;
@@ -46,11 +47,11 @@ pub struct Markov {
 /// # Errors
 ///
 /// [`CreditError::InvalidOrder`] unless the order is 1 to [`GREATEST_ORDER`];
-/// [`CreditError::NoConversions`]; [`CreditError::NoEffect`] if values cancel in such a way that
-/// no channel has a share; [`CreditError::NotSolved`] for a chain of thousands of states that
+/// [`CreditError::NoConversions`]; [`CreditError::ValuesCancel`] if there are values and they add up to nothing;
+/// [`CreditError::NoEffect`] if effects cancel in such a way that no channel has a share; [`CreditError::NotSolved`] for a chain of thousands of states that
 /// hardly ever ends.
 pub fn markov(table: &JourneyTable, order: usize) -> Result<Markov, CreditError> {
-    Chain::new(table, order)?.fit(&table.totals)
+    Chain::new(table, order)?.of_data(table)
 }
 
 /// Channels up to which a chain of order one is solved by elimination.
@@ -181,6 +182,17 @@ impl Chain {
             flow.moves.push((pair[0], pair[1], count));
         }
         flow
+    }
+
+    /// Fits the chain to the journeys themselves. Where their values cancel there is nothing of which the channels' effects
+    /// would be a proportion; a replicate in which they happen to do so credits nothing.
+    pub(crate) fn of_data(&self, table: &JourneyTable) -> Result<Markov, CreditError> {
+        let size = |outcome: &OutcomeCount| outcome.outcome.value.abs() * outcome.journeys as f64;
+        let size: f64 = table.outcomes().iter().map(size).sum();
+        if size > 0.0 && table.total().value.abs() <= CANCELLED * size {
+            return Err(CreditError::ValuesCancel);
+        }
+        self.fit(&table.totals)
     }
 
     /// Fits the chain to paths with the given totals.

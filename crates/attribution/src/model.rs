@@ -70,7 +70,7 @@ pub fn credit(table: &JourneyTable, models: &[Model]) -> Result<Vec<Credits>, Cr
     let mut together = shared(table, &rules).into_iter();
     let credits = prepared.iter().map(|prepared| match prepared {
         Prepared::Shared(_) => Ok(together.next().unwrap_or(Credits::zero(0))),
-        Prepared::Markov(chain) => chain.fit(&table.totals).map(|fitted| fitted.credits),
+        Prepared::Markov(chain) => chain.of_data(table).map(|fitted| fitted.credits),
         Prepared::Compared(compared) => Ok(compared.credit(&table.totals)),
     });
     credits.collect()

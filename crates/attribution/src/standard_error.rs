@@ -63,7 +63,7 @@ pub fn standard_errors(
 }
 
 impl StandardErrors {
-    /// The standard error of a credit; `None` of a share of nothing, and of a channel that there is
+    /// The standard error of a credit; `None` of a share of a sum that is not positive, and of a channel that there is
     /// not. `customers` as of [`Draws`](crate::bootstrap::Draws::customers).
     pub fn of(&self, measure: Measure, channel: usize, customers: Option<u64>) -> Option<f64> {
         match measure {
@@ -125,8 +125,12 @@ impl Squares {
         let (sum, square) = (self.sums.get(channel)?, self.squares.get(channel)?);
         // A sum of something is of one customer at the least.
         let given = customers.map_or(0.0, |customers| sum * sum / customers.max(1) as f64);
-        // Rounding may leave a little less than nothing.
-        Some((square - given).max(0.0).sqrt())
+        // By Cauchy's inequality it takes no more than there is, but for rounding: else there are more customers than
+        // that, and their number is unknown.
+        match given > square * (1.0 + 1e-9) {
+            true => Some(square.sqrt()),
+            false => Some((square - given).max(0.0).sqrt()),
+        }
     }
 
     fn error_of_share(&self, channel: usize) -> Option<f64> {
@@ -135,7 +139,7 @@ impl Squares {
         let residual = self.squares[channel] - 2.0 * share * self.products[channel]
             + share * share * self.total;
         // Rounding may leave a little less than nothing.
-        (all != 0.0).then(|| residual.max(0.0).sqrt() / all.abs())
+        (all > 0.0).then(|| residual.max(0.0).sqrt() / all)
     }
 }
 

@@ -117,7 +117,22 @@ fn read_project<'n>(
         node,
         "touchstone.yaml",
     );
-    read(structure, json, node, diagnostics).map(|project| (project, node))
+    let project = if structure.errors.is_empty() {
+        read(structure, json, node, diagnostics)
+    } else {
+        diagnostics.extend(structure.errors);
+        readable(json)
+    };
+    project.map(|project| (project, node))
+}
+
+/// What can be read of settings with mistakes in their structure, so that the rules find their mistakes too: what cannot
+/// be read is as if it were not there.
+fn readable(mut json: Json) -> Option<Project> {
+    let settings = json.as_object_mut()?;
+    settings.retain(|_, value| !value.is_null());
+    settings.entry("name").or_insert_with(|| Json::from(""));
+    serde_json::from_value(json).ok()
 }
 
 fn read_document(

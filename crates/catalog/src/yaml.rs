@@ -176,6 +176,23 @@ impl<'a> Places<'a> {
         (self.line_starts[number - 1], number)
     }
 
+    /// The first tab that indents the line of an offset or one after it: the parser finds the tab after a text without
+    /// quotes at that text's beginning.
+    fn tab(&self, offset: usize) -> Option<usize> {
+        let (first, _) = self.line(offset);
+        self.text[first..]
+            .split_inclusive('\n')
+            .scan(first, |next, line| {
+                let start = *next;
+                *next += line.len();
+                Some((start, line))
+            })
+            .find_map(|(start, line)| {
+                let spaces = line.len() - line.trim_start_matches(' ').len();
+                line[spaces..].starts_with('\t').then_some(start + spaces)
+            })
+    }
+
     /// The place from one offset to another, cut at the end of the first line.
     pub(crate) fn place(&self, start: usize, end: usize) -> Place {
         let (line_start, line) = self.line(start);
@@ -389,7 +406,9 @@ impl<'a> Reader<'a> {
     }
 
     fn syntax_error(&mut self, marker: Marker, info: &str) {
-        let start = self.offset(marker);
+        let found = self.offset(marker);
+        let tab = info.contains("tab").then(|| self.places.tab(found));
+        let start = tab.flatten().unwrap_or(found);
         let place = self.places.place(start, start);
         let help = if info.contains("tab") {
             "YAML is indented with spaces, not with tabs"

@@ -94,7 +94,7 @@ pub fn score(outcomes: &[Outcome]) -> Result<Score, NoScore> {
 /// the same in the order of what happened: 1 for a perfect ranking, 0 for one by chance
 /// (X. Wang, T. Liu and J. Miao, "A deep probabilistic model for customer lifetime value
 /// prediction", 2019). Customers with the same forecast stand in the middle of their
-/// possible places. None where all customers did the same.
+/// possible places; forecasts within rounding are the same. None where all customers did the same.
 pub fn normalized_gini(outcomes: &[Outcome]) -> Option<f64> {
     let by_forecast = concentration(outcomes, |outcome| outcome.forecast);
     let by_actual = concentration(outcomes, |outcome| outcome.actual);
@@ -112,7 +112,7 @@ fn concentration(outcomes: &[Outcome], key: impl Fn(&Outcome) -> f64) -> f64 {
         .sum::<f64>()
         / customers;
     let (mut before, mut sum) = (0.0, 0.0);
-    for tied in order.chunk_by(|a, b| key(a) == key(b)) {
+    for tied in order.chunk_by(|a, b| is_same(key(a), key(b))) {
         let count: f64 = tied.iter().map(|outcome| outcome.customers).sum();
         let excess: f64 = tied
             .iter()
@@ -123,6 +123,12 @@ fn concentration(outcomes: &[Outcome], key: impl Fn(&Outcome) -> f64) -> f64 {
         before += count;
     }
     sum
+}
+
+/// Whether two numbers are one but for rounding: forecasts that are the same are summed in different orders.
+fn is_same(a: f64, b: f64) -> bool {
+    const ROUNDING: f64 = 1e-9;
+    (a - b).abs() <= ROUNDING * a.abs().max(b.abs())
 }
 
 /// Groups of customers by forecast, from the lowest, as even as rows allow: where the
@@ -224,6 +230,9 @@ mod tests {
         assert!((normalized_gini(&reversed).expect("a ranking") + 1.0).abs() < 1e-15);
         let same = outcomes(&[(1.0, 0.0), (1.0, 3.0), (1.0, 1.0)]);
         assert_eq!(normalized_gini(&same), Some(0.0));
+        // Forecasts that differ by rounding only rank nobody.
+        let rounded = outcomes(&[(64.0, 0.0), (64.0 - 3e-14, 3.0), (64.0 + 3e-14, 1.0)]);
+        assert_eq!(normalized_gini(&rounded), Some(0.0));
         assert_eq!(normalized_gini(&outcomes(&[(1.0, 2.0), (2.0, 2.0)])), None);
     }
 

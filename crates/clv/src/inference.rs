@@ -28,6 +28,8 @@ pub(crate) struct Covariance {
     model: Vec<f64>,
     /// The sandwich.
     sandwich: Vec<f64>,
+    /// Whether the information matrix could be inverted: if not, zeros stand for errors that nobody knows.
+    is_known: bool,
 }
 
 /// Covariances at a maximum.
@@ -43,15 +45,16 @@ pub(crate) fn covariance<F: Family>(
     });
     // A direction without information leaves nothing to invert: no errors are known then.
     let none = || vec![0.0; size * size];
-    let (model, sandwich) = match information::covariances(optimum, &squared_scores) {
-        Ok(both) => (both.model, both.sandwich),
-        Err(_) => (none(), none()),
+    let (model, sandwich, is_known) = match information::covariances(optimum, &squared_scores) {
+        Ok(both) => (both.model, both.sandwich, true),
+        Err(_) => (none(), none(), false),
     };
     Covariance {
         size,
         inside: optimum.inside(),
         model,
         sandwich,
+        is_known,
     }
 }
 
@@ -63,6 +66,7 @@ impl Covariance {
             inside: Vec::new(),
             model: vec![0.0; size * size],
             sandwich: vec![0.0; size * size],
+            is_known: false,
         }
     }
 
@@ -76,9 +80,7 @@ impl Covariance {
     /// Sandwich standard error of a searched parameter that lies inside its range.
     pub(crate) fn sandwich_error(&self, parameter: usize) -> Option<f64> {
         let variance = self.sandwich[parameter * self.size + parameter];
-        self.inside
-            .contains(&parameter)
-            .then(|| variance.max(0.0).sqrt())
+        (self.is_known && self.inside.contains(&parameter)).then(|| variance.max(0.0).sqrt())
     }
 }
 
@@ -170,6 +172,21 @@ pub fn likelihood_ratio(
 }
 
 impl<M: TimingModel> TimingFit<M> {
+    /// This fit, where its errors are known: else its covariances are zero without meaning
+    /// that anything is certain.
+    ///
+    /// # Errors
+    ///
+    /// [`FitError::SingularInformation`] where some direction of the parameters is without
+    /// information.
+    pub fn with_errors(self) -> Result<Self, FitError> {
+        if self.covariance.is_known {
+            Ok(self)
+        } else {
+            Err(FitError::SingularInformation)
+        }
+    }
+
     /// Covariance of the logarithms of the parameters, row-major, in the order of
     /// [`TimingModel::PARAMETERS`].
     pub fn ln_covariance(&self, kind: CovarianceKind) -> [[f64; 4]; 4] {

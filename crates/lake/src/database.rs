@@ -90,7 +90,7 @@ impl Database {
         }
     }
 
-    /// A connection, which has to be dropped before the database.
+    /// A connection; it must not be cloned once the database is dropped.
     pub(crate) fn connect(&self) -> duckdb::Result<Connection> {
         // SAFETY: the database is open.
         unsafe { Connection::open_from_raw(self.0) }

@@ -53,6 +53,32 @@ pub enum LakeError {
         /// The source's name in the catalog.
         source_name: String,
     },
+    /// An old state was asked of a source that was imported later.
+    #[error("source `{source_name}` was not in the lake at snapshot {at}; first at {first}")]
+    NotYet {
+        /// The source's name in the catalog.
+        source_name: String,
+        /// The snapshot that was asked for.
+        at: u64,
+        /// The snapshot at which it came into the lake.
+        first: u64,
+    },
+    /// A query in the catalog whose rows a result could not name, or that would be others the next time.
+    #[error("{place}: {message}")]
+    Unrepeatable {
+        /// Whose query it is, such as ``fact `orders` ``.
+        place: String,
+        /// What it reads or calls, and the way out.
+        message: String,
+    },
+    /// A file that rejected lines must not be written to.
+    #[error("--rejects {}: {message}: name another file", path.display())]
+    RejectsPlace {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        message: String,
+    },
     /// A key that was declared to be unique is not.
     #[error("source `{source_name}`: the key `{key}` is not unique or has empty values ({detail})")]
     KeyNotUnique {

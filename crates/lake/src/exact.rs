@@ -9,7 +9,7 @@ const NAME: &std::ffi::CStr = c"touchstone_sum";
 /// A group's sum so far, in parts that are exact.
 ///
 /// Each number is split into a multiple of 2^-12, of what is left a multiple of 2^-48, and of what is then left a
-/// multiple of 2^-84; of a number of at least 2^-31, about 5e-10, nothing is left then. Sums of such multiples are exact
+/// multiple of 2^-84 (of numbers below 2^39 in size); of a number of at least 2^-31, about 5e-10, nothing is left then. Sums of such multiples are exact
 /// in a double while those of the first part stay below 2^41 and there are no more than 2^18 numbers; beyond that they
 /// are as good as any sum of doubles, though not the same in any order. (Decimals are exact as well, but converting to
 /// them costs a third of a query.)

@@ -7,7 +7,9 @@ mod commit;
 mod identity;
 mod records;
 mod rejects;
+mod rejects_file;
 mod stage;
+mod undecoded;
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -76,7 +78,8 @@ pub enum Outcome {
 /// written, or written over, only where there are such lines.
 ///
 /// # Errors
-/// What [`Lake::define`] refuses; damaged lines, where `rejects` is none; columns that are not those of the files
+/// [`LakeError::RejectsPlace`] for a `rejects` that is part of the project or holds anything else than rejected lines,
+/// before anything is read; what [`Lake::define`] refuses; damaged lines, where `rejects` is none; columns that are not those of the files
 /// imported before; [`LakeError::Changed`] where a file is being written; [`LakeError::ImportRunning`].
 pub fn import(
     catalog: &Catalog,
@@ -85,6 +88,9 @@ pub fn import(
 ) -> Result<Imported, LakeError> {
     let place = Place::of(source, catalog.location(source))?;
     let mut lake = Lake::start(catalog)?;
+    if let Some(file) = rejects {
+        rejects_file::check(&lake.engine, catalog, file)?;
+    }
     let root = absolute(catalog.root());
     let (files, format) = match &place {
         Place::Files { path, format } => (files_at(&lake.engine, source, path, *format)?, *format),

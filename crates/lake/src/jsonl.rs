@@ -211,14 +211,14 @@ pub(crate) fn list_damaged(engine: &Engine, source: &Source, file: &Path) -> Res
         .execute(
             "CREATE TEMP TABLE reject_errors AS
              WITH unread AS (SELECT line, line - row_number() OVER (ORDER BY line) AS read_before,
-                                    coalesce(csv_line, '') AS text, error_type
-                             FROM (SELECT DISTINCT line, csv_line, error_type FROM temp.unread_lines))
+                                    line_byte_position, coalesce(csv_line, '') AS text, error_type
+                             FROM (SELECT DISTINCT line, line_byte_position, csv_line, error_type FROM temp.unread_lines))
              SELECT (line + (SELECT count(*) FROM unread WHERE read_before < not_objects.line))::UBIGINT AS line,
-                    text AS csv_line, NULL::VARCHAR AS column_name, 'NOT AN OBJECT' AS error_type,
+                    NULL::UBIGINT AS line_byte_position, text AS csv_line, NULL::VARCHAR AS column_name, 'NOT AN OBJECT' AS error_type,
                     'not a JSON object' AS error_message
              FROM not_objects
              UNION ALL
-             SELECT line::UBIGINT, text, NULL, error_type::VARCHAR,
+             SELECT line::UBIGINT, line_byte_position, text, NULL, error_type::VARCHAR,
                     CASE error_type::VARCHAR WHEN 'INVALID ENCODING' THEN 'it is not UTF-8 text' ELSE lower(error_type::VARCHAR) END
              FROM unread;
              DROP TABLE not_objects; DROP TABLE unread_lines; DROP TABLE unread_scans",

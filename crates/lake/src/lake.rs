@@ -14,6 +14,7 @@ use crate::import::not_imported;
 use crate::layout::{Damaged, Layout, Settled, described, load_for};
 use crate::message::without_secrets;
 use crate::pinned::{SourceContent, SourceVersion, mark_of, name_of};
+use crate::reads;
 use crate::remote::{Remote, RemoteVersion, shown};
 use crate::source::{Place, absolute, content_files, files_at};
 use crate::sql;
@@ -238,6 +239,20 @@ impl Lake {
             })
     }
 
+    /// The snapshot at which a source came into the lake, also where an older one is read.
+    fn first_snapshot_of(&self, source: &Source) -> Result<Option<u64>, LakeError> {
+        // The engine quotes names that need it.
+        let names = [source.name.clone(), sql::identifier(&source.name)];
+        let names = sql::texts(names.map(|name| format!("main.{name}")));
+        let query = format!(
+            "SELECT min(snapshot_id)::UBIGINT FROM {LAKE}.snapshots() \
+             WHERE list_has_any(changes['tables_created'], {names})"
+        );
+        self.engine
+            .value(&query, "cannot list the lake's snapshots")
+            .map_err(|error| error.of_source(&source.name))
+    }
+
     fn is_attached(&self) -> Result<bool, LakeError> {
         let query = format!(
             "SELECT count(*) > 0 FROM duckdb_databases() WHERE database_name = {}",
@@ -293,15 +308,20 @@ impl Lake {
         Ok(version)
     }
 
-    /// Makes every source known that `query` mentions by name.
+    /// Makes every source known that `rows`, a query in parentheses, reads. `place` is whose query it is, such as
+    /// ``fact `orders` ``.
     ///
     /// # Errors
-    /// As [`Lake::define`].
-    pub fn define_mentioned(&mut self, catalog: &Catalog, query: &str) -> Result<(), LakeError> {
-        for source in catalog.sources() {
-            if sql::mentions(query, &source.name) {
-                self.define(catalog, source)?;
-            }
+    /// As [`Lake::define`]; [`LakeError::Unrepeatable`] for a query that reads anything but sources, or that gives
+    /// other rows each time.
+    pub fn define_read(
+        &mut self,
+        catalog: &Catalog,
+        place: &str,
+        rows: &str,
+    ) -> Result<(), LakeError> {
+        for source in reads::sources_of(&self.engine, catalog, place, rows)? {
+            self.define(catalog, source)?;
         }
         Ok(())
     }
@@ -351,9 +371,15 @@ impl Lake {
             };
             return self.lake_rows(&source.name, &source.name, behind);
         }
-        if self.at.is_some() {
-            return Err(LakeError::NoHistory {
-                source_name: source.name.clone(),
+        if let Some(at) = self.at {
+            let source_name = source.name.clone();
+            return Err(match self.first_snapshot_of(source)? {
+                Some(first) => LakeError::NotYet {
+                    source_name,
+                    at,
+                    first,
+                },
+                None => LakeError::NoHistory { source_name },
             });
         }
         match Place::of(source, catalog.location(source))? {

@@ -20,6 +20,7 @@ mod lake;
 mod layout;
 mod message;
 mod pinned;
+mod reads;
 mod remote;
 mod source;
 mod spill;

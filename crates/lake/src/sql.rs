@@ -69,22 +69,6 @@ pub(crate) fn texts<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> Strin
     format!("[{}]", literals.join(", "))
 }
 
-/// Whether `sql` mentions `name` as a word, in whatever case: not inside another name.
-///
-/// ```
-/// assert!(lake::sql::mentions("SELECT * FROM Orders", "orders"));
-/// assert!(!lake::sql::mentions("SELECT * FROM old_orders", "orders"));
-/// ```
-pub fn mentions(sql: &str, name: &str) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    let (sql, name) = (sql.to_lowercase(), name.to_lowercase());
-    sql.match_indices(&name).any(|(start, _)| {
-        let before = sql[..start].chars().next_back();
-        let after = sql[start + name.len()..].chars().next();
-        !before.is_some_and(is_part) && !after.is_some_and(is_part)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,13 +77,5 @@ mod tests {
     fn quotes_are_doubled() {
         assert_eq!(identifier("a\"b"), "\"a\"\"b\"");
         assert_eq!(text("it's"), "'it''s'");
-    }
-
-    #[test]
-    fn a_name_is_mentioned_as_a_word_only() {
-        assert!(mentions("SELECT * FROM orders o", "orders"));
-        assert!(mentions("FROM \"order-lines\"", "order-lines"));
-        assert!(!mentions("FROM old_orders", "orders"));
-        assert!(!mentions("FROM orders2", "orders"));
     }
 }

@@ -90,7 +90,11 @@ fn a_file_is_added_once_and_replaced_when_it_changes() {
         )
     );
     let empty = project.read_at(Some(0)).err().unwrap();
-    assert!(matches!(empty, LakeError::NoHistory { .. }), "{empty}");
+    assert!(matches!(empty, LakeError::NotYet { .. }), "{empty}");
+    assert_eq!(
+        empty.to_string(),
+        "source `t` was not in the lake at snapshot 0; first at 1"
+    );
 }
 
 #[test]
@@ -372,6 +376,146 @@ fn damaged_lines_of_csv_are_set_aside_and_counted() {
 }
 
 #[test]
+fn a_source_that_came_later_is_told_from_one_that_never_came() {
+    let project = Project::new(
+        "name: shop",
+        "{kind: source, name: t, path: a.csv}\n---\n{kind: source, name: order-lines, path: u.csv}",
+    );
+    project.write("a.csv", "id\n1\n").write("u.csv", "id\n1\n");
+    let first = project.import().unwrap().snapshot;
+    let lines = project.catalog.source("order-lines").unwrap();
+    let second = lake::import(&project.catalog, lines, None)
+        .unwrap()
+        .snapshot;
+    let mut lake = Lake::open(&project.catalog, Some(first)).unwrap();
+    let error = lake.define(&project.catalog, lines).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("source `order-lines` was not in the lake at snapshot {first}; first at {second}")
+    );
+}
+
+#[test]
+fn the_file_for_rejects_is_never_one_of_the_project_or_of_somebody() {
+    let project = Project::new(
+        "name: shop",
+        "{kind: source, name: t, path: data/bad.csv}\n---\n{kind: source, name: u, path: more}",
+    );
+    project
+        .write("data/bad.csv", "id,n\n1,1\n2\n")
+        .write("more/u.csv", "id\n1\n")
+        .write("touchstone.yaml", "name: shop\n")
+        .write("catalog/sources.yaml", "")
+        .write("mine.csv", "file,line\n1,2\n")
+        .write("empty", "");
+    let source = project.catalog.source("t").unwrap();
+    for (name, said) in [
+        ("data/bad.csv", "the data of source `t`"),
+        ("data/../data/bad.csv", "the data of source `t`"),
+        ("more/rejects.csv", "the data of source `u`"),
+        ("touchstone.yaml", "the project's settings"),
+        ("catalog/rejects.csv", "the folder of the catalog"),
+        ("lake/rejects.csv", "the folder of the lake"),
+        ("mine.csv", "does not begin with"),
+        ("empty", "does not begin with"),
+        ("data", "does not begin with"),
+    ] {
+        let path = project.path(name);
+        let before = std::fs::read(&path).ok();
+        let error = lake::import(&project.catalog, source, Some(&path)).unwrap_err();
+        assert!(matches!(error, LakeError::RejectsPlace { .. }), "{error}");
+        assert!(error.to_string().contains(said), "{name}: {error}");
+        assert_eq!(std::fs::read(&path).ok(), before, "{name}");
+    }
+    assert!(!project.path("lake/catalog.sqlite").exists());
+    // A file of rejects is written over.
+    let rejects = || std::fs::read_to_string(project.path("rejects.csv")).unwrap();
+    project.import_with_rejects().unwrap();
+    assert!(rejects().contains(",3,") && !rejects().contains(",4,"));
+    project.write("data/bad.csv", "id,n\n1,1\n2,2\n3\n");
+    project.import_with_rejects().unwrap();
+    assert!(rejects().contains(",4,") && !rejects().contains(",3,"));
+    assert!(!project.path("rejects.csv.partial").exists());
+}
+
+#[test]
+fn a_quote_that_is_not_closed_counts_the_lines_that_it_takes() {
+    let project = Project::with_source("path: a.csv");
+    let rows = |from: usize, to: usize| -> String {
+        (from..to).map(|i| format!("{i},n{i},1.5\n")).collect()
+    };
+    let content = format!(
+        "id,name,amount\n{}28,x\n29,\"half,1.0\n{}",
+        rows(0, 28),
+        rows(30, 48)
+    );
+    project.write("a.csv", content);
+    let error = project.import().unwrap_err().to_string();
+    assert!(
+        error.contains("19 lines, the first of them line 31: a quote is not closed"),
+        "{error}"
+    );
+    let imported = project.import_with_rejects().unwrap();
+    // 48 lines under the header: all of them are told of.
+    assert_eq!(outcomes(&imported), [(Outcome::Added, 28, 20)]);
+    let kept = rows_of_rejects(&project, "DISTINCT line, error, length(text)");
+    assert_eq!(
+        kept,
+        [
+            "30,Expected Number of Columns: 3 Found: 2,4",
+            "31,a quote is not closed: 19 lines of the file,211",
+        ]
+    );
+}
+
+#[test]
+fn lines_that_are_not_utf_8_are_kept_as_they_are() {
+    let content = [
+        &b"id,name,amount,day\n"[..],
+        b"5,a,1.5,2024-01-01\n",
+        b"6,caf\xe9,9.0,2024-01-01\n",
+        b"7,\"two\nlines\",2.5,2024-01-01\n",
+        b"8,\xff\xfe\"x,y,2024-01-01\n",
+        b"9,a?b,1.0,2024-01-01\n",
+    ]
+    .concat();
+    for name in ["a.csv", "a.csv.gz"] {
+        let project = Project::with_source(&format!("path: {name}"));
+        if name.ends_with(".gz") {
+            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            std::io::Write::write_all(&mut packed, &content).unwrap();
+            project.write(name, packed.finish().unwrap());
+        } else {
+            project.write(name, &content);
+        }
+        let imported = project.import_with_rejects().unwrap();
+        assert_eq!(outcomes(&imported), [(Outcome::Added, 3, 2)]);
+        let kept = rows_of_rejects(&project, "DISTINCT text, line");
+        let texts: Vec<&str> = kept
+            .iter()
+            .filter_map(|line| line.rsplit_once(','))
+            .map(|(text, _)| text.trim_end())
+            .collect();
+        assert_eq!(
+            texts,
+            [
+                "6,caf\u{fffd},9.0,2024-01-01",
+                "8,\u{fffd}\u{fffd}\"x,y,2024-01-01",
+            ]
+        );
+    }
+}
+
+/// Columns of the rejects, in the order of lines.
+fn rows_of_rejects(project: &Project, columns: &str) -> Vec<String> {
+    let query = format!(
+        "SELECT {columns} FROM read_csv('{}', header = true, all_varchar = true) ORDER BY line::INT",
+        project.path("rejects.csv").display()
+    );
+    rows(&project.open(), &query)
+}
+
+#[test]
 fn damaged_lines_of_json_are_set_aside_and_counted() {
     let project = Project::with_source("path: a.jsonl");
     let mut content =
@@ -410,6 +554,7 @@ fn damaged_lines_of_json_are_set_aside_and_counted() {
         ["5", "6", "7", "8", "9", "11"]
     );
     assert_eq!(kept[0], "5,{\"a\":2,");
+    assert_eq!(kept[1], "6,{\"a\":\"\u{fffd}\"}");
     assert_eq!(kept[4], "9,{\"a\":6}{\"a\":7}");
     assert_eq!(kept[5], "11,{\"a\":9");
 }

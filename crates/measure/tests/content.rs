@@ -131,7 +131,7 @@ fn heuristics_are_those_worked_out_by_hand() {
         (last.credits[0].key.as_str(), last.credits[0].rank),
         ("web", 1)
     );
-    assert_eq!(last.credits[0].share.estimate, 1.0);
+    assert_eq!(last.credits[0].share.unwrap().estimate, 1.0);
 
     let totals = finding.totals;
     assert_eq!(totals.value, Some(200.0));

@@ -304,6 +304,62 @@ touches: [touches]
 
 /// A hundred customers with an order each: sixty met channel a, the others b. How many customers there are is an outcome
 /// where only these are on record, and known where others are as well.
+/// Credit of conversions that are worth these amounts, the first after `display`, the second after `email`.
+fn credited_amounts(amounts: [f64; 2]) -> AttributionFinding {
+    let folder = TempDir::new().unwrap();
+    let touches =
+        "who,at,channel,price\n1,2024-01-01 10:00:00,display,0\n2,2024-01-01 10:00:00,email,0\n";
+    let [first, second] = amounts;
+    let rows = format!("who,day,amount\n1,2024-01-02,{first}\n2,2024-01-02,{second}\n");
+    let files = [
+        ("touches.csv", touches),
+        ("rows.csv", &rows),
+        ("people.csv", "who,won_by\n1,email\n2,email\n"),
+    ];
+    let documents = BUYERS.replace("lookback: 1 day", "lookback: 7 days");
+    let catalog = catalog(&folder, &files, &documents);
+    let mut lake = Lake::open(&catalog, None).unwrap();
+    attribution(&catalog, &mut lake, catalog.attributions().next().unwrap()).unwrap()
+}
+
+#[test]
+fn of_a_total_that_is_not_positive_there_are_amounts_and_no_shares() {
+    for (amounts, total) in [([10.0, -10.0], 0.0), ([-20.0, -10.0], -30.0)] {
+        let finding = credited_amounts(amounts);
+        assert_eq!(finding.totals.credited_value, Some(total));
+        let first = finding.model(CreditModel::First).unwrap();
+        let credit = |key: &str| first.credit(key).unwrap();
+        assert_eq!(credit("display").value.unwrap().estimate, amounts[0]);
+        assert_eq!(credit("email").value.unwrap().estimate, amounts[1]);
+        let mut models = finding.models.iter();
+        assert!(models.all(|model| model.credits.iter().all(|credit| credit.share.is_none())));
+        let mut checks = finding.checks.iter();
+        let notice = format!("the 2 conversions that are credited are worth {total:.2} together");
+        assert!(checks.any(|check| check.message.starts_with(&notice)));
+        // Effects in proportion of nothing are none; of a loss they are amounts.
+        let markov = finding.model(CreditModel::Markov).unwrap();
+        match &markov.refusal {
+            Some(refusal) => {
+                assert_eq!(total, 0.0);
+                assert!(
+                    refusal.message.contains("add up to nothing"),
+                    "{}",
+                    refusal.message
+                );
+            }
+            None => assert_eq!(
+                markov.credit("display").unwrap().value.unwrap().estimate,
+                -20.0
+            ),
+        }
+    }
+    // What is more than nothing has shares, without an interval where a sample of the customers may have none.
+    let finding = credited_amounts([30.0, -10.0]);
+    let first = finding.model(CreditModel::First).unwrap();
+    let share = first.credit("display").unwrap().share.unwrap();
+    assert_eq!((share.estimate, share.low), (1.5, None));
+}
+
 #[test]
 fn a_number_of_customers_that_is_an_outcome_is_by_chance() {
     let mut touches = "who,at,channel\n".to_owned();
@@ -325,9 +381,11 @@ fn a_number_of_customers_that_is_an_outcome_is_by_chance() {
     };
     let customers = 101.0;
     let without = error(&touches);
+    // A touch after the conversion is no other customer.
+    let later = error(&format!("{touches}0,2024-01-01 10:00:00,b\n"));
     let with = error(&format!("{touches}another,2024-01-01 08:00:00,a\n"));
-    let expected = [60_f64, 60.0 - 3600.0 / customers].map(f64::sqrt);
-    for (found, expected) in [without, with].into_iter().zip(expected) {
+    let expected = [60_f64, 60.0, 60.0 - 3600.0 / customers].map(f64::sqrt);
+    for (found, expected) in [without, later, with].into_iter().zip(expected) {
         // The standard deviation of 1,000 replicates is known to 2.2 %.
         assert!((found / expected - 1.0).abs() < 0.09, "{found} {expected}");
     }
@@ -379,7 +437,10 @@ fn coverage(runs: u64, customers: usize) {
                 let held = [
                     (found.conversions, truth.conversions[channel] * of_sample),
                     (found.value.unwrap(), truth.value[channel] * of_sample),
-                    (found.share, truth.value[channel] / truth.total().value),
+                    (
+                        found.share.unwrap(),
+                        truth.value[channel] / truth.total().value,
+                    ),
                 ];
                 for ((estimate, truth), hits) in held.into_iter().zip(hits.iter_mut()) {
                     let (low, high) = (estimate.low.unwrap(), estimate.high.unwrap());

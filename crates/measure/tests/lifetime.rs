@@ -77,8 +77,8 @@ fn orders_are_netted_and_what_does_not_count_is_said() {
     assert_eq!(extent.returns_netted, 1);
     near(extent.unmatched_returns, -4.0, 1e-12);
     assert_eq!(
-        (extent.first_day.as_str(), extent.last_day.as_str()),
-        ("2024-01-01", "2024-03-31")
+        (extent.first_day.as_deref(), extent.last_day.as_deref()),
+        (Some("2024-01-01"), Some("2024-03-31"))
     );
     let left: Vec<(&str, u64)> = extent
         .left_out
@@ -207,6 +207,78 @@ fn a_date_far_from_all_others_is_noticed() {
         .iter()
         .any(|check| check.message.contains("if a date is wrong"));
     assert!(said, "{:?}", finding.checks);
+}
+
+/// Whether a check of the finding says this.
+fn says(finding: &LifetimeFinding, what: &str) -> bool {
+    let mut checks = finding.checks.iter();
+    checks.any(|check| check.message.contains(what))
+}
+
+#[test]
+fn rows_that_are_there_twice_are_told_of() {
+    const ALIKE: &str = "are equal to another one in all columns";
+    let keys = "spend: amount\norder: ordering\n";
+    assert!(!says(&measured(SMALL, keys).unwrap(), ALIKE));
+    let rows = format!("{SMALL}b,2024-02-20,o5,30,FR\nb,2024-02-20,o5,30,FR\n");
+    let finding = measured(&rows, keys).unwrap();
+    // Two more rows than there should be, of fourteen.
+    assert!(
+        says(
+            &finding,
+            &format!("2 rows (14.29 %) of `purchases` {ALIKE}")
+        ),
+        "{:?}",
+        finding.checks
+    );
+    let contracts = "id,day,end,fee\na,2024-01-01,,5\na,2024-01-01,,5\nb,2024-01-15,2024-03-15,5\n";
+    let keys = "spend: fee\ncontracts: { end: end, period: 1 month, as_of: 2024-07-01 }\n";
+    let finding = measured(contracts, keys).unwrap();
+    assert!(says(
+        &finding,
+        &format!("1 rows (33.33 %) of `purchases` {ALIKE}")
+    ));
+}
+
+#[test]
+fn a_customer_is_not_mixed_from_two_rows_and_costs_are_not_below_zero() {
+    let crm = "id,channel,cost\na,x,50\na,y,-5\nb,x,-2\nc,y,8\nc,y,8\nd,y,\n";
+    let documents = format!(
+        "{FACT}{{ kind: source, name: crm, path: crm.csv, types: {{ id: VARCHAR }} }}\n---\n\
+         kind: lifetime\nname: test\nfact: purchases\nspend: amount\norder: ordering\nby: [channel]\n\
+         customers: {{ source: crm, customer: id }}\nacquisition: {{ cost: cost, channel: channel }}\n"
+    );
+    let files = [("rows.csv", SMALL), ("crm.csv", crm)];
+    let finding = project(&files, SETTINGS, &documents).unwrap();
+    // Of a, the row of x counts, with its cost: 50 and 8 of two customers. That of b is unknown.
+    let all = &finding.acquisition[0];
+    assert_eq!((all.customers, all.cost), (2, Some(29.0)));
+    assert!(says(&finding, "1 customers have several rows in `crm`"));
+    assert!(says(&finding, "less than nothing in 2 rows of `crm`"));
+}
+
+#[test]
+fn a_customer_alone_says_nothing_of_how_sure_a_value_is() {
+    let rows =
+        "id,day,amount\na,2024-01-01,10\na,2024-02-01,20\na,2024-03-01,10\nb,2024-05-01,10\n";
+    let finding = measured(rows, "spend: amount\n").unwrap();
+    assert!(finding.value.is_none() && finding.new_customer.is_none());
+    assert_eq!(finding.refusal.unwrap().reason, Reason::TooLittleData);
+}
+
+#[test]
+fn without_purchases_there_are_no_days() {
+    let rows = "id,day,amount\na,2024-01-01,-10\nb,2024-02-01,-20\n";
+    for (rows, keys) in [
+        (rows, "spend: amount\n"),
+        (SMALL, "spend: amount\nuntil: 2020-01-01\n"),
+    ] {
+        let finding = measured(rows, keys).unwrap();
+        let extent = &finding.extent;
+        assert_eq!((extent.customers, &extent.first_day), (0, &None));
+        assert_eq!((&extent.last_day, &extent.data_end), (&None, &None));
+        assert!(finding.refusal.is_some());
+    }
 }
 
 /// The codes of the mistakes in a lifetime with these keys, sorted.

@@ -358,7 +358,7 @@ fn donations_give_the_published_parameters() {
     near(model.log_likelihood.unwrap(), -33_225.581_274_35, 1e-10);
     let extent = &finding.extent;
     assert_eq!((extent.customers, extent.without_repeat), (11_104, 3_464));
-    assert_eq!(extent.last_day, "2001-01-01");
+    assert_eq!(extent.last_day.as_deref(), Some("2001-01-01"));
     assert!(extent.left_out[0].reason.contains("not over") && extent.left_out[0].number == 1);
     // The vignette of BTYD: ten years of a new donor, and of one who gave in no year after the first.
     let new = finding.new_customer.as_ref().unwrap();
@@ -366,6 +366,10 @@ fn donations_give_the_published_parameters() {
     let states = finding.states.as_ref().unwrap();
     let silent: Vec<_> = states.rows[0].cells.iter().flatten().collect();
     assert_eq!((silent.len(), silent[0].customers), (1, 3_464));
+    // Columns are the years since the last gift: 1995 to 2001.
+    assert_eq!(states.periods_from, [0, 1, 2, 3, 4, 5, 6]);
+    let held = |column: usize| states.rows.iter().any(|row| row.cells[column].is_some());
+    assert!((0..7).all(held), "{states:?}");
     near(silent[0].expected_purchases, 0.130_216_9, 1e-4);
     // The picture is the customers, split.
     let cells = || {

@@ -407,6 +407,40 @@ fn wrong_columns_and_types_name_their_place() {
     assert!(error.to_string().contains("spent"), "{error}");
 }
 
+/// A mistake in SQL is laid at the document that holds it, not at what is read by it.
+#[test]
+fn mistakes_in_sql_are_named_with_their_document() {
+    let data = format!(
+        "id,arm,spend\n{}{}",
+        rows("a", 0, &[1.0, 2.0]),
+        rows("b", 9, &[3.0, 4.0])
+    );
+    let project = Project::new().file("customers.csv", &data);
+    let fact = "{ kind: fact, name: outcome, source: customers, customer: id }";
+    let cases = [
+        (
+            fact,
+            "{ kind: fact, name: outcome, source: customers, customer: id, where: spend > 0 AND }",
+            "fact `outcome`, where: `spend > 0 AND`: ",
+        ),
+        (
+            fact,
+            "{ kind: fact, name: outcome, sql: SELECT * FROM custmers, customer: id }",
+            "fact `outcome`: ",
+        ),
+        (
+            "customer: id, arm: arm }",
+            "customer: id, arm: arm, where: spnd > 0 }",
+            "experiment `test`, assignment, where: `spnd > 0`: ",
+        ),
+    ];
+    for (right, wrong, place) in cases {
+        let error = project.measure(&ONE_TABLE.replace(right, wrong));
+        let error = error.unwrap_err().to_string();
+        assert!(error.starts_with(place), "{error}");
+    }
+}
+
 /// The same customers in one table and in two must give the same finding, whatever the number of threads.
 #[test]
 fn threads_and_shapes_change_nothing() {
@@ -706,6 +740,60 @@ fn nothing_to_compare_is_said() {
         check.severity == Severity::Stop && check.message.contains("`a` has no customers"),
         "{}",
         check.message
+    );
+}
+
+#[test]
+fn an_arm_whose_value_is_misspelt_is_refused_with_what_was_meant() {
+    let many: Vec<f64> = (0..300).map(|i| f64::from(i % 7)).collect();
+    let data = format!(
+        "id,arm,spend\n{}{}",
+        rows("a", 0, &many),
+        rows("Mens E-Mail", 1000, &many)
+    );
+    let measure = |value: &str| {
+        let named = format!("{{ name: b, role: personalized, value: {value} }}");
+        Project::new()
+            .file("customers.csv", &data)
+            .measure(&ONE_TABLE.replace("{ name: b, role: personalized }", &named))
+            .unwrap()
+    };
+    let refused = |value: &str| {
+        let finding = measure(value);
+        assert_eq!(finding.checks[0].severity, Severity::Stop);
+        let refusal = finding.refusal.unwrap();
+        assert_eq!(finding.checks[0].message, refusal.message);
+        assert_eq!(refusal.reason, Reason::UnfitData);
+        refusal.message
+    };
+    assert_eq!(
+        refused("Mens Email"),
+        "`b` has no customers: the column `arm` of `customers` never holds `Mens Email` (did you mean `Mens E-Mail`?)"
+    );
+    assert!(
+        refused("shown").ends_with("(it holds values that no arm declares, such as `Mens E-Mail`)")
+    );
+    assert_eq!(measure("Mens E-Mail").refusal, None);
+}
+
+#[test]
+fn sizes_beyond_what_a_double_holds_are_refused_with_their_logarithm() {
+    let data = format!(
+        "id,arm,spend\n{}{}",
+        rows("a", 0, &[1.0; 3000]),
+        rows("b", 10_000, &[1.0; 10])
+    );
+    let finding = Project::new()
+        .file("customers.csv", &data)
+        .measure(ONE_TABLE)
+        .unwrap();
+    let refusal = finding.refusal.unwrap();
+    assert_eq!(refusal.reason, Reason::SampleRatioMismatch);
+    // chi-square of 2970.13 with one degree of freedom: ln p = -1489.3.
+    assert!(
+        refusal.message.contains("(p < 1e-300, ln p = -1489.3)"),
+        "{}",
+        refusal.message
     );
 }
 

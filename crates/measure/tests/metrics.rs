@@ -734,3 +734,46 @@ fn threads_change_no_byte_of_quantiles_and_caps() {
     };
     assert_eq!(text(1), text(4));
 }
+
+#[test]
+fn a_fact_reads_what_results_can_name() {
+    let project = project(
+        "1,a,2024-01-01\n2,b,2024-01-01\n",
+        "1,2024-01-02,5\n2,2024-01-02,7\n",
+    );
+    let file = project.path().join("orders.csv");
+    let of_sql = |sql: String| {
+        let fact =
+            format!("{{ kind: fact, name: order, sql: \"{sql}\", customer: who, time: at }}");
+        let documents = experiment(
+            "{ kind: metric, name: spend, fact: order, aggregate: sum, value: amount, window: { to: 7 days } }",
+            "metrics: { primary: spend }",
+        )
+        .replace(
+            "{ kind: fact, name: order, source: orders, customer: who, time: at }",
+            &fact,
+        );
+        assert!(documents.contains(&fact));
+        project.measure(&documents)
+    };
+    let spend = of_sql("SELECT * FROM orders".to_owned()).unwrap();
+    let sources: Vec<&str> = spend
+        .provenance
+        .sources
+        .iter()
+        .map(|source| source.source.as_str())
+        .collect();
+    assert_eq!(sources, ["assignments", "orders"]);
+    for sql in [
+        format!("SELECT * FROM '{}'", file.display()),
+        format!("SELECT * FROM read_csv('{}')", file.display()),
+        "SELECT * REPLACE (amount * random() AS amount) FROM orders".to_owned(),
+    ] {
+        match of_sql(sql).unwrap_err() {
+            MeasureError::Lake(lake::LakeError::Unrepeatable { place, .. }) => {
+                assert_eq!(place, "fact `order`");
+            }
+            other => panic!("{other}"),
+        }
+    }
+}

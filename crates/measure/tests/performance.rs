@@ -486,12 +486,132 @@ fn components_tell_what_they_bring_and_where_to_choose_them() {
     assert_eq!(reuse.dead, ["never"]);
     assert_close(reuse.dead_cost, 8.0, 1e-12);
     assert_eq!(reuse.adapted, 1);
-    // Nine new ones: eight of 100 and one of 8.
-    assert_close(reuse.cost_of_new.unwrap(), 808.0 / 9.0, 1e-12);
-    assert_close(reuse.saved.unwrap(), 808.0 / 9.0 - 40.0, 1e-12);
+    // What was never shown says nothing about the cost of these: eight new ones of 100.
+    assert_close(reuse.cost_of_new.unwrap(), 100.0, 1e-12);
+    assert_close(reuse.saved.unwrap(), 60.0, 1e-12);
     let portfolio = finding.portfolio.as_ref().unwrap();
-    assert_close(portfolio.cost_of_variant, 848.0 / 10.0, 1e-12);
+    assert_close(portfolio.cost_of_variant, 840.0 / 9.0, 1e-12);
     assert!(portfolio.best_number >= 1);
+}
+
+#[test]
+fn content_of_other_touches_is_neither_dead_nor_of_this_cost() {
+    // Six items without a document; what is declared is shown elsewhere (`mail`), but for `never`.
+    let counts = ["a", "b", "c", "d", "e", "f"].map(|item| (item, 1000, 100));
+    let (shown, orders) = items(&counts);
+    let mailed = "customer,at,channel,item\n1,2024-05-01 10:00:00,email,mail\n";
+    let project = Project::new()
+        .file("shown.csv", &shown)
+        .file("orders.csv", &orders)
+        .file("mailed.csv", mailed);
+    let documents = |file: &str| {
+        format!(
+            "{{ kind: content, name: mail, cost: {{ creation: 100 }} }}\n---\n\
+             {{ kind: content, name: never, cost: {{ creation: 7 }}, based_on: [mail] }}\n---\n\
+             {{ kind: source, name: mailed, path: {file} }}\n---\n\
+             {{ kind: touch, name: mailed, source: mailed, customer: customer, time: at, channel: channel, \
+             content: item }}\n---\n\
+             {{ kind: performance, name: p, touches: shown, outcome: {{ fact: order }}, value: 1 }}"
+        )
+    };
+    let finding = measured(&project, &documents("mailed.csv")).unwrap();
+    let reuse = &finding.reuse;
+    assert_eq!(
+        (&reuse.dead[..], reuse.dead_cost),
+        (&["never".to_owned()][..], 7.0)
+    );
+    assert_eq!((reuse.items, reuse.undeclared, reuse.adapted), (6, 6, 0));
+    assert_eq!((reuse.cost_of_new, reuse.saved), (None, None));
+    // A variant of what is shown here has no cost that anything would say.
+    assert_eq!(finding.portfolio, None);
+    // Touches that cannot be read may show it.
+    let finding = measured(&project, &documents("gone.csv")).unwrap();
+    let refusal = finding.reuse.dead_refusal.unwrap();
+    assert!(
+        refusal.message.starts_with("touch `mailed` may show it"),
+        "{}",
+        refusal.message
+    );
+    assert!(finding.reuse.dead.is_empty());
+}
+
+#[test]
+fn items_too_few_to_learn_from_have_intervals_of_their_own() {
+    let (shown, orders) = items(&[
+        ("a", 1000, 210),
+        ("b", 1000, 51),
+        ("c", 400, 40),
+        ("d", 0, 0),
+    ]);
+    let project = Project::new()
+        .file("shown.csv", &shown)
+        .file("orders.csv", &orders);
+    let share = "{ kind: performance, name: p, touches: shown, outcome: { fact: order } }";
+    let finding = measured(&project, share).unwrap();
+    assert!(finding.refusal.is_some());
+    // Wilson's intervals, by hand; the best first.
+    let expected = [
+        ("a", 0.21, 0.185_888_919, 0.236_330_601),
+        ("c", 0.1, 0.074_299_259, 0.133_310_576),
+        ("b", 0.051, 0.039_000_943, 0.066_435_486),
+    ];
+    assert_eq!(finding.items.len(), expected.len());
+    for (item, (content, raw, low, high)) in finding.items.iter().zip(expected) {
+        let alone = item.alone.unwrap();
+        assert_eq!(item.content, content);
+        assert!(!item.thin && item.shrunk.is_none());
+        assert_close(alone.estimate, raw, 1e-12);
+        assert_close(alone.low, low, 1e-8);
+        assert_close(alone.high, high, 1e-8);
+    }
+    // Of means, Student's t: 40 of 400 order once, with a variance of 0.1 * 0.9 * 400 / 399.
+    let count = "{ kind: metric, name: n, fact: order, aggregate: count, unit: count }\n---\n\
+                 { kind: performance, name: p, touches: shown, outcome: { metric: n, within: 7 days } }";
+    let finding = measured(&project, count).unwrap();
+    let item = finding
+        .items
+        .iter()
+        .find(|item| item.content == "c")
+        .unwrap();
+    let half = 1.965_927_296 * (0.09 / 399.0_f64).sqrt();
+    let alone = item.alone.unwrap();
+    assert_close(alone.low, 0.1 - half, 1e-8);
+    assert_close(alone.high, 0.1 + half, 1e-8);
+}
+
+#[test]
+fn a_test_of_components_is_named_only_where_more_would_help() {
+    let documents = |last: &str| {
+        let combinations = [
+            ("a", "q", "man"),
+            ("b", "q", "dog"),
+            ("c", "p", "man"),
+            (last, "p", "dog"),
+        ];
+        let contents = combinations.map(|(name, headline, image)| {
+            format!(
+                "{{ kind: content, name: {name}, components: {{ headline: {headline}, image: {image} }} }}\n---\n"
+            )
+        });
+        contents.concat()
+            + "{ kind: performance, name: p, touches: shown, outcome: { fact: order }, components: [headline, image] }"
+    };
+    let (shown, orders) = items(&[
+        ("a", 400, 60),
+        ("b", 400, 40),
+        ("c", 400, 80),
+        ("d", 400, 20),
+    ]);
+    let project = Project::new()
+        .file("shown.csv", &shown)
+        .file("orders.csv", &orders);
+    let components = |last: &str| {
+        let finding = measured(&project, &documents(last)).unwrap();
+        finding.components.unwrap()
+    };
+    // All four are shown already; of the others one is declared only.
+    assert_eq!(components("d").test, None);
+    assert_eq!(components("unshown").test.unwrap().combinations.len(), 4);
 }
 
 #[test]
@@ -546,7 +666,7 @@ fn nothing_shown_and_nothing_done_are_refused_and_not_guessed() {
             finding
                 .items
                 .iter()
-                .all(|item| item.shrunk.is_none() && item.thin)
+                .all(|item| item.shrunk.is_none() && item.thin == (item.customers == 0))
         );
     }
     let project = Project::new()

@@ -174,6 +174,49 @@ fn a_mismatch_is_found_with_its_segment_and_day() {
         "{message}"
     );
     assert!(message.contains(day), "{message}");
+    // The sizes that are called as declared are those of everybody else.
+    let others: Vec<String> = (finding.arms.iter().zip(&suspect.customers))
+        .map(|(arm, own)| format!("{} {} (expected ", arm.name, arm.customers - own))
+        .collect();
+    let (_, without) = message
+        .split_once("without these customers the arms are as declared: ")
+        .unwrap();
+    assert!(
+        without.starts_with(&others[0]) && without.contains(&others[1]),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_segment_that_fails_like_the_others_explains_nothing() {
+    // Half of b is lost, whoever they are; most customers are on Safari.
+    let mut lines = "id,arm,at,browser,country\n".to_owned();
+    let sizes = [
+        ("Safari", "a", 131),
+        ("Safari", "b", 63),
+        ("Edge", "a", 61),
+        ("Edge", "b", 30),
+    ];
+    for (browser, arm, customers) in sizes {
+        for id in 0..customers {
+            lines.push_str(&format!(
+                "{browser}{arm}{id},{arm},2024-03-01 08:00:00,{browser},DE\n"
+            ));
+        }
+    }
+    let finding = Project::new()
+        .file("assignments.csv", &lines)
+        .file("orders.csv", &orders())
+        .measure(CATALOG)
+        .unwrap();
+    let split = finding.trust.sample_ratio.as_ref().unwrap();
+    assert!(!split.suspects.is_empty() && split.suspects.iter().all(|found| !found.explains));
+    let (severity, message) = check(&finding, CheckKind::SampleRatio)[0];
+    assert_eq!(severity, Severity::Stop);
+    assert!(
+        message.contains("deviates most") && !message.contains("as declared"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use catalog::FactorialOf;
 use measure::audience::{Outcome, Verdict};
 use measure::content::{
     Aliases, Answer, ChannelsFinding, CombinationFinding, DesignOption, FactorBySegment,
-    FactorialFinding, FactorsTogether,
+    FactorialFinding, FactorsTogether, LevelEffect,
 };
 
 use crate::format::{Format, Interval, Shown};
@@ -152,9 +152,16 @@ fn components_say(format: Format, finding: &FactorialFinding) -> String {
             ))
         })
         .collect();
-    let mut text = match sure.is_empty() {
-        true => "No component is shown to matter.".to_owned(),
-        false => format!("What matters: {}.", sure.join("; ")),
+    let has_answer = |one: &LevelEffect| one.effect.outcome.absolute.is_some();
+    let mut text = if !sure.is_empty() {
+        format!("What matters: {}.", sure.join("; "))
+    } else if finding.effects.iter().any(has_answer) {
+        "No component is shown to matter.".to_owned()
+    } else if !finding.design.aliases.is_empty() {
+        "The effects of single components cannot be told apart by the combinations that were run."
+            .to_owned()
+    } else {
+        "No component's effect can be told.".to_owned()
     };
     if let Some(best) = finding.combinations.first() {
         text.push_str(&format!(

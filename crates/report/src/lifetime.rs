@@ -1,7 +1,9 @@
 //! Sentences about lifetimes that terminal and page share.
 
 use catalog::Unit;
-use measure::audience::lifetime::{LifeUnit, LifetimeFinding, LifetimeUnit, State, StatesRow};
+use measure::audience::lifetime::{
+    LifeUnit, LifetimeFinding, LifetimeUnit, State, States, StatesRow,
+};
 
 use crate::format::{Format, places};
 
@@ -76,15 +78,21 @@ pub(crate) fn unit(finding: &LifetimeFinding) -> Unit {
 /// Who is counted, and what is left out.
 pub(crate) fn scope(finding: &LifetimeFinding) -> String {
     let (extent, words) = (&finding.extent, Words::of(finding));
-    let mut text = format!(
-        "{} from {} to {}, {} of them {}; {}.",
-        FORMAT.counted(extent.customers, words.customer, words.customers),
-        extent.first_day,
-        extent.last_day,
-        FORMAT.count(extent.without_repeat),
-        words.without_repeat,
-        FORMAT.counted(extent.repeat_purchases, words.repeat, words.repeats),
-    );
+    let mut text = match (&extent.first_day, &extent.last_day) {
+        (Some(first), Some(last)) => format!(
+            "{} from {first} to {last}, {} of them {}; {}.",
+            FORMAT.counted(extent.customers, words.customer, words.customers),
+            FORMAT.count(extent.without_repeat),
+            words.without_repeat,
+            FORMAT.counted(extent.repeat_purchases, words.repeat, words.repeats),
+        ),
+        _ => format!(
+            "No {}: {} read, of which none is a {} on a day that counts.",
+            words.customers,
+            FORMAT.counted(extent.rows, "row", "rows"),
+            words.purchase,
+        ),
+    };
     if let Some(every) = finding.opportunities {
         text.push_str(&format!(
             " Customers can buy once in {every}; a day stands for the period that it begins."
@@ -253,10 +261,14 @@ pub(crate) fn purchases(row: &StatesRow) -> String {
     }
 }
 
-/// The days since the last purchase that each cell of states covers.
-pub(crate) fn days_ago(days_from: &[u32]) -> Vec<String> {
-    let next = days_from.iter().skip(1).map(|next| Some(next - 1));
-    let each = days_from.iter().zip(next.chain([None]));
+/// The days, or the periods in which customers can buy, since the last purchase that each cell of states covers.
+pub(crate) fn ago(states: &States) -> Vec<String> {
+    let from = match states.periods_from.as_slice() {
+        [] => &states.days_from,
+        _ => &states.periods_from,
+    };
+    let next = from.iter().skip(1).map(|next| Some(next - 1));
+    let each = from.iter().zip(next.chain([None]));
     each.map(|(from, to)| match to {
         Some(to) if to == *from => format!("{from}"),
         Some(to) => format!("{from} to {to}"),
@@ -275,10 +287,22 @@ pub(crate) fn in_state(state: &State) -> String {
     )
 }
 
+/// What [`ago`] counts.
+pub(crate) fn ago_in(states: &States) -> &'static str {
+    match states.periods_from.as_slice() {
+        [] => "days",
+        _ => "periods",
+    }
+}
+
 /// How to read the picture of who is still there.
 pub(crate) fn about_states(finding: &LifetimeFinding) -> String {
+    let since = match finding.opportunities {
+        Some(every) => format!("periods of {every}"),
+        None => "days".to_owned(),
+    };
     format!(
-        "Customers by repeat purchases and by days since the last one: the expected share that has not left, how many \
+        "Customers by repeat purchases and by {since} since the last one: the expected share that has not left, how many \
          customers that are, and the purchases expected of each in the next {}.",
         finding.horizon
     )

@@ -1,11 +1,29 @@
 //! What parts of the finding of content's performance rest on, in sentences for every surface.
 
+use catalog::Unit;
 use measure::audience::NotCounted;
 use measure::content::{
-    CapStep, CapsFinding, DropOneFinding, FatigueFinding, PerformanceFinding, WearEvidence,
+    Believed, CapStep, CapsFinding, DropOneFinding, FatigueFinding, ItemFinding,
+    PerformanceFinding, Valued, WearEvidence,
 };
 
 use crate::format::Format;
+
+/// The outcome of an item a customer, as it is, to as many places as its noise warrants.
+pub(crate) fn as_it_is(format: Format, unit: Unit, item: &ItemFinding) -> Option<String> {
+    let raw = item.raw?;
+    Some(format.mean(unit, raw, noise(raw, item.shrunk, item.alone)))
+}
+
+/// The noise of an outcome a customer, as it is.
+pub(crate) fn noise(raw: f64, shrunk: Option<Believed>, alone: Option<Valued>) -> f64 {
+    let shrunk = shrunk.map(|shrunk| shrunk.sd);
+    let alone = alone.map(|alone| 0.5 * (alone.high - alone.low));
+    shrunk
+        .or(alone)
+        .filter(|noise| *noise > 0.0)
+        .unwrap_or(raw.abs().max(0.01))
+}
 
 /// The exposures that a higher cap allows beyond the lower one.
 pub(crate) fn exposures(step: &CapStep) -> String {
@@ -67,7 +85,7 @@ pub(crate) fn replaced_by(finding: &PerformanceFinding) -> Option<String> {
                 }
             };
             format!(
-                "Whether to replace items is told by the caps of `{}`, which chance gave out, and not by the curve.{below}",
+                "How items wear is told by the caps of `{}`, which chance gave out, and not by the curve; how good an item is to begin with, by those who were shown it, which no chance stands behind.{below}",
                 caps.experiment
             )
         }

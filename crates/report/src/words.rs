@@ -7,6 +7,7 @@ use measure::audience::{
 use value::{CostLine, Grade, InitiativeValue, LedgerFinding, Payback, Total};
 
 use crate::format::{Format, Interval, Shown, date, places};
+use crate::worth;
 
 /// One estimate of a comparison as text.
 #[derive(Debug, Clone, PartialEq)]
@@ -337,6 +338,9 @@ pub(crate) fn ledger_verdict(format: Format, finding: &LedgerFinding) -> String 
             " {refused} initiatives have no number and are left out."
         )),
         (refused, None) => text.push_str(&format!(" {refused} were refused.")),
+    }
+    if let Some(credited) = worth::credited_verdict(format, finding) {
+        text.push_str(&format!(" {credited}"));
     }
     text
 }

@@ -11,6 +11,8 @@ use crate::words::grade;
 pub(crate) const LIVES_TITLE: &str =
     "What customers' lives gain, by the parts that follow one another";
 pub(crate) const CREDIT_TITLE: &str = "Content that no experiment measures, by its credit";
+/// The line of what content is credited with together.
+pub(crate) const CREDITED: &str = "Credited by observation";
 pub(crate) const BESIDE_TITLE: &str = "Beside the total, and not in it";
 /// Lines beside the total that are shown: those of initiatives, and the greatest of each document.
 const MOST_BESIDE: usize = 16;
@@ -123,15 +125,42 @@ pub(crate) fn credits(format: Format, finding: &LedgerFinding) -> Vec<CreditLine
         .collect()
 }
 
-/// What of the credit counts, or why nothing does.
+/// What content is credited with together, less what experiments measured in the same data; its cost.
+pub(crate) fn credited(format: Format, finding: &LedgerFinding) -> Option<CreditLine> {
+    let credit = finding.credit.as_ref().filter(|credit| credit.counts())?;
+    Some(CreditLine {
+        content: CREDITED.to_owned(),
+        credit: Ok(Shown {
+            estimate: format.money(credit.counted.amount),
+            low: format.round_money(credit.counted.low),
+            high: format.round_money(credit.counted.high),
+        }),
+        models: dash(),
+        cost: format.money(credit.cost),
+    })
+}
+
+/// What is credited beside the ledger's total, and why it is not in it.
+pub(crate) fn credited_verdict(format: Format, finding: &LedgerFinding) -> Option<String> {
+    let credit = finding.credit.as_ref().filter(|credit| credit.counts())?;
+    let currency = &finding.currency;
+    Some(format!(
+        "Content that cost {} is credited with {} by observation: this is no increment and has no return, because credit \
+         shares out orders that would have come anyway, too.",
+        format.amount(credit.cost, currency),
+        format.amount(credit.counted.amount, currency),
+    ))
+}
+
+/// What of the credit is no money that experiments measured, or why there is none.
 pub(crate) fn credit_sentence(format: Format, finding: &LedgerFinding) -> Option<String> {
     let credit = finding.credit.as_ref()?;
     if let Some(refusal) = &credit.refusal {
         return Some(format!("No credit counts: {}", refusal.message));
     }
     Some(format!(
-        "Of {} credited by `{}` ({}), {} may be what experiments measured in the same data and is taken off: {} counts, \
-         at grade D",
+        "Of {} credited by `{}` ({}), {} may be what experiments measured in the same data and is taken off: {} is \
+         credited by observation, at grade D, and is in no total",
         format.money(credit.credited),
         credit.attribution,
         credit::name(credit.model),

@@ -14,6 +14,12 @@ pub enum SimulateError {
     /// The folder holds something that this crate did not write.
     #[error("the folder {} is not empty and was not written by a simulation; name another one", .0.display())]
     Occupied(PathBuf),
+    /// The folder of an earlier simulation also holds what no simulation wrote, or what was imported from it.
+    #[error(
+        "the folder {} holds more than an earlier simulation ({}); name another one, or take that out of it",
+        folder.display(), found.join("; ")
+    )]
+    Foreign { folder: PathBuf, found: Vec<String> },
     /// A file or folder could not be read or written.
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },

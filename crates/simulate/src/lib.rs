@@ -16,6 +16,7 @@
 //! ```
 
 mod calendar;
+mod claim;
 mod company;
 mod content;
 mod error;

@@ -12,6 +12,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
 use crate::calendar::{Calendar, DAYS};
+use crate::claim::{PARTIAL, claim, mark};
 use crate::company::MARGIN;
 use crate::generate::generate;
 use crate::history::Simulator;
@@ -21,37 +22,32 @@ use crate::project::documents;
 use crate::tables::FILES;
 use crate::{Progress, Settings, SimulateError, Truth, Written};
 
-/// The file that says that a folder was written by a simulation and may be written again.
-const MARKER: &str = ".simulated";
-
 /// Rows of a row group.
 const ROW_GROUP: usize = 512 * 1024;
-
-/// What a file is called until all files are written.
-const PARTIAL: &str = "partial";
 
 /// Simulates a company and writes its project into `folder`: `touchstone.yaml`, the catalog, the data, and the truth.
 ///
 /// The same settings give the same bytes, whatever the number of threads. Memory does not grow with the number of
 /// customers. Files get their names when all are written, `truth.json` last. A folder that an earlier simulation wrote
-/// is written again; other files in it stay.
+/// is written again, unless there is anything else in it: other files, edited documents, a lake with imports.
 ///
 /// `progress` is called after each thousand customers or so.
 ///
 /// # Errors
 ///
-/// [`SimulateError::Settings`] for settings out of their bounds, [`SimulateError::Occupied`] for a folder that holds
-/// anything else than an earlier simulation, and errors of files and folders.
+/// [`SimulateError::Settings`] for settings out of their bounds, [`SimulateError::Occupied`] and
+/// [`SimulateError::Foreign`] for a folder that holds anything else than an earlier simulation, and errors of files and folders.
 pub fn write_project(
     settings: &Settings,
     folder: &Path,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Written, SimulateError> {
     settings.check()?;
-    claim(folder)?;
+    let documents = documents(settings.customers);
+    claim(folder, &documents)?;
     let mut files = Files::new(folder);
-    for (name, text) in documents(settings.customers) {
-        files.write(&name, text.as_bytes())?;
+    for (name, text) in &documents {
+        files.write(name, text.as_bytes())?;
     }
 
     let mut writers = Vec::with_capacity(FILES.len());
@@ -105,23 +101,10 @@ pub fn write_project(
         .map_err(|source| SimulateError::Truth { path, source })?;
     text.push('\n');
     files.write(Truth::FILE, text.as_bytes())?;
+    // Just before the files get their names: until then it tells of the earlier ones.
+    mark(folder, &documents)?;
     let bytes = files.finish()?;
     Ok(Written { truth, rows, bytes })
-}
-
-/// Makes `folder` where it does not exist and marks it, unless it holds something else.
-fn claim(folder: &Path) -> Result<(), SimulateError> {
-    fs::create_dir_all(folder).map_err(SimulateError::io(folder))?;
-    let marker = folder.join(MARKER);
-    let empty = fs::read_dir(folder)
-        .map_err(SimulateError::io(folder))?
-        .next()
-        .is_none();
-    if !empty && !marker.is_file() {
-        return Err(SimulateError::Occupied(folder.to_owned()));
-    }
-    let text = "This folder was written by `touchstone simulate`, which may write it again.\n";
-    fs::write(&marker, text).map_err(SimulateError::io(&marker))
 }
 
 /// Files that get their names together.

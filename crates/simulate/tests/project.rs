@@ -100,15 +100,59 @@ fn only_an_earlier_simulation_is_written_over() {
 
     let project = folder.path().join("project");
     write_project(&settings(10, 1, 1), &project, &mut |_| {}).expect("a project");
-    fs::write(project.join("notes.txt"), "mine").expect("a file");
+    // What a report and commands that only read leave in it is no work of anybody's.
+    for left in ["report.html", "lake/digests.json", "lake/spill/1/part.tmp"] {
+        let path = project.join(left);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, "left").expect("a file");
+    }
     let again = write_project(&settings(20, 1, 1), &project, &mut |_| {}).expect("a project");
     assert_eq!(again.truth.customers, 20);
-    assert!(project.join("notes.txt").is_file());
     assert!(
         files(&project)
             .keys()
             .all(|name| !name.ends_with(".partial"))
     );
+}
+
+#[test]
+fn what_no_simulation_wrote_is_named_and_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let project = folder.path();
+    write_project(&settings(10, 1, 1), project, &mut |_| {}).expect("a project");
+    let edited =
+        fs::read_to_string(project.join("touchstone.yaml")).expect("settings") + "# mine\n";
+    let cases = [
+        ("mine.txt", "mine", "mine.txt"),
+        ("catalog/mine.yaml", "kind: team", "catalog/mine.yaml"),
+        (
+            "touchstone.yaml",
+            &edited,
+            "touchstone.yaml, which was edited",
+        ),
+        (
+            "lake/catalog.sqlite",
+            "rows",
+            "lake, with what was imported",
+        ),
+    ];
+    let mut expected = Vec::new();
+    for (name, text, said) in cases {
+        let path = project.join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
+        expected.push(said);
+    }
+    let before = files(project);
+    match write_project(&settings(20, 1, 1), project, &mut |_| {}) {
+        Err(SimulateError::Foreign { mut found, .. }) => {
+            found.sort();
+            expected.sort();
+            assert_eq!(found, expected);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(files(project) == before);
 }
 
 #[test]

@@ -119,7 +119,7 @@ pub use cuped::{Cuped, cuped, cuped_with};
 pub use error::{Arm, NotEstimable, Unestimable};
 pub use exact::{binomial_two_sided, fisher};
 pub use fieller::{Ratio, ratio_of_estimates};
-pub use lift::{Contrast, Estimate, Lift, Method, Relative, probability_above};
+pub use lift::{Contrast, Estimate, Lift, Method, Relative, probability_above, satterthwaite};
 pub use mean::{Sample, lift_of_means};
 pub use pooled::barnard;
 pub use ratio::{RatioMoments, RatioSample, adjusted_ratio_lift, lift_of_ratios};

@@ -318,8 +318,15 @@ impl ArmEstimate {
 
 /// Degrees of freedom of a sum of independent variances, each with its own degrees
 /// of freedom, after Welch (1947) and Satterthwaite (1946):
-/// `(sum v)^2 / sum(v^2 / df)`. Infinite when nothing varies.
-pub(crate) fn satterthwaite(parts: &[(f64, f64)]) -> f64 {
+/// `(sum v)^2 / sum(v^2 / df)`, which is never below the fewest of them. `parts` are
+/// variances with their degrees of freedom. Infinite when nothing varies.
+///
+/// ```
+/// // Nearly all that varies has 1,000 degrees of freedom.
+/// let df = stats::satterthwaite(&[(81.0, 1000.0), (1.0, 4.0)]);
+/// assert!((df - 82.0_f64.powi(2) / (81.0_f64.powi(2) / 1000.0 + 0.25)).abs() < 1e-9);
+/// ```
+pub fn satterthwaite(parts: &[(f64, f64)]) -> f64 {
     let total: f64 = parts.iter().map(|(variance, _)| variance).sum();
     if total == 0.0 {
         return f64::INFINITY;

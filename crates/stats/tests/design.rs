@@ -660,6 +660,37 @@ fn the_segment_behind_a_mismatch_is_found() {
     assert_eq!(empty, Err(SampleRatioError::Empty));
 }
 
+/// A value whose others are too few to show the same fault explains nothing.
+#[test]
+fn a_value_split_like_its_others_explains_no_mismatch() {
+    let devices = vec![vec![63, 131], vec![30, 61]];
+    let ranked = mismatch_by_segment(&[devices], &[1.0, 1.0], 0.001).expect("tests");
+    let first = &ranked[0];
+    assert_eq!(first.value, 0);
+    let others = first.without.as_ref().expect("others");
+    assert!(first.adjusted.p < 0.001 && others.probability.p > 0.001);
+    assert!(first.differs.p > 0.9 && !first.explains, "{first:?}");
+    // A segmentation of one value has no others that could be as planned.
+    let one = mismatch_by_segment(&[vec![vec![63, 131]]], &[1.0, 1.0], 0.001).expect("tests");
+    assert!(one[0].differs.p == 1.0 && !one[0].explains);
+    // The least of three arms' exact tests, thrice for the arms and, as the first of two values whose tables are one
+    // another's mirror, twice for Holm.
+    let three = vec![vec![40, 10, 40], vec![400, 410, 390]];
+    let ranked = mismatch_by_segment(&[three], &[1.0; 3], 0.001).expect("tests");
+    let middle = stats::fisher(
+        stats::Counts {
+            successes: 10,
+            n: 90,
+        },
+        stats::Counts {
+            successes: 410,
+            n: 1200,
+        },
+    );
+    let expected = middle.expect("a test").ln_p + 6f64.ln();
+    assert_close("differs", ranked[0].differs.ln_p, expected, 1e-9, 0.0);
+}
+
 fn cluster(n: u64, mean: f64, variance: f64) -> Sample {
     Sample { n, mean, variance }
 }

@@ -199,13 +199,13 @@ struct Lifts {
     format: &'static str,
     experiments: Vec<LiftFinding>,
     /// Experiments of which only summaries are known.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     programmes: Vec<ProgrammeFinding>,
     /// What customers are worth over their lifetime.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lifetimes: Vec<LifetimeFinding>,
     /// Whether experiments on the same customers disturb each other.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     overlaps: Option<OverlapsFinding>,
 }
 
@@ -278,6 +278,13 @@ fn html(
     replay: &Replay,
     at: Option<u64>,
 ) -> Result<(), Failure> {
+    let folder = output.parent();
+    if folder.is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        return Err(Failure::Refused(format!(
+            "{}: there is no such folder to write the report to: make it, or choose another place with `--output`",
+            output.display()
+        )));
+    }
     let catalog = project::load(global)?;
     let mut lake = Lake::open(&catalog, at)?;
     let programmes = programme::all(&catalog, &mut lake)?;
@@ -351,6 +358,7 @@ fn write_html(
         ..report
     })?;
     let partial = output.with_extension("html.partial");
-    std::fs::write(&partial, page).map_err(Failure::io(&partial))?;
-    std::fs::rename(&partial, output).map_err(Failure::io(output))
+    std::fs::write(&partial, page)
+        .and_then(|()| std::fs::rename(&partial, output))
+        .map_err(Failure::io(output))
 }

@@ -172,6 +172,14 @@ fn damaged_lines_are_refused_or_set_aside_and_counted() {
     let at = ["-C", shown(&project)];
     let said = complaint(&[at[0], at[1], "import"]);
     assert!(said.contains("--rejects") && said.contains('2'), "{said}");
+    for own in ["data/customers.csv", "touchstone.yaml"] {
+        let path = project.join(own);
+        let before = fs::read(&path).unwrap();
+        let rejects = ["customers", "--rejects", shown(&path)];
+        let said = complaint(&[&[at[0], at[1], "import"], &rejects[..]].concat());
+        assert!(said.contains("name another file"), "{said}");
+        assert!(fs::read(&path).unwrap() == before, "{own}");
+    }
     let rejects = folder.path().join("rejects.csv");
     let imported = json(&[
         at[0],
@@ -259,6 +267,13 @@ fn the_demo_shows_estimates_beside_the_truth() {
     let beside = json(&["demo", shown(&demo), "--customers", "2000"]);
     assert_eq!(beside["format"], "touchstone.demo/1");
     assert!(beside["rows"].as_array().unwrap().len() > 15);
+    // Once it is imported, other data beside it would not be what is measured.
+    printed(&["-C", shown(&demo), "import", "orders"]);
+    let refused = complaint(&["demo", shown(&demo), "--customers", "2000"]);
+    assert!(
+        refused.contains("lake, with what was imported"),
+        "{refused}"
+    );
     let foreign = tempfile::tempdir().unwrap();
     fs::write(foreign.path().join("mine.txt"), "keep").unwrap();
     complaint(&["demo", shown(foreign.path())]);

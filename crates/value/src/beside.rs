@@ -151,7 +151,8 @@ fn of_initiative(
     lives
 }
 
-/// The credit of what is credited by one key of initiatives, content or channels, unless it counts in the total.
+/// The credit of what is credited by one key of initiatives, content or channels, unless its document asks for a line of
+/// its own.
 fn of_attribution(
     catalog: &Catalog,
     finding: &AttributionFinding,
@@ -273,7 +274,9 @@ fn why_credit_is_out(
                     "the increment of `{}`, which shows it, is measured, and credit would count the same orders again",
                     initiative.name
                 ),
-                None => format!("{whole}: `credit: {attribution}` in the content counts it"),
+                None => format!(
+                    "{whole}: `credit: {attribution}` in the content adds it to what is credited by observation"
+                ),
             }
         }
         Dimension::Channel => match (factorial_of(catalog, name), tested_by(finding, name)) {

@@ -1,4 +1,4 @@
-//! Content that no experiment measures, counted by its credit where its document asks for it.
+//! Content that no experiment measures, credited by observation where its document asks for it.
 
 use catalog::{Catalog, Content, ContentCost, Unit};
 use measure::content::{AttributionFinding, CreditFinding, CreditModel};
@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 use crate::costs::DAYS_A_MONTH;
 use crate::finding::{Money, MoneyEstimate};
 use crate::increment::{MICROSECONDS_A_DAY, Measured, too_large};
-use crate::ledger::Sum;
+use crate::sum::Sum;
 
 /// The model of credit: equal shares to all that a journey meets. It has no parameter to choose, and no order.
 pub(crate) const MODEL: CreditModel = CreditModel::Shapley;
 
-/// The credit of content that counts in the total, at grade D.
+/// The credit of content whose documents ask for it, at grade D: margin observed beside the content, of orders that would
+/// have come anyway, too. It is in no total.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CountedCredit {
     pub attribution: String,
@@ -27,7 +28,7 @@ pub struct CountedCredit {
     /// What experiments in this ledger measured in the time of the data: it may be part of what is credited, and is
     /// taken off.
     pub measured_already: Money,
-    /// What is left, which is in the total; at least nothing.
+    /// What is left, and no money that the total has; at least nothing.
     pub counted: MoneyEstimate,
     /// The sum of the costs of content with a credit.
     pub cost: Money,
@@ -59,14 +60,20 @@ impl CountedCredit {
         contents.filter_map(|content| Some((content, content.credit?)))
     }
 
+    /// Whether any content has a credit.
+    pub fn counts(&self) -> bool {
+        self.contents_counted().next().is_some()
+    }
+
     /// What to know of it.
     pub(crate) fn caveat(&self) -> Option<String> {
-        self.contents_counted().next()?;
-        Some(format!(
-            "credit by `{}` is in the total at grade D: it shares out orders that would have come anyway, too, and its \
-             interval does not hold the doubt whether it is due to the content",
-            self.attribution
-        ))
+        self.counts().then(|| {
+            format!(
+                "credit by `{}` is no increment and not in the total: it shares out orders that would have come anyway, \
+                 too, and its interval does not hold the doubt whether any of it is due to the content",
+                self.attribution
+            )
+        })
     }
 }
 

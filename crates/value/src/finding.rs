@@ -71,10 +71,10 @@ pub struct LedgerFinding {
     pub confidence: f64,
     /// In the order of the catalog.
     pub initiatives: Vec<InitiativeValue>,
-    /// Content that counts by its credit.
+    /// Content that is credited by observation; not in the total's increment, cost, return and probability.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credit: Option<CountedCredit>,
-    /// The sum of the initiatives that have an increment, and of the credit that counts.
+    /// The sum of the initiatives that have an increment.
     pub total: Option<Total>,
     /// Initiatives without a number, which the total leaves out.
     pub refused: u64,
@@ -100,7 +100,7 @@ pub struct InitiativeValue {
     pub team: Option<String>,
     /// The level of personalization, 0 to 6.
     pub level: u8,
-    /// Customers reached.
+    /// Customers reached; where it counts by their lives, those whose lives were measured.
     pub customers: u64,
     /// What each experiment measured.
     pub increments: Vec<Increment>,
@@ -232,6 +232,9 @@ pub struct Total {
     pub grade: Grade,
     /// The share of the increments' absolute amounts by grade, the best first.
     pub by_grade: Vec<(Grade, f64)>,
+    /// The margin that content is credited with by observation, beside all of the above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credited: Option<Money>,
 }
 
 /// What a holdout says of a programme, and what its initiatives' own experiments add up to.

@@ -1,24 +1,22 @@
 //! The ledger: a row for each initiative, and their total.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{Catalog, Initiative};
-use measure::audience::{LifetimeFinding, LiftFinding, Severity};
+use measure::audience::{Check, CheckKind, LifetimeFinding, LiftFinding, Severity};
 use measure::content::{AttributionFinding, PerformanceFinding};
 use measure::{Provenance, Reason, Refusal};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
-use stats::tail::student_t_critical;
 
 use crate::beside::beside;
 use crate::costs::costs;
 use crate::credit::{CountedCredit, counted_credit, refusals};
-use crate::finding::{
-    Estimate, Grade, InitiativeValue, LedgerFinding, Money, MoneyEstimate, Total,
-};
+use crate::finding::{Grade, InitiativeValue, LedgerFinding, Money, Total};
 use crate::increment::{Measured, increments, shown};
 use crate::payback::payback;
 use crate::programme::programmes;
+use crate::sum::Sum;
 
 /// The level of the ledger's intervals.
 pub(crate) const CONFIDENCE: f64 = 0.95;
@@ -43,12 +41,14 @@ pub struct Findings<'a> {
 /// initiative; `probability_positive` is that of a flat prior, the one-sided confidence that the increment exceeds
 /// the cost.
 ///
-/// In the total, increments of different experiments are added as independent; those of one experiment share the
-/// reference arm, and their covariance `w_i w_j Var(reference mean)` is in its standard error.
+/// In the total, increments of different experiments are added as independent, with the degrees of freedom of Welch and
+/// Satterthwaite; those of one experiment share the reference arm, and their covariance `w_i w_j Var(reference mean)` is
+/// in its standard error.
 ///
-/// An initiative with `lifetime` counts by what its customers' lives gain, in place of the lift; content with `credit`
-/// counts by what attribution credits it with beyond what experiments measured. All else that is known in money stands
-/// beside the total, so that no money is counted twice.
+/// An initiative with `lifetime` counts by what its customers' lives gain, in place of the lift. What attribution credits
+/// to content with `credit`, beyond what experiments measured, is observed and not caused: it has a line of its own, which
+/// the total's increment, cost, return and probability leave out. All else that is known in money stands beside the
+/// total, so that no money is counted twice.
 pub fn ledger(catalog: &Catalog, findings: &Findings<'_>, provenance: Provenance) -> LedgerFinding {
     let mut rows = Vec::new();
     let mut counted: Vec<Measured> = Vec::new();
@@ -134,6 +134,13 @@ fn fill(
     }
     row.cost = Money(row.costs.iter().map(|line| line.amount.0).sum());
     let measured = increments(catalog, initiative, &shown, lifetime)?;
+    if lifetime.is_some() {
+        // Lives are those of the customers in the process that is modelled: some of those reached.
+        row.customers = measured
+            .iter()
+            .map(|measured| measured.increment.customers)
+            .sum();
+    }
     row.increments = measured
         .iter()
         .map(|measured| measured.increment.clone())
@@ -168,106 +175,19 @@ fn lifetime_of<'l>(
     })
 }
 
-/// A sum of increments with its uncertainty.
-pub(crate) struct Sum {
-    pub(crate) amount: Money,
-    pub(crate) se: f64,
-    pub(crate) df: f64,
-}
-
-impl Sum {
-    pub(crate) fn of(measured: &[Measured]) -> Self {
-        let mut variance: f64 = measured
-            .iter()
-            .map(|measured| measured.increment.se.powi(2))
-            .sum();
-        for (i, a) in measured.iter().enumerate() {
-            for b in &measured[i + 1..] {
-                if a.shares_reference_with(b) {
-                    variance += 2.0 * a.covariance_with(b);
-                }
-            }
-        }
-        Self {
-            amount: Money(
-                measured
-                    .iter()
-                    .map(|measured| measured.increment.amount.0)
-                    .sum(),
-            ),
-            se: variance.sqrt(),
-            // The fewest degrees of freedom among the parts: no narrower than any exact treatment of the sum.
-            df: measured
-                .iter()
-                .map(|measured| measured.df)
-                .fold(f64::INFINITY, f64::min),
-        }
-    }
-
-    /// The sum with its interval; none where the amounts are too large for money.
-    pub(crate) fn estimate(&self) -> Option<MoneyEstimate> {
-        Some(MoneyEstimate {
-            amount: self.amount,
-            low: Money::from_f64(self.low())?,
-            high: Money::from_f64(self.high())?,
-            se: self.se,
-        })
-    }
-
-    fn reach(&self) -> f64 {
-        student_t_critical(1.0 - CONFIDENCE, self.df) * self.se
-    }
-
-    fn low(&self) -> f64 {
-        self.amount.to_f64() - self.reach()
-    }
-
-    fn high(&self) -> f64 {
-        self.amount.to_f64() + self.reach()
-    }
-
-    fn roi(&self, cost: Money) -> Option<Estimate> {
-        let spent = cost.to_f64();
-        (spent > 0.0).then(|| Estimate {
-            estimate: (self.amount.to_f64() - spent) / spent,
-            low: (self.low() - spent) / spent,
-            high: (self.high() - spent) / spent,
-        })
-    }
-
-    fn probability_above(&self, cost: Money) -> f64 {
-        if self.se == 0.0 {
-            return f64::from(u8::from(self.amount > cost));
-        }
-        stats::probability_above(self.amount.to_f64(), self.se, self.df, cost.to_f64()).p
-    }
-}
-
-/// The sum of what is counted. The error of a credit goes with those of the increments in an unknown way: standard
-/// errors are added up, which is the most that the error of the sum can be.
+/// The sum of what experiments measured; none where they measured nothing. What is credited has a field of its own: it
+/// shares out orders whole, and is no margin that was added, so that no return and no probability rests on it.
 fn total(
     rows: &[InitiativeValue],
     counted: &[Measured],
     credit: Option<&CountedCredit>,
 ) -> Option<Total> {
-    let credit = credit.filter(|credit| credit.contents_counted().next().is_some());
-    if counted.is_empty() && credit.is_none() {
-        return None;
-    }
-    let increments = Sum::of(counted);
-    let credited = credit.map(|credit| credit.counted).unwrap_or_default();
-    let sum = Sum {
-        amount: Money(increments.amount.0 + credited.amount.0),
-        se: increments.se + credited.se,
-        df: increments.df,
-    };
+    let sum = Sum::of(counted);
     let costs = rows.iter().filter(|row| row.net.is_some());
-    let cost: Decimal = costs.map(|row| row.cost.0).sum();
-    let cost = Money(cost + credit.map_or(Decimal::ZERO, |credit| credit.cost.0));
+    let cost = Money(costs.map(|row| row.cost.0).sum());
     let graded: Vec<(Grade, Money)> = counted
         .iter()
         .flat_map(|measured| measured.increment.graded())
-        .chain(credit.map(|credit| (Grade::D, credit.counted.amount)))
         .collect();
     Some(Total {
         increment: sum.amount,
@@ -280,6 +200,9 @@ fn total(
         probability_positive: sum.probability_above(cost),
         grade: graded.iter().map(|(grade, _)| *grade).max()?,
         by_grade: by_grade(&graded),
+        credited: credit
+            .filter(|credit| credit.counts())
+            .map(|credit| credit.counted.amount),
     })
 }
 
@@ -331,19 +254,19 @@ fn caveats(
     experiments.sort_unstable();
     experiments.dedup();
     // What the experiments warn of holds for the money that rests on them.
-    for lift in findings
-        .lifts
-        .iter()
-        .filter(|lift| experiments.contains(&lift.experiment.as_str()))
-    {
-        let warnings = lift
-            .checks
-            .iter()
-            .filter(|check| check.severity >= Severity::Warning);
-        caveats.extend(
-            warnings.map(|check| format!("experiment `{}`: {}", lift.experiment, check.message)),
-        );
+    let lifts = findings.lifts.iter();
+    let of_money = lifts.filter(|lift| experiments.contains(&lift.experiment.as_str()));
+    let mut stale = BTreeSet::new();
+    for lift in of_money {
+        let warnings = lift.checks.iter();
+        let warnings = warnings.filter(|check| check.severity >= Severity::Warning);
+        caveats.extend(warnings.map(|check| check_caveat(&lift.experiment, check)));
+        // The lake is one for all experiments.
+        let sources = lift.checks.iter();
+        let sources = sources.filter(|check| check.check == CheckKind::Sources);
+        stale.extend(sources.map(|check| check.message.clone()));
     }
+    caveats.extend(stale);
     if experiments.len() > 1 {
         caveats.push(
             "the total adds increments of separate experiments as if they were independent; where they ran on the \
@@ -365,6 +288,12 @@ fn caveats(
     caveats.extend(credit.and_then(CountedCredit::caveat));
     caveats.extend(refusals(catalog, findings.attributions));
     caveats
+}
+
+/// A check of an experiment as a caveat of the money that rests on it.
+#[must_use]
+pub fn check_caveat(experiment: &str, check: &Check) -> String {
+    format!("experiment `{experiment}`: {}", check.message)
 }
 
 /// How much of an increment over customers' lives nobody has seen.

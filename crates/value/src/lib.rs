@@ -9,6 +9,7 @@ mod ledger;
 mod lifetime;
 mod payback;
 mod programme;
+mod sum;
 
 pub use beside::{Beside, BesideWhat, shares_out_money};
 pub use credit::{CountedCredit, CreditedContent};
@@ -16,5 +17,5 @@ pub use finding::{
     Agreement, CostLine, Covered, Estimate, Grade, Increment, InitiativeValue, LedgerFinding,
     Money, MoneyEstimate, Payback, ProgrammeValue, Round, Total,
 };
-pub use ledger::{Findings, ledger};
+pub use ledger::{Findings, check_caveat, ledger};
 pub use lifetime::{LifePart, LifetimeIncrement, LifetimePart};

@@ -3,10 +3,11 @@
 use catalog::{Catalog, Covers, Experiment, Initiative};
 use measure::audience::LiftFinding;
 use measure::{Reason, Refusal};
+use stats::satterthwaite;
 
 use crate::finding::{Agreement, Covered, Money, MoneyEstimate, ProgrammeValue};
 use crate::increment::{MICROSECONDS_A_DAY, Measured, increment, increments, shown};
-use crate::ledger::Sum;
+use crate::sum::Sum;
 
 const MICROSECONDS_A_SECOND: f64 = 1e6;
 
@@ -169,12 +170,17 @@ fn difference(programme: &Measured, parts: &[Measured]) -> Option<MoneyEstimate>
         .filter(|part| part.shares_reference_with(programme))
         .map(|part| part.covariance_with(programme))
         .sum();
+    let variances = [(whole.se.powi(2), whole.df), (sum.se.powi(2), sum.df)];
     Sum {
         amount: Money(whole.amount.0 - sum.amount.0),
         se: (whole.se.powi(2) + sum.se.powi(2) - 2.0 * shared)
             .max(0.0)
             .sqrt(),
-        df: whole.df.min(sum.df),
+        df: if shared == 0.0 {
+            satterthwaite(&variances)
+        } else {
+            whole.df.min(sum.df)
+        },
     }
     .estimate()
 }

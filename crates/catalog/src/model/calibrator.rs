@@ -183,10 +183,11 @@ impl Conversion {
         first(Measures::Value).or_else(|| first(Measures::Conversions))
     }
 
-    /// What a metric adds up of the conversions; none if it is of something else, or of a part of them.
+    /// What a metric adds up of the conversions; none if it is of something else, of a part of them, or of those customers
+    /// only who have any.
     #[must_use]
     pub fn measured_by(&self, metric: &Metric) -> Option<Measures> {
-        let whole = metric.filter.is_none() && metric.cap.is_none();
+        let whole = metric.filter.is_none() && metric.cap.is_none() && metric.absent_is_zero();
         if metric.fact.as_ref() != Some(&self.fact) || !whole {
             return None;
         }

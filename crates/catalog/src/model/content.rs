@@ -35,8 +35,8 @@ pub struct Content {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-names" = "content"))]
     pub based_on: Vec<Name>,
-    /// Set where its credit counts in the ledger, at grade D: an attribution of money by content. Not for content that an
-    /// experiment measures.
+    /// Set where the ledger has a line of what it is credited with by observation, at grade D and beside the total: an
+    /// attribution of money by content. Not for content that an experiment measures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-names" = "attribution"))]
     pub credit: Option<Name>,

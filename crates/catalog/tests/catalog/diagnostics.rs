@@ -756,9 +756,29 @@ fn rules_of_the_settings() {
 }
 
 #[test]
+fn settings_with_several_mistakes_show_all_of_them() {
+    let text = "curency: EUR\ntime_zone: Europe/Berlyn\nengine: { memory: 4XB }\nmargin: much\nlake: ${NOT_SET}";
+    let diagnostics = mistakes_in(&[("touchstone.yaml", text)]);
+    let mut found = places(&diagnostics);
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "1:1 missing-key",
+            "1:1 unknown-key",
+            "2:12 time-zone",
+            "3:19 memory",
+            "4:9 wrong-type",
+            "5:7 environment",
+        ]
+    );
+}
+
+#[test]
 fn rules_of_yaml() {
-    let cases: [(&str, &[&str]); 11] = [
-        ("kind: team\n\tname: x", &["1:7 yaml"]),
+    let cases: [(&str, &[&str]); 12] = [
+        ("kind: team\n\tname: x", &["2:1 yaml"]),
+        ("kind: team\nname:\n  \t- x", &["3:3 yaml"]),
         ("kind: team\nname: a: b", &["2:8 yaml"]),
         ("kind: team\nname: [a", &["2:9 yaml"]),
         ("{ kind: team, name: &a x }", &["1:21 yaml-feature"]),

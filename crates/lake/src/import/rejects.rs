@@ -4,12 +4,16 @@ use std::path::{Path, PathBuf};
 
 use catalog::Source;
 
-use super::FileImport;
+use super::{FileImport, undecoded};
 use crate::error::LakeError;
 use crate::jsonl;
 use crate::lake::Lake;
 use crate::remote::shown;
 use crate::sql;
+
+/// How many lines of the file a damaged record is, as SQL: a quote that is not closed takes lines with it.
+const LINES: &str = "coalesce(length(csv_line) - length(replace(csv_line, chr(10), '')) \
+     + (NOT ends_with(csv_line, chr(10)))::BIGINT, 1)";
 
 /// Damaged lines of a file: what was wrong with how many.
 #[derive(Default)]
@@ -46,12 +50,17 @@ pub(super) fn take_rejects(
     rejects: Option<&Path>,
 ) -> Result<Rejects, LakeError> {
     let engine = &lake.engine;
-    // One line can be wrong in several ways; it is counted by the first.
-    let query = "SELECT reason, count(*)::UBIGINT, min(line)::UBIGINT \
-         FROM (SELECT line, min(error_type::VARCHAR) AS reason FROM temp.reject_errors GROUP BY line) \
-         GROUP BY reason ORDER BY 2 DESC, 1";
+    // One line can be wrong in several ways; it is counted by a quote that is not closed, or else by the first.
+    let query = format!(
+        "SELECT reason, sum(lines)::UBIGINT, min(line)::UBIGINT \
+         FROM (SELECT line, max({LINES}) AS lines, \
+                      coalesce(min(error_type::VARCHAR) FILTER (error_type::VARCHAR = 'UNQUOTED VALUE'), \
+                               min(error_type::VARCHAR)) AS reason \
+               FROM temp.reject_errors GROUP BY line) \
+         GROUP BY reason ORDER BY 2 DESC, 1"
+    );
     let reasons: Vec<(String, u64, u64)> =
-        engine.rows(query, "cannot count damaged lines", |row| {
+        engine.rows(&query, "cannot count damaged lines", |row| {
             Ok((reason(&row.get::<_, String>(0)?), row.get(1)?, row.get(2)?))
         })?;
     let lines: u64 = reasons.iter().map(|(_, lines, _)| lines).sum();
@@ -75,9 +84,16 @@ pub(super) fn take_rejects(
             ),
         ));
     }
+    undecoded::list(engine, file)?;
     let keep = format!(
-        "INSERT INTO temp.rejected SELECT DISTINCT {}, line, column_name, error_message, csv_line FROM temp.reject_errors",
-        sql::text(&shown(file).to_string_lossy())
+        "INSERT INTO temp.rejected \
+         SELECT DISTINCT {}, line, column_name, \
+                CASE error_type::VARCHAR WHEN 'UNQUOTED VALUE' THEN {} ELSE error_message END \
+                || CASE WHEN {LINES} > 1 THEN ': ' || {LINES} || ' lines of the file' ELSE '' END, \
+                coalesce(undecoded.text, csv_line) \
+         FROM temp.reject_errors LEFT JOIN temp.undecoded USING (line)",
+        sql::text(&shown(file).to_string_lossy()),
+        sql::text(&reason("UNQUOTED VALUE")),
     );
     engine.execute(&keep, "cannot keep the damaged lines")?;
     Ok(Rejects {

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use catalog::{Format, Source};
 
 use super::rejects::{sound_lines, take_rejects};
-use super::{FileImport, Import};
+use super::{FileImport, Import, rejects_file};
 use crate::error::LakeError;
 use crate::jsonl;
 use crate::lake::{Column, Lake};
 use crate::layout::{Damaged, Layout, Settled, described, in_file};
 use crate::remote::{Remote, is_remote};
-use crate::sql;
 
 impl Import {
     /// Reads the new files into temporary tables, and writes their damaged lines to `rejects`.
@@ -82,14 +81,10 @@ impl Import {
             .files
             .iter()
             .any(|file| file.is_new() && file.rejects.lines > 0);
-        if let Some(path) = rejects.filter(|_| has_rejects) {
-            let query = format!(
-                "COPY (FROM temp.rejected ORDER BY file, line, \"column\") TO {} (FORMAT csv, HEADER)",
-                sql::text(&path.to_string_lossy())
-            );
-            engine.execute(&query, "cannot write the rejected lines")?;
+        match rejects.filter(|_| has_rejects) {
+            Some(file) => rejects_file::write(engine, file),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// The columns of the table, in its order, with the types that the new files have.

@@ -3,6 +3,7 @@
 pub(crate) mod adjustment;
 mod attrition;
 mod balance;
+pub(crate) mod empty_arms;
 mod events;
 mod sample_ratio;
 mod several_arms;
@@ -11,6 +12,7 @@ use catalog::{SeveralArms, Unit};
 use lake::Lake;
 use stats::Counts;
 
+use empty_arms::EmptyArm;
 pub(crate) use events::MANY_DUPLICATES;
 pub(crate) use sample_ratio::{TYPICAL_CUSTOMERS, phase_of, shares_change, split_probability};
 
@@ -176,15 +178,10 @@ pub(crate) fn checks(
     plan: &Plan<'_>,
     trust: &Trust,
     customers: &Customers,
-    arms: &[ArmFinding],
+    (arms, empty): (&[ArmFinding], &[EmptyArm]),
     metrics: &[Comparison],
 ) -> Vec<Check> {
-    let mut checks = Vec::new();
-    checks.extend(
-        arms.iter()
-            .filter(|arm| arm.customers == 0)
-            .map(|arm| empty_arm(plan, arm)),
-    );
+    let mut checks: Vec<Check> = empty.iter().map(EmptyArm::check).collect();
     if let Some(split) = &trust.sample_ratio {
         checks.extend(sample_ratio::checks(split, arms));
     }
@@ -213,27 +210,6 @@ pub(crate) fn checks(
             .and_then(|share| events::top_check(primary, share)),
     );
     checks
-}
-
-fn empty_arm(plan: &Plan<'_>, arm: &ArmFinding) -> Check {
-    let assignment = &plan.experiment.assignment;
-    let text = plan
-        .experiment
-        .arms
-        .iter()
-        .find(|known| known.name == arm.name)
-        .map(|arm| arm.column_value().to_string());
-    check(
-        CheckKind::NoData,
-        Severity::Stop,
-        format!(
-            "`{}` has no customers: the column `{}` of `{}` never holds `{}`",
-            arm.name,
-            assignment.arm,
-            assignment.source,
-            text.unwrap_or_default()
-        ),
-    )
 }
 
 /// Metrics of which no customer of any arm has anything: most often the fact names its customers otherwise.

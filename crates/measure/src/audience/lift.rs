@@ -1,10 +1,11 @@
 //! The lift of an experiment: personalized against generic, for every metric and segment, from one pass.
 
 use catalog::{Catalog, Experiment};
-use lake::{Lake, SourceContent, sql};
+use lake::{Lake, SourceContent};
+use stats::TailProbability;
 use stats::moments::MomentsError;
 
-use super::checks::{Depth, Measured, check, checks, trust};
+use super::checks::{Depth, Measured, check, checks, empty_arms, trust};
 use super::compare::{ArmSummary, compare};
 use super::finding::{
     ArmFinding, Check, CheckKind, Comparison, Customers, LiftFinding, NotCounted, Pair,
@@ -12,12 +13,10 @@ use super::finding::{
 };
 use super::history::MICROSECONDS_A_DAY;
 use super::plan::{Period, Plan};
-use super::query::customers::arm_number;
-use super::query::{self, Query, source_view, status, where_clause};
+use super::query::{self, Query, status};
 use super::tally::{Layout, Tally, TallyError};
 use super::together::{Rule, together};
 use super::trigger::Sides;
-use super::trust::Split;
 use super::{
     bayes, by_day, caps, cluster, learned, maturity, omnibus, planned, quantiles, segments, strata,
 };
@@ -103,7 +102,12 @@ fn measure<T>(
 
     let weights = expected_shares(experiment);
     let arms = arms(&plan, &tally, &weights).map_err(summary_failed)?;
-    let customers = customers(&plan, &tally, lake)?;
+    let undeclared = match tally.with_status(status::OTHER_ARM) {
+        0 => Vec::new(),
+        _ => empty_arms::undeclared(&plan, lake)?,
+    };
+    let customers = customers(&tally, &undeclared);
+    let empty = empty_arms::empty_arms(&plan, &arms, &undeclared, lake)?;
     let mut metrics = overall(&plan, &layout, &tally).map_err(summary_failed)?;
     let strata = strata::add(&plan, &layout, &tally, &mut metrics).map_err(summary_failed)?;
     caps::add(&plan, lake, &query, &layout, &tally, &mut metrics)?;
@@ -137,7 +141,7 @@ fn measure<T>(
     let course = planned::decide(&plan, &layout, &tally, &mut metrics, &mut segments)?;
     let declared = planned::finding(catalog, &plan, course.as_ref(), tally.exposures)?;
     by_day::add(catalog, lake, experiment, &mut metrics)?;
-    let mut checks = checks(&plan, &trust, &customers, &arms, &metrics);
+    let mut checks = checks(&plan, &trust, &customers, (&arms, &empty), &metrics);
     checks.extend(of_rows);
     checks.extend(strata);
     checks.extend(maturity::checks(&plan, tally.exposures, &metrics));
@@ -148,7 +152,13 @@ fn measure<T>(
             .flat_map(|plan| planned::checks(plan, &metrics)),
     );
     let omnibus = omnibus::omnibus(&plan, &metrics);
-    let refusal = refusal(trust.sample_ratio.as_ref());
+    let refusal = trust.sample_ratio.as_ref().and_then(|split| {
+        let refusal = refused_split(TailProbability {
+            p: split.p_value,
+            ln_p: split.ln_p,
+        })?;
+        Some(empty_arms::refusal(&empty, split).unwrap_or(refusal))
+    });
     if let Some(refusal) = &refusal {
         segments
             .iter_mut()
@@ -304,12 +314,12 @@ fn arms(plan: &Plan<'_>, tally: &Tally, weights: &[f64]) -> Result<Vec<ArmFindin
     plan.experiment.arms.iter().enumerate().map(arm).collect()
 }
 
-fn customers(plan: &Plan<'_>, tally: &Tally, lake: &Lake) -> Result<Customers, MeasureError> {
-    let other_arm = tally.with_status(status::OTHER_ARM);
-    let other = if other_arm == 0 {
+/// Who counts, and who does not, with the values of the arm column that no arm declares.
+fn customers(tally: &Tally, undeclared: &[String]) -> Customers {
+    let other = if undeclared.is_empty() {
         String::new()
     } else {
-        format!(" ({})", undeclared_arms(plan, lake)?)
+        format!(" ({})", empty_arms::such_as(undeclared))
     };
     let reasons = [
         (status::SEVERAL_ARMS, "in several arms".to_owned()),
@@ -336,36 +346,12 @@ fn customers(plan: &Plan<'_>, tally: &Tally, lake: &Lake) -> Result<Customers, M
             number: tally.rows_without_customer,
         });
     }
-    Ok(Customers {
+    Customers {
         counted: tally.with_status(status::COUNTED),
         several_arms: tally.several_arms,
         repeated_rows: tally.repeated_rows,
         not_counted,
-    })
-}
-
-/// The most frequent values of the arm column that no arm declares.
-fn undeclared_arms(plan: &Plan<'_>, lake: &Lake) -> Result<String, MeasureError> {
-    let assignment = &plan.experiment.assignment;
-    let rows = source_view(&plan.source.name);
-    let arm = arm_number(plan.experiment, &lake.columns(&rows)?);
-    let query = format!(
-        "SELECT coalesce(CAST({} AS VARCHAR), '(none)') FROM (FROM {rows}{}) WHERE {arm} IS NULL \
-         GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 5",
-        sql::identifier(&assignment.arm),
-        where_clause(assignment.filter.as_ref()),
-    );
-    let names: Vec<String> = lake
-        .engine()
-        .rows(&query, "cannot list undeclared arms", |row| row.get(0))?;
-    Ok(format!(
-        "such as {}",
-        names
-            .iter()
-            .map(|name| format!("`{name}`"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    ))
+    }
 }
 
 /// Every metric for every arm but the reference.
@@ -418,18 +404,22 @@ fn observed(plan: &Plan<'_>, (first, last): (i64, i64)) -> Observed {
     }
 }
 
-fn refusal(split: Option<&Split>) -> Option<Refusal> {
-    refused_split(split?.p_value)
-}
-
 /// Why arms are not compared whose sizes are that unlikely under the declared shares.
-pub(crate) fn refused_split(p: f64) -> Option<Refusal> {
+pub(crate) fn refused_split(TailProbability { p, ln_p }: TailProbability) -> Option<Refusal> {
     (p < SAMPLE_RATIO_ALARM).then(|| {
+        // Doubles end soon below; customers in an arm that was never open have no logarithm either.
+        let p = if p >= 1e-300 {
+            format!("p = {p:.2e}")
+        } else if ln_p.is_finite() {
+            format!("p < 1e-300, ln p = {ln_p:.1}")
+        } else {
+            "p = 0".to_owned()
+        };
         Refusal::new(
             Reason::SampleRatioMismatch,
             format!(
-                "the arms' sizes do not fit the declared shares (p = {p:.2e}): something other than chance sorts the \
-                 customers, and no effect can be trusted until it is found"
+                "the arms' sizes do not fit the declared shares ({p}): something other than chance sorts the customers, \
+                 and no effect can be trusted until it is found"
             ),
         )
     })

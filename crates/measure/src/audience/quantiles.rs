@@ -17,7 +17,7 @@ use super::compare::{
 use super::finding::{Adjusted, Comparison, Maturity, Outcome, Pair};
 use super::maturity;
 use super::plan::{Plan, Quantile, QuantileOf, Value};
-use super::query::types::{check_number, same_customer, type_of};
+use super::query::types::{number_of, same_customer, type_of};
 use super::query::{Query, columns, fact_rows};
 use super::spread::Rows;
 use super::tally::Tally;
@@ -185,11 +185,8 @@ impl Look<'_, '_> {
         let fact = value.fact;
         let rows = fact_rows(fact);
         let place = format!("metric `{}`, value", self.quantile.metric.name);
-        let expression = format!(
-            "({})",
-            self.quantile.metric.value.as_deref().unwrap_or_default()
-        );
-        check_number(self.lake, &rows, &expression, place)?;
+        let text = self.quantile.metric.value.as_deref().unwrap_or_default();
+        let expression = number_of(self.lake, &rows, &fact.name, text, &place)?;
         let known = self.lake.columns(&rows)?;
         let mut inner = vec![
             format!("{} AS customer", sql::identifier(&fact.customer)),

@@ -20,7 +20,9 @@ use lake::{Column, Lake, sql};
 use stats::robust::CapThresholds;
 
 use self::customers::STATUS;
-use self::types::{check_covariate, check_time, require_column, type_of};
+use self::types::{
+    check_condition, check_covariate, check_time, require_column, type_of, unusable,
+};
 use super::learned::{self, LearnedFinding};
 use super::maturity::{self, Horizon};
 use super::plan::{KnownFrom, Plan};
@@ -137,7 +139,7 @@ pub(crate) fn write(
 ) -> Result<Query, MeasureError> {
     define(plan, catalog, lake)?;
     for fact in plan.facts() {
-        define_rows(catalog, lake, fact.source.as_deref(), fact.sql.as_deref())?;
+        define_fact(catalog, lake, fact)?;
     }
     let writer = Writer::new(plan, lake)?;
     writer.check_facts()?;
@@ -207,22 +209,39 @@ pub(crate) fn fact_rows(fact: &Fact) -> String {
     rows_of(fact.source.as_deref(), fact.sql.as_deref())
 }
 
-/// Defines a source, or the sources that a query mentions; returns the rows as SQL names them.
+/// Defines what a fact reads; returns its rows as SQL names them.
+pub(crate) fn define_fact(
+    catalog: &Catalog,
+    lake: &mut Lake,
+    fact: &Fact,
+) -> Result<String, MeasureError> {
+    let place = format!("fact `{}`", fact.name);
+    let (source, query) = (fact.source.as_deref(), fact.sql.as_deref());
+    define_rows(catalog, lake, &place, source, query)
+}
+
+/// Defines a source, or the sources that the query of `place` reads; returns the rows as SQL names them.
+///
+/// # Errors
+///
+/// As [`Lake::define`] and [`Lake::define_read`].
 pub(crate) fn define_rows(
     catalog: &Catalog,
     lake: &mut Lake,
+    place: &str,
     source: Option<&str>,
     query: Option<&str>,
 ) -> Result<String, MeasureError> {
+    let rows = rows_of(source, query);
     match source {
         Some(name) => {
             if let Some(source) = catalog.source(name) {
                 lake.define(catalog, source)?;
             }
         }
-        None => lake.define_mentioned(catalog, query.unwrap_or_default())?,
+        None => lake.define_read(catalog, place, &rows)?,
     }
-    Ok(rows_of(source, query))
+    Ok(rows)
 }
 
 impl<'p, 'a> Writer<'p, 'a> {
@@ -249,6 +268,7 @@ impl<'p, 'a> Writer<'p, 'a> {
                 require_column(&columns, place.clone(), &exposure.source, column)?;
             }
             check_time(self.lake, &columns, &rows, &exposure.time, &place)?;
+            check_condition(self.lake, &rows, exposure.filter.as_ref(), &place)?;
         }
         Ok(())
     }
@@ -256,8 +276,12 @@ impl<'p, 'a> Writer<'p, 'a> {
     fn check_facts(&self) -> Result<(), MeasureError> {
         for fact in self.plan.facts() {
             let rows = fact_rows(fact);
-            let columns = self.lake.columns(&rows)?;
             let place = format!("fact `{}`", fact.name);
+            let columns = self
+                .lake
+                .columns(&rows)
+                .map_err(|error| unusable(&place, error.to_string()))?;
+            check_condition(self.lake, &rows, fact.filter.as_ref(), &place)?;
             let named = [Some(&fact.customer), fact.time.as_ref()];
             for column in named.into_iter().flatten() {
                 require_column(&columns, place.clone(), &fact.name, column)?;
@@ -305,10 +329,11 @@ impl<'p, 'a> Writer<'p, 'a> {
             let place = format!("{}, {key}", self.place());
             require_column(&self.columns, place, &self.plan.source.name, column)?;
         }
+        let place = format!("{}, assignment", self.place());
         if let Some(time) = time {
-            let place = format!("{}, assignment", self.place());
             check_time(self.lake, &self.columns, &rows, time, &place)?;
         }
+        check_condition(self.lake, &rows, assignment.filter.as_ref(), &place)?;
         let place = format!("{}, covariates", self.place());
         for column in self.known_columns() {
             check_covariate(self.lake, &self.columns, &rows, column, &place)?;

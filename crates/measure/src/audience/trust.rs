@@ -75,7 +75,7 @@ pub struct Suspect {
     pub expected: Vec<f64>,
     /// Its probability, adjusted for the number of groups that were looked at (Holm).
     pub p_value: f64,
-    /// Whether the mismatch stands with this group and falls without it.
+    /// Whether the mismatch stands with this group and falls without it, and this group is split otherwise than the rest.
     pub explains: bool,
     /// The day from which on its split is furthest from the one declared: when the fault most likely began.
     pub since: Option<String>,

@@ -16,6 +16,7 @@ mod fatigue;
 mod finding;
 mod query;
 mod retire;
+mod unshown;
 
 use catalog::{Catalog, Performance};
 use lake::Lake;
@@ -70,6 +71,7 @@ fn measured(
         }
     };
     let extent = prepared.extent(lake)?;
+    let unshown = unshown::unshown(catalog, lake, document, &item_rows);
     lake.check_unchanged()?;
     let items = believe_items(catalog, document, prepared.kind, &item_rows);
     let cells = believe_cells(document, prepared.kind, &cell_rows, by.len());
@@ -103,9 +105,9 @@ fn measured(
         alpha: document.alpha,
         value,
         currency: catalog.project().currency.clone(),
-        reuse: economics::reuse(catalog, &item_rows, &cell_rows),
+        reuse: economics::reuse(catalog, &item_rows, &cell_rows, unshown),
         coverage: economics::coverage(&cells, &cell_rows, value, document.alpha),
-        components: components::components(catalog, document, &items),
+        components: components::components(catalog, document, &items, &item_rows),
         personalizing: components::personalizing(catalog, lake, document, prepared)?,
         consistency: consistency::consistency(lake, prepared)?,
         average: items.average,

@@ -90,7 +90,7 @@ pub(crate) fn touch_rows_with_columns(
 ) -> Result<TouchRows, MeasureError> {
     let place = format!("touch `{}`", touch.name);
     let (source, query) = (touch.source.as_deref(), touch.sql.as_deref());
-    let rows = define_rows(catalog, lake, source, query)?;
+    let rows = define_rows(catalog, lake, &place, source, query)?;
     let rows = match touch.mapping {
         Some(mapping) => exports::unpacked(lake, mapping, rows)?,
         None => rows,

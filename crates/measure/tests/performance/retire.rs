@@ -113,6 +113,7 @@ fn caps_tell_where_exposures_end_with_the_response() {
     let refusal = fatigue.refusal.unwrap();
     assert!(refusal.message.contains("randomized caps"), "{refusal:?}");
     assert_eq!(fatigue.retire_by, Some(WearEvidence::Caps));
+    assert_eq!(fatigue.retire.len(), ITEMS as usize);
     assert!(fatigue.retire.iter().all(|item| item.retire));
     // Without the caps there is no rule.
     let fatigue = of(&project, "aggregate: count", "value: 20").fatigue;
@@ -150,6 +151,7 @@ fn a_response_is_worth_what_it_brings() {
     let any = of(&project, "aggregate: any", "value: 4").fatigue;
     let sum = of(&project, "aggregate: sum, value: amount", "value: 0.4").fatigue;
     assert_eq!(any.retire.len(), ITEMS as usize);
+    assert_eq!(sum.retire.len(), ITEMS as usize);
     for (any, sum) in any.retire.iter().zip(&sum.retire) {
         assert_close(any.gain.estimate, sum.gain.estimate, 1e-9);
         assert_close(any.gain.high, sum.gain.high, 1e-9);

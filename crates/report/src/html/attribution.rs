@@ -93,10 +93,21 @@ pub(super) fn says(finding: &AttributionFinding) -> String {
         true => " No experiment says what of this is caused.".to_owned(),
         false => refuted(finding),
     };
+    let Some(share) = first.share else {
+        let currency = match finding.unit {
+            Some(Unit::Money) => format!(" {}", finding.currency),
+            _ => String::new(),
+        };
+        return format!(
+            "The conversions that are credited are worth {}{currency} together: of a total that is not more than nothing \
+             there are no shares.{caused}",
+            FORMAT.fixed(finding.totals.credited_value.unwrap_or(0.0), 2),
+        );
+    };
     format!(
         "{} is credited with {} of {} ({}), {agree}.{caused}",
         first.key,
-        FORMAT.percent(first.share.estimate, 0),
+        FORMAT.percent(share.estimate, 0),
         credited(finding),
         name(model.model),
     )
@@ -224,7 +235,7 @@ fn credits(finding: &AttributionFinding) -> Result<Vec<Block>, ReportError> {
             rows: models
                 .iter()
                 .filter_map(|model| {
-                    let share = model.credit(&key.key)?.share;
+                    let share = model.credit(&key.key)?.share?;
                     let shown = FORMAT.percent(share.estimate, 1);
                     let ends = share.low.zip(share.high).map(|(low, high)| {
                         format!(
@@ -253,18 +264,20 @@ fn credits(finding: &AttributionFinding) -> Result<Vec<Block>, ReportError> {
     let level = FORMAT.level(1.0 - finding.alpha);
     let of = credited(finding);
     let mut blocks = vec![Block::Title("Credit by model".to_owned())];
-    blocks.extend(Block::picture(
-        rows::draw(&groups, &axis)?,
-        format!("Share of {of} by model; the table below has the same numbers"),
-        format!(
-            "Share of {of} by model, with {level} intervals. Where models differ, none of them is right because it is \
-             among them."
-        ),
-    ));
-    blocks.push(Block::Folded {
-        summary: "The shares by model".to_owned(),
-        table: shares(finding, &keys, &models),
-    });
+    if groups.iter().any(|group| !group.rows.is_empty()) {
+        blocks.extend(Block::picture(
+            rows::draw(&groups, &axis)?,
+            format!("Share of {of} by model; the table below has the same numbers"),
+            format!(
+                "Share of {of} by model, with {level} intervals. Where models differ, none of them is right because it \
+                 is among them."
+            ),
+        ));
+        blocks.push(Block::Folded {
+            summary: "The shares by model".to_owned(),
+            table: shares(finding, &keys, &models),
+        });
+    }
     blocks.extend(detailed(finding).map(|model| Block::Table(in_detail(finding, model))));
     let refused: Vec<String> = finding
         .models
@@ -300,7 +313,8 @@ fn shares(finding: &AttributionFinding, keys: &[&KeyFinding], models: &[&ModelFi
     for key in keys {
         let shares = models.iter().map(|model| {
             let credit = model.credit(&key.key);
-            Cell::number(credit.map(|credit| FORMAT.percent(credit.share.estimate, 1)))
+            let share = credit.and_then(|credit| credit.share);
+            Cell::number(share.map(|share| FORMAT.percent(share.estimate, 1)))
         });
         let rank = match (key.ranks.best, key.ranks.worst) {
             (0, _) => "–".to_owned(),

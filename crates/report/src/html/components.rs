@@ -46,7 +46,9 @@ pub(super) fn ladder(finding: &PerformanceFinding) -> Result<Vec<Block>, ReportE
             .to_owned(),
     ));
     if let Some(components) = components {
-        blocks.extend(parts(finding, &components.parts)?);
+        if components.refusal.is_none() {
+            blocks.extend(parts(finding, &components.parts)?);
+        }
         blocks.extend(tests(finding));
     }
     Ok(blocks)

@@ -8,7 +8,7 @@ use super::block::{Block, Cell, Column, Table, level};
 use super::curve::{self, Curve, whole_number};
 use super::page::{FORMAT, quoted};
 use crate::lifetime::{
-    ABOUT_COVARIATES, about_states, covariate, days_ago, in_state, purchases, running,
+    ABOUT_COVARIATES, about_states, ago, ago_in, covariate, in_state, purchases, running,
 };
 
 /// Most renewals that are shown; the others are in the JSON.
@@ -25,11 +25,11 @@ pub(super) fn states(finding: &LifetimeFinding) -> Vec<Block> {
             "{} The greener, the more are still there.",
             about_states(finding)
         ),
-        ["Purchases / days ago"],
+        [format!("Purchases / {} ago", ago_in(states)).as_str()],
     );
     table
         .columns
-        .extend(days_ago(&states.days_from).into_iter().map(|days| Column {
+        .extend(ago(states).into_iter().map(|days| Column {
             name: days,
             class: "number",
         }));

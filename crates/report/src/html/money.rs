@@ -23,6 +23,8 @@ pub(super) struct Money {
     /// Customers' lives, credit, and what is not in the total.
     pub(super) worth: Option<Section>,
     pub(super) costs: Vec<Cost>,
+    /// Whether content that is credited cost something, which `costs` leaves out.
+    pub(super) credit_has_cost: bool,
     /// Of initiatives with a number, which the ledger's total has.
     pub(super) cost_counted: String,
     pub(super) cost_refused: String,
@@ -108,11 +110,7 @@ impl Money {
         Ok(Self {
             level,
             figure: Figure::draw(label, &caption, &plotted)?,
-            rows: initiatives
-                .iter()
-                .filter_map(row)
-                .chain(ledger.credit.as_ref().and_then(credit))
-                .collect(),
+            rows: initiatives.iter().filter_map(row).collect(),
             total: ledger.total.as_ref().map(total),
             refused: initiatives
                 .iter()
@@ -130,6 +128,8 @@ impl Money {
                 .iter()
                 .flat_map(|initiative| initiative.costs.iter().map(|line| cost(initiative, line)))
                 .collect(),
+            credit_has_cost: (ledger.credit.as_ref())
+                .is_some_and(|credit| credit.cost > value::Money::default()),
             cost_counted: sum(&|initiative| initiative.net.is_some()),
             cost_refused: sum(&|initiative| initiative.net.is_none()),
             cost_total: sum(&|_| true),
@@ -201,27 +201,6 @@ fn row(initiative: &InitiativeValue) -> Option<Initiative> {
             .payback
             .as_ref()
             .map_or_else(dash, |payback| words::payback(FORMAT, payback)),
-    })
-}
-
-/// The credit that counts; none where no content has one.
-fn credit(credit: &value::CountedCredit) -> Option<Initiative> {
-    credit.contents_counted().next()?;
-    Some(Initiative {
-        name: format!("credit by {}", credit.attribution),
-        about: "content that no experiment measures".to_owned(),
-        grade: words::grade(value::Grade::D),
-        customers: dash(),
-        increment: FORMAT.money(credit.counted.amount),
-        increment_interval: interval(credit.counted.low, credit.counted.high),
-        cost: FORMAT.money(credit.cost),
-        net: FORMAT.money(credit.net),
-        roi: dash(),
-        roi_interval: String::new(),
-        probability: dash(),
-        lifts: Vec::new(),
-        break_even: dash(),
-        payback: dash(),
     })
 }
 

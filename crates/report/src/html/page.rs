@@ -3,7 +3,7 @@
 use askama::Template;
 use measure::Refusal;
 use measure::audience::{Severity, Verdict};
-use value::LedgerFinding;
+use value::{Grade, LedgerFinding, Total, check_caveat};
 
 use super::block::{Block, Cell, Section};
 use super::experiment::Experiment;
@@ -16,7 +16,7 @@ use super::{
     performance, programme, replay,
 };
 use crate::format::{Format, Interval};
-use crate::words;
+use crate::{words, worth};
 
 pub(super) const FORMAT: Format = Format::TYPESET;
 
@@ -205,13 +205,33 @@ fn experiments_verdict(report: &Report<'_>) -> String {
     text
 }
 
+/// What experiments measured, and apart from it what is credited.
 fn cards(report: &Report<'_>) -> Vec<Card> {
     let Some(ledger) = report.ledger else {
         return Vec::new();
     };
-    let Some(total) = &ledger.total else {
-        return Vec::new();
-    };
+    let mut cards = (ledger.total.as_ref()).map_or_else(Vec::new, |total| measured(ledger, total));
+    cards.extend(credited(ledger));
+    cards
+}
+
+fn credited(ledger: &LedgerFinding) -> Option<Card> {
+    let line = worth::credited(FORMAT, ledger)?;
+    let interval = line.credit.ok()?.interval();
+    let credit = ledger.credit.as_ref()?;
+    Some(Card {
+        title: worth::CREDITED,
+        number: FORMAT.amount(credit.counted.amount, &ledger.currency),
+        below: format!(
+            "in no other number here: orders shared out whole, those too that would have come anyway; {} {interval}, \
+             grade\u{a0}{}",
+            FORMAT.level(ledger.confidence),
+            words::grade(Grade::D)
+        ),
+    })
+}
+
+fn measured(ledger: &LedgerFinding, total: &Total) -> Vec<Card> {
     let currency = &ledger.currency;
     let level = FORMAT.level(ledger.confidence);
     let roi = words::roi(FORMAT, total.roi.as_ref());
@@ -285,6 +305,8 @@ fn initiatives_counted(ledger: &LedgerFinding) -> String {
 /// Refusals, and checks that found something bad; the worst first.
 fn attention(report: &Report<'_>) -> Vec<Attention> {
     let mut found: Vec<(Severity, String)> = Vec::new();
+    // The ledger's caveats that are checks of experiments.
+    let mut told = Vec::new();
     for lift in report.lifts {
         let name = &lift.experiment;
         if let Some(refusal) = &lift.refusal {
@@ -299,6 +321,7 @@ fn attention(report: &Report<'_>) -> Vec<Attention> {
             .iter()
             .filter(|check| check.severity >= Severity::Warning);
         found.extend(bad.map(|check| {
+            told.push(check_caveat(name, check));
             let message = words::check_message(FORMAT, check);
             (
                 check.severity,
@@ -323,6 +346,7 @@ fn attention(report: &Report<'_>) -> Vec<Attention> {
         }
     }
     let caveats = report.ledger.iter().flat_map(|ledger| &ledger.caveats);
+    let caveats = caveats.filter(|caveat| !told.contains(caveat));
     found.extend(caveats.map(|caveat| (Severity::Notice, format!("{caveat}."))));
     found.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
     let shown = |(severity, message): (Severity, String)| Attention {

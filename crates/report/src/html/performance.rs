@@ -11,7 +11,7 @@ use super::page::{FORMAT, quoted, sentence};
 use super::palette::{QUIET, TEXT};
 use super::rows::{self, Axis, Group, Row};
 use crate::format::{Interval, Shown};
-use crate::performance::{capped, decisions, exposures, not_in_curve, replaced_by};
+use crate::performance::{as_it_is, capped, decisions, exposures, not_in_curve, replaced_by};
 use crate::scope;
 
 /// Most items, cells and contexts that are shown; the others are in the JSON.
@@ -64,7 +64,11 @@ pub(super) fn says(finding: &PerformanceFinding) -> String {
         .iter()
         .find_map(|item| Some((item, item.shrunk?)).filter(|(item, _)| !item.thin));
     let Some((best, believed)) = best else {
-        return format!("No item has enough customers.{thin}");
+        let items = FORMAT.counted(finding.items.len() as u64, "item is", "items are");
+        return match finding.items.iter().any(|item| item.customers > 0) {
+            true => format!("No item is told from the others: {items} as likely good as bad."),
+            false => "No item has customers whose outcome is known.".to_owned(),
+        };
     };
     let average = finding.average.map_or_else(String::new, |average| {
         let average = FORMAT.mean(finding.unit, average, believed.sd);
@@ -119,18 +123,6 @@ pub(super) fn tick(unit: Unit, number: f64) -> String {
     }
 }
 
-fn raw(unit: Unit, item: &ItemFinding) -> Option<String> {
-    let noise = item.shrunk.map_or(0.0, |shrunk| shrunk.sd);
-    let noise = |raw: f64| {
-        if noise > 0.0 {
-            noise
-        } else {
-            raw.abs().max(0.01)
-        }
-    };
-    item.raw.map(|raw| FORMAT.mean(unit, raw, noise(raw)))
-}
-
 fn items(finding: &PerformanceFinding) -> Result<Vec<Block>, ReportError> {
     let unit = finding.unit;
     let mut blocks = Vec::new();
@@ -139,8 +131,9 @@ fn items(finding: &PerformanceFinding) -> Result<Vec<Block>, ReportError> {
         blocks.push(Block::refusal(what, refusal));
     }
     let rows = finding.items.iter().take(MOST_ITEMS).filter_map(|item| {
-        let shrunk = interval(item.shrunk?);
-        let dot = Row::dot(&item.content, shrunk, level(unit, shrunk).in_line());
+        let alone = item.alone.map(valued);
+        let known = item.shrunk.map(interval).or(alone)?;
+        let dot = Row::dot(&item.content, known, level(unit, known).in_line());
         Some(Row {
             aside: item.raw,
             ink: if item.thin { QUIET } else { TEXT },
@@ -157,12 +150,23 @@ fn items(finding: &PerformanceFinding) -> Result<Vec<Block>, ReportError> {
         line: finding.average,
     };
     let interval = FORMAT.level(1.0 - finding.alpha);
+    let dots = match finding.refusal {
+        Some(_) => {
+            format!("Dot: as it is, with the {interval} interval of the item’s own customers.")
+        }
+        None => format!(
+            "Filled dot: what is to be expected, with its {interval} interval; small hollow dot: as it is. Grey: too thin \
+             to say."
+        ),
+    };
     blocks.extend(Block::picture(
         rows::draw(&[group], &axis)?,
-        format!("{} a customer by content; the table below has the same numbers", finding.outcome),
         format!(
-            "{} a customer. Filled dot: what is to be expected, with its {interval} interval; small hollow dot: as it is. \
-             Grey: too thin to say. The line: the average.",
+            "{} a customer by content; the table below has the same numbers",
+            finding.outcome
+        ),
+        format!(
+            "{} a customer. {dots} The line: the average.",
             sentence(&finding.outcome)
         ),
     ));
@@ -200,7 +204,10 @@ fn items(finding: &PerformanceFinding) -> Result<Vec<Block>, ReportError> {
             &item.content,
             vec![
                 Cell::count(item.customers),
-                Cell::number(raw(unit, item)),
+                match item.alone {
+                    Some(alone) => Cell::interval(Some(level(unit, valued(alone)))),
+                    None => Cell::number(as_it_is(FORMAT, unit, item)),
+                },
                 believed(unit, item.shrunk),
                 probability(item.probability_above_average),
                 probability(item.probability_top),
@@ -568,6 +575,12 @@ fn reuse(finding: &PerformanceFinding) -> Vec<String> {
             "Adapting {} instead of making them new saved {}\u{a0}{currency}.",
             FORMAT.counted(reuse.adapted, "piece", "pieces"),
             FORMAT.fixed(saved, 2),
+        ));
+    }
+    if let Some(refusal) = &reuse.dead_refusal {
+        says.push(format!(
+            "What is never shown cannot be said: {}.",
+            quoted(&refusal.message)
         ));
     }
     if !reuse.dead.is_empty() {

@@ -71,16 +71,16 @@ fn credits(ledger: &LedgerFinding) -> Vec<Block> {
     };
     let lines = worth::credits(FORMAT, ledger);
     let caption = format!(
-        "Credited margin, in {}. Under a credit: its {} interval. The cost of content without a credit is not in the total.",
+        "Credited margin, in {}. Under a credit: its {} interval. The cost of content without a credit is left out.",
         ledger.currency,
         FORMAT.level(ledger.confidence)
     );
     let mut table = Table::new(
-        "Credit that counts",
+        worth::CREDITED,
         caption,
         ["Content", "Credit", "By all models", "Cost"],
     );
-    for line in lines {
+    for line in lines.into_iter().chain(worth::credited(FORMAT, ledger)) {
         table.row(
             line.content,
             vec![

@@ -108,10 +108,9 @@ fn shares(finding: &AttributionFinding, screen: Screen) -> String {
     for key in keys {
         let share = |model: CreditModel| {
             let credit = finding.model(model).and_then(|m| m.credit(&key.key));
-            credit.map_or_else(
-                || "–".to_owned(),
-                |credit| FORMAT.percent(credit.share.estimate, 1),
-            )
+            credit
+                .and_then(|credit| credit.share)
+                .map_or_else(|| "–".to_owned(), |share| FORMAT.percent(share.estimate, 1))
         };
         let rank = match (key.ranks.best, key.ranks.worst) {
             (0, _) => "–".to_owned(),

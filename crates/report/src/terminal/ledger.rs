@@ -1,7 +1,7 @@
 //! The ledger.
 
 use comfy_table::Row;
-use value::{CountedCredit, Estimate, Grade, InitiativeValue, LedgerFinding, Money, Total};
+use value::{Estimate, Grade, InitiativeValue, LedgerFinding, Money, Total};
 
 use super::Side::{Left, Right};
 use super::worth::worth;
@@ -19,8 +19,8 @@ pub fn ledger(finding: &LedgerFinding, screen: Screen) -> String {
     if finding.total.is_some() {
         parts.push(returns(finding, screen));
         parts.push(requirements(finding, screen));
-        parts.push(legend(finding, screen));
     }
+    parts.extend(legend(finding, screen));
     parts.extend(worth(finding, screen));
     parts.extend(refused(finding, screen));
     parts.extend(programmes(finding, screen));
@@ -55,35 +55,10 @@ fn returns(finding: &LedgerFinding, screen: Screen) -> String {
             .iter()
             .filter_map(|initiative| initiative_row(initiative, screen)),
     );
-    table.add_rows(
-        finding
-            .credit
-            .iter()
-            .filter_map(|credit| credit_row(credit, screen)),
-    );
     if let Some(total) = &finding.total {
         table.add_row(total_row(total, screen));
     }
     finish(&table)
-}
-
-/// None where no content has a credit.
-fn credit_row(credit: &CountedCredit, screen: Screen) -> Option<Row> {
-    credit.contents_counted().next()?;
-    let interval = Some((credit.counted.low, credit.counted.high));
-    let dash = || screen.cell("–", Tone::Plain);
-    Some(Row::from([
-        screen.cell(
-            format!("credit by {}\n \n ", credit.attribution),
-            Tone::Plain,
-        ),
-        screen.cell(words::grade(Grade::D), Tone::Plain),
-        screen.cell(with_interval(credit.counted.amount, interval), Tone::Plain),
-        screen.cell(FORMAT.money(credit.cost), Tone::Plain),
-        screen.cell(FORMAT.money(credit.net), sign(credit.net)),
-        dash(),
-        dash(),
-    ]))
 }
 
 /// None for an initiative without a number.
@@ -180,31 +155,38 @@ fn requirements(finding: &LedgerFinding, screen: Screen) -> String {
     finish(&table)
 }
 
-fn legend(finding: &LedgerFinding, screen: Screen) -> String {
+/// What the columns and the grades mean, as far as there are any.
+fn legend(finding: &LedgerFinding, screen: Screen) -> Option<String> {
     let of_parts = finding.total.iter().flat_map(|total| &total.by_grade);
+    let credited = finding.credit.iter().filter(|credit| credit.counts());
     let mut grades: Vec<Grade> = finding
         .initiatives
         .iter()
         .filter_map(|initiative| initiative.grade)
         .chain(of_parts.map(|(grade, _)| *grade))
+        .chain(credited.map(|_| Grade::D))
         .chain(finding.beside.iter().map(|line| line.grade))
         .collect();
     grades.sort();
     grades.dedup();
-    let mut text = screen.prose(
-        "P(> 0) is the probability that the increment exceeds the cost. Break-even lift is the lift per customer \
-         that earns the cost.",
-        Tone::Plain,
-    );
-    for grade in grades {
-        let meaning = format!(
+    let columns = finding.total.as_ref().map(|_| {
+        "P(> 0) is the probability that the increment exceeds the cost. Break-even lift is the lift per customer that \
+         earns the cost."
+            .to_owned()
+    });
+    let meanings = grades.into_iter().map(|grade| {
+        format!(
             "Grade {}: {}.",
             words::grade(grade),
             words::grade_meaning(grade)
-        );
-        text.push_str(&screen.prose(&meaning, Tone::Plain));
-    }
-    text
+        )
+    });
+    let text: String = columns
+        .into_iter()
+        .chain(meanings)
+        .map(|says| screen.prose(&says, Tone::Plain))
+        .collect();
+    (!text.is_empty()).then_some(text)
 }
 
 fn programmes(finding: &LedgerFinding, screen: Screen) -> Option<String> {

@@ -388,12 +388,8 @@ fn acquisition(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
         false,
     );
     for found in finding.acquisition.iter().take(2 * MOST_LISTED) {
-        let name = match found.group.as_str() {
-            "" => found.of.clone(),
-            group => format!("{} {group}", found.of),
-        };
         table.add_row([
-            name,
+            acquired(found),
             FORMAT.count(found.customers),
             found.cost.map_or("–".to_owned(), number),
             found
@@ -407,7 +403,30 @@ fn acquisition(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
             payback(found),
         ]);
     }
-    Some(finish(&table) + &screen.prose(&about_payback(finding), Tone::Plain))
+    let mut text = finish(&table) + &screen.prose(&about_payback(finding), Tone::Plain);
+    // Why something is missing, once for all of whom it is true.
+    let mut missing: Vec<(&str, Vec<String>)> = Vec::new();
+    for found in finding.acquisition.iter().take(2 * MOST_LISTED) {
+        let Some(refusal) = &found.refusal else {
+            continue;
+        };
+        match missing.iter_mut().find(|(why, _)| *why == refusal.message) {
+            Some((_, groups)) => groups.push(acquired(found)),
+            None => missing.push((&refusal.message, vec![acquired(found)])),
+        }
+    }
+    for (why, groups) in missing {
+        text += &screen.prose(&format!("{}: {why}.", groups.join(", ")), Tone::Caution);
+    }
+    Some(text)
+}
+
+/// Who was acquired.
+fn acquired(found: &AcquisitionFinding) -> String {
+    match found.group.as_str() {
+        "" => found.of.clone(),
+        group => format!("{} {group}", found.of),
+    }
 }
 
 fn payback(found: &AcquisitionFinding) -> String {

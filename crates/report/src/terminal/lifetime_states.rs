@@ -6,7 +6,9 @@ use super::Side::{Left, Right};
 use super::lifetime::interval;
 use super::{Screen, Tone, finish};
 use crate::format::Format;
-use crate::lifetime::{ABOUT_COVARIATES, about_states, covariate, days_ago, in_state, purchases};
+use crate::lifetime::{
+    ABOUT_COVARIATES, about_states, ago, ago_in, covariate, in_state, purchases,
+};
 
 const FORMAT: Format = Format::PLAIN;
 /// Columns of days that fit beside each other.
@@ -17,11 +19,12 @@ const MOST_RENEWALS: usize = 12;
 /// The customers of each state.
 pub(super) fn states(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
     let states = finding.states.as_ref()?;
-    let days = days_ago(&states.days_from);
+    let cells = ago(states);
+    let corner = format!("purchases /\n{} ago", ago_in(states));
     let mut headers = [("", Right); MOST_COLUMNS + 1];
-    headers[0] = ("still there\npurchases / days ago", Left);
-    for (header, days) in headers[1..].iter_mut().zip(&days) {
-        *header = (days, Right);
+    headers[0] = (&corner, Left);
+    for (header, ago) in headers[1..].iter_mut().zip(&cells) {
+        *header = (ago, Right);
     }
     let mut table = screen.table(headers, false);
     for row in &states.rows {

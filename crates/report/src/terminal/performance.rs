@@ -2,12 +2,14 @@
 //! missed.
 
 use catalog::Unit;
-use measure::content::{Believed, ItemFinding, PerformanceFinding, Valued};
+use measure::content::{Believed, ComponentsFinding, ItemFinding, PerformanceFinding, Valued};
 
 use super::Side::{Left, Right};
 use super::{Screen, Tone, finish};
 use crate::format::{Format, places};
-use crate::performance::{capped, decisions, exposures, not_in_curve, replaced_by};
+use crate::performance::{
+    as_it_is, capped, decisions, exposures, noise, not_in_curve, replaced_by,
+};
 use crate::scope;
 
 const FORMAT: Format = Format::PLAIN;
@@ -62,11 +64,14 @@ fn items(finding: &PerformanceFinding, screen: Screen) -> String {
             (false, Some(p)) => FORMAT.probability(p),
             _ => "–".to_owned(),
         };
-        let (expected, interval) = believed(finding.unit, item.shrunk);
+        let (expected, interval) = match item.alone {
+            Some(alone) => ("–".to_owned(), own_interval(finding.unit, alone)),
+            None => believed(finding.unit, item.shrunk),
+        };
         table.add_row([
             name(item),
             FORMAT.count(item.customers),
-            raw(finding.unit, item.raw, item.shrunk),
+            raw(finding.unit, item),
             expected,
             interval,
             probability(item.probability_above_average),
@@ -76,7 +81,7 @@ fn items(finding: &PerformanceFinding, screen: Screen) -> String {
     let mut text = finish(&table);
     if let Some(refusal) = &finding.refusal {
         let message = format!(
-            "Items are not told apart from their noise: {}.",
+            "Items are not told apart from their noise: {}. Intervals are of each item's own customers.",
             refusal.message
         );
         text.push_str(&screen.prose(&message, Tone::Caution));
@@ -84,8 +89,12 @@ fn items(finding: &PerformanceFinding, screen: Screen) -> String {
     let thin = finding.items.iter().filter(|item| item.thin).count() as u64;
     let mut note = String::new();
     if thin > 0 {
+        let what = match thin == finding.items.len() as u64 && finding.refusal.is_none() {
+            true => "No item is told from the others (*)",
+            false => "Too thin to say (*)",
+        };
         note.push_str(&format!(
-            "Too thin to say (*): {}, as likely good as bad. ",
+            "{what}: {}, as likely good as bad. ",
             FORMAT.counted(thin, "item", "items")
         ));
     }
@@ -106,12 +115,14 @@ fn name(item: &ItemFinding) -> String {
     }
 }
 
-fn raw(unit: Unit, raw: Option<f64>, shrunk: Option<Believed>) -> String {
-    let noise = shrunk.map_or(0.0, |shrunk| shrunk.sd);
-    raw.map_or("–".to_owned(), |raw| match noise > 0.0 {
-        true => FORMAT.mean(unit, raw, noise),
-        false => FORMAT.mean(unit, raw, raw.abs().max(0.01)),
-    })
+fn raw(unit: Unit, item: &ItemFinding) -> String {
+    as_it_is(FORMAT, unit, item).unwrap_or_else(|| "–".to_owned())
+}
+
+/// The interval of an item's own customers.
+fn own_interval(unit: Unit, alone: Valued) -> String {
+    let shown = |number: f64| FORMAT.mean(unit, number, 0.5 * (alone.high - alone.low));
+    format!("{} to {}", shown(alone.low), shown(alone.high))
 }
 
 /// A belief and its interval.
@@ -228,7 +239,9 @@ fn cells(finding: &PerformanceFinding, screen: Screen) -> Option<String> {
         table.add_row([
             format!("{} × {}", cell.content, cell.by.join(" × ")),
             FORMAT.count(cell.customers),
-            raw(finding.unit, cell.raw, cell.shrunk),
+            cell.raw.map_or("–".to_owned(), |raw| {
+                FORMAT.mean(finding.unit, raw, noise(raw, cell.shrunk, cell.alone))
+            }),
             expected,
             interval,
         ]);
@@ -263,20 +276,13 @@ fn moves(finding: &PerformanceFinding, screen: Screen) -> Option<String> {
 
 fn components(finding: &PerformanceFinding, screen: Screen) -> Option<String> {
     let components = finding.components.as_ref()?;
-    let mut table = screen.table(
-        [
-            ("component", Left),
-            ("level", Left),
-            ("moves the outcome by", Right),
-            ("interval", Right),
-        ],
-        false,
-    );
-    for part in &components.parts {
-        let (estimate, interval) = believed(finding.unit, Some(part.part));
-        table.add_row([part.factor.clone(), part.level.clone(), estimate, interval]);
-    }
-    let mut text = finish(&table);
+    let mut text = match &components.refusal {
+        Some(refusal) => {
+            let text = format!("Components are not told apart: {}.", refusal.message);
+            screen.prose(&text, Tone::Caution)
+        }
+        None => parts(finding, components, screen),
+    };
     if let Some(best) = components.untested.first() {
         let (estimate, interval) = believed(finding.unit, Some(best.forecast));
         let line = format!(
@@ -319,6 +325,24 @@ fn components(finding: &PerformanceFinding, screen: Screen) -> Option<String> {
         text.push_str(&screen.prose(&line, Tone::Plain));
     }
     Some(text)
+}
+
+/// By how much levels of components move the outcome.
+fn parts(finding: &PerformanceFinding, components: &ComponentsFinding, screen: Screen) -> String {
+    let mut table = screen.table(
+        [
+            ("component", Left),
+            ("level", Left),
+            ("moves the outcome by", Right),
+            ("interval", Right),
+        ],
+        false,
+    );
+    for part in &components.parts {
+        let (estimate, interval) = believed(finding.unit, Some(part.part));
+        table.add_row([part.factor.clone(), part.level.clone(), estimate, interval]);
+    }
+    finish(&table)
 }
 
 fn coverage(finding: &PerformanceFinding, screen: Screen) -> Option<String> {
@@ -520,6 +544,12 @@ fn reuse(finding: &PerformanceFinding, screen: Screen) -> String {
             FORMAT.counted(reuse.adapted, "piece", "pieces"),
             FORMAT.fixed(saved, 2),
             finding.currency
+        ));
+    }
+    if let Some(refusal) = &reuse.dead_refusal {
+        text.push_str(&format!(
+            " What is never shown cannot be said: {}.",
+            refusal.message
         ));
     }
     if !reuse.dead.is_empty() {

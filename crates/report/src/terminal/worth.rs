@@ -82,13 +82,25 @@ fn credits(finding: &LedgerFinding, screen: Screen) -> Option<String> {
             Ok(credit) => format!("{}\n{}", credit.estimate, credit.interval()),
             Err(reason) => {
                 notes.push(format!(
-                    "{}: no credit: {reason} (its cost of {} is not in the total)",
+                    "{}: no credit: {reason} (its cost of {} is left out)",
                     line.content, line.cost
                 ));
                 "–".to_owned()
             }
         };
         table.add_row([line.content, credit, line.models, line.cost]);
+    }
+    if let Some(line) = worth::credited(FORMAT, finding) {
+        let credit = line.credit.map_or_else(
+            |reason| reason,
+            |credit| format!("{}\n{}", credit.estimate, credit.interval()),
+        );
+        table.add_row([
+            screen.cell(line.content, Tone::Strong),
+            screen.cell(credit, Tone::Strong),
+            screen.cell(line.models, Tone::Plain),
+            screen.cell(line.cost, Tone::Strong),
+        ]);
     }
     notes.push(sentence);
     let table = if table.is_empty() {

@@ -164,6 +164,36 @@ fn the_page_has_the_same_numbers() {
 }
 
 #[test]
+fn components_that_cannot_be_told_apart_are_not_said_not_to_matter() {
+    let mut finding = FactorialFinding {
+        of: catalog::FactorialOf::Components,
+        channels: None,
+        ..finding()
+    };
+    let wide = Screen {
+        width: 1000,
+        color: false,
+    };
+    for effect in &mut finding.effects {
+        effect.effect = serde_json::from_value(answer(0.1, -0.4, 0.6, "unclear")).unwrap();
+    }
+    let unclear = "No component is shown to matter.";
+    assert!(factorial(&finding, wide).contains(unclear));
+    for effect in &mut finding.effects {
+        effect.effect = serde_json::from_value(refused("its effect cannot be told")).unwrap();
+    }
+    finding.design.aliases = vec![measure::content::Aliases {
+        effect: "email".to_owned(),
+        aliases: vec!["push × home".to_owned()],
+    }];
+    let text = factorial(&finding, wide);
+    assert!(!text.contains(unclear), "{text}");
+    let told =
+        "The effects of single components cannot be told apart by the combinations that were run.";
+    assert!(text.contains(told), "{text}");
+}
+
+#[test]
 fn a_refused_factorial_is_among_what_to_know_first() {
     let refusal = "`channels` has not enough customers";
     let findings = [FactorialFinding {

@@ -81,9 +81,9 @@ pub(crate) fn lifetime() -> LifetimeFinding {
             customers: 2_700,
             without_repeat: 1_010,
             repeat_purchases: 3_780,
-            first_day: "2024-01-01".to_owned(),
-            last_day: "2024-09-30".to_owned(),
-            data_end: "2024-12-31".to_owned(),
+            first_day: Some("2024-01-01".to_owned()),
+            last_day: Some("2024-09-30".to_owned()),
+            data_end: Some("2024-12-31".to_owned()),
             left_out: vec![NotCounted {
                 reason: "rows without a customer".to_owned(),
                 number: 12,
@@ -261,6 +261,7 @@ fn states() -> States {
     };
     States {
         days_from: vec![0, 30, 60],
+        periods_from: Vec::new(),
         rows: vec![
             row(
                 0,
@@ -408,7 +409,7 @@ pub(crate) fn attribution() -> AttributionFinding {
                 key: (*key).to_owned(),
                 conversions: credit(2_000.0 * share, 30.0),
                 value: Some(credit(90_000.0 * share, 1_400.0)),
-                share: credit(share, 0.016),
+                share: Some(credit(share, 0.016)),
                 rank,
                 above_next: (rank < 3).then_some(0.97),
                 value_less_cost: Some(90_000.0 * share - 9_000.0),
@@ -635,6 +636,7 @@ pub(crate) fn performance() -> PerformanceFinding {
         total: raw * customers as f64,
         raw: Some(raw),
         shrunk: Some(believed(mean, 0.2 / (customers as f64).sqrt())),
+        alone: None,
         probability_above_average: Some(0.93),
         probability_top: Some(0.71),
         thin,
@@ -739,6 +741,7 @@ pub(crate) fn performance() -> PerformanceFinding {
             saved: None,
             dead: vec!["hero-autumn".to_owned()],
             dead_cost: 400.0,
+            dead_refusal: None,
             undeclared: 0,
         },
         portfolio: None,

@@ -1,6 +1,6 @@
 //! The page: what it says, and that it is safe, whole and self-contained.
 
-use measure::audience::{LiftFinding, Outcome, Relative};
+use measure::audience::{LiftFinding, Outcome, Relative, Severity};
 use report::format::{Format, Interval};
 use report::html::{Report, render};
 
@@ -272,6 +272,41 @@ fn refusals_come_before_the_numbers_they_spoil() {
         .unwrap();
     let ledger = text.find("Return by initiative").unwrap();
     assert!(attention < refusal && refusal < ledger);
+}
+
+#[test]
+fn a_warning_that_is_a_caveat_of_the_ledger_too_is_said_once() {
+    let mut findings = Findings::new();
+    let lift = &mut findings.lifts[0];
+    let message = "10 customers make 31 % of everything";
+    let mut warning = lift.checks[0].clone();
+    (warning.severity, warning.message) = (Severity::Warning, message.to_owned());
+    let caveat = value::check_caveat(&lift.experiment, &warning);
+    lift.checks.push(warning);
+    findings.ledger.caveats.push(caveat);
+    let page = text(&render(&findings.report()).unwrap());
+    let attention = page
+        .split_once("Know before you use these numbers")
+        .unwrap()
+        .1;
+    let attention = attention.split_once("Return by initiative").unwrap().0;
+    assert_eq!(attention.matches(message).count(), 1, "{attention}");
+    // Of an experiment that is not on the page it stays.
+    findings.lifts.remove(0);
+    let page = text(&render(&findings.report()).unwrap());
+    assert_eq!(page.matches(message).count(), 1);
+}
+
+#[test]
+fn text_for_screen_readers_stays_in_its_scroll_box() {
+    // It is positioned absolutely: in a box that is not positioned it would widen the page.
+    let page = page();
+    let rule = page.split_once(".scroll {").unwrap().1;
+    let rule = rule.split_once('}').unwrap().0;
+    assert!(
+        page.contains(".unseen { position: absolute") && rule.contains("position: relative"),
+        "{rule}"
+    );
 }
 
 #[test]

@@ -61,6 +61,60 @@ fn a_performance() {
 }
 
 #[test]
+fn items_that_nothing_is_learned_from_have_their_own_intervals() {
+    let wide = Screen {
+        width: 1000,
+        ..SCREEN
+    };
+    let mut finding = others::performance();
+    let refusal = measure::Refusal::new(
+        measure::Reason::TooLittleData,
+        "4 cell(s) are given; at least 5 are needed",
+    );
+    finding.refusal = Some(refusal.clone());
+    for item in &mut finding.items {
+        (item.shrunk, item.thin) = (None, false);
+        item.alone = Some(measure::content::Valued {
+            estimate: 0.21,
+            low: 0.186,
+            high: 0.236,
+        });
+    }
+    if let Some(components) = &mut finding.components {
+        components.refusal = Some(refusal);
+        components.parts.clear();
+        components.test = None;
+    }
+    let text = terminal::performance(&finding, wide);
+    assert!(text.contains("18.6 % to 23.6 %"), "{text}");
+    assert!(!text.contains("(*)"), "{text}");
+    let told = "Components are not told apart: 4 cell(s) are given; at least 5 are needed.";
+    assert!(text.contains(told), "{text}");
+    assert!(!text.contains("moves the outcome by") && !text.contains("combinations at random"));
+}
+
+#[test]
+fn items_that_are_alike_are_not_called_few() {
+    let mut finding = others::performance();
+    finding.items.iter_mut().for_each(|item| item.thin = true);
+    let wide = Screen {
+        width: 1000,
+        ..SCREEN
+    };
+    let text = terminal::performance(&finding, wide);
+    assert!(
+        text.contains("No item is told from the others (*): 3 items, as likely good as bad."),
+        "{text}"
+    );
+    let page = report::html::render(&report::html::Report {
+        performances: &[finding],
+        ..report::html::Report::default()
+    });
+    let page = page.unwrap().replace('\u{a0}', " ");
+    assert!(page.contains("No item is told from the others: 3 items are as likely good as bad."));
+}
+
+#[test]
 fn what_tells_of_wear_is_said() {
     let wide = Screen {
         width: 1000,

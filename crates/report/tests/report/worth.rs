@@ -124,9 +124,10 @@ fn the_terminal_shows_lives_credit_and_what_is_not_in_the_total() {
         "-125.00",
         "+0.41 a life",
         "a life gains +1.88 to +2.50",
-        "credit by orders",
+        "Content that cost 130 EUR is credited with 3,76",
+        "Credited by observation 3,765.50",
         "2,000 to 9,000",
-        "poster: no credit: nobody saw <it> (its cost of 40.00 is not in the total)",
+        "poster: no credit: nobody saw <it> (its cost of 40.00 is left out)",
         "1,234.50 may be what experiments measured",
         "channel-15",
         "4 more lines are in the JSON",
@@ -135,6 +136,46 @@ fn the_terminal_shows_lives_credit_and_what_is_not_in_the_total() {
         assert!(text.contains(part), "{part}\n{text}");
     }
     assert!(!text.contains("channel-16"), "{text}");
+    // The ledger's table is of experiments alone.
+    let (table, _) = text.split_once("P(> 0) is the").unwrap();
+    assert!(!table.contains("3,765.50"), "{table}");
+}
+
+#[test]
+fn credit_alone_is_announced_as_no_return() {
+    let mut finding = with_worth();
+    finding.total = None;
+    finding.initiatives.clear();
+    finding.refused = 0;
+    let screen = Screen {
+        width: 120,
+        color: false,
+    };
+    let text = ledger(&finding, screen);
+    let page = render(&Report {
+        ledger: Some(&finding),
+        ..Report::default()
+    });
+    for text in [text, page.unwrap()] {
+        let text = text.replace('\u{a0}', " ");
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let text = words.join(" ");
+        assert!(text.contains("No initiative has a number yet."), "{text}");
+        assert!(
+            text.contains("by observation: this is no increment"),
+            "{text}"
+        );
+        for claim in [
+            "Personalization added",
+            "because of personalization",
+            "The probability that it",
+            "Probability that it pays",
+            "break-even lift",
+            "declares no costs",
+        ] {
+            assert!(!text.contains(claim), "{claim}\n{text}");
+        }
+    }
 }
 
 #[test]

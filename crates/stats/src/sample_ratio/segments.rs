@@ -1,7 +1,9 @@
 //! Where a mismatch comes from.
 
 use super::{SampleRatio, SampleRatioError, sample_ratio};
+use crate::exact::fisher;
 use crate::multiplicity::{Adjustment, adjusted};
+use crate::share::Counts;
 use crate::tail::TailProbability;
 
 /// One value of one segmentation, such as browser = Safari, held against the plan.
@@ -20,10 +22,16 @@ pub struct SegmentMismatch {
     pub share_of_chi2: f64,
     /// The test of all other customers of its segmentation; none when there are none.
     pub without: Option<SampleRatio>,
+    /// Probability that its customers and all others of its segmentation are split this
+    /// differently if both are split alike: Fisher's exact test of the share of each arm,
+    /// the least of the arms times their number (Bonferroni), adjusted as `adjusted` is.
+    /// One where there are no others.
+    pub differs: TailProbability,
     /// The mismatch stands with this value and falls without it: all customers of the
     /// segmentation have a probability below alpha and those without this value do not,
-    /// while this value itself has an adjusted probability below alpha. (Any large value
-    /// takes the rest below notice; the last condition leaves those out.)
+    /// while `adjusted` and `differs` of this value are below alpha. (Any large value
+    /// takes the rest below notice, whether or not the rest is split as planned: the last
+    /// condition leaves those out whose others are split as they are.)
     pub explains: bool,
 }
 
@@ -73,12 +81,13 @@ pub fn mismatch_by_segment(
             let without = unless_empty(sample_ratio(&others, weights))?;
             let falls = without
                 .as_ref()
-                .is_none_or(|others| others.probability.p >= alpha);
+                .is_some_and(|others| others.probability.p >= alpha);
             found.push(SegmentMismatch {
                 segmentation,
                 value: place,
                 adjusted: test.probability,
                 share_of_chi2: 0.0,
+                differs: difference(value, &others),
                 explains: mismatch && falls,
                 test,
                 without,
@@ -94,13 +103,44 @@ pub fn mismatch_by_segment(
         ln_p(a).total_cmp(&ln_p(b))
     });
     let family: Vec<TailProbability> = found.iter().map(|found| found.test.probability).collect();
-    for (mismatch, adjusted) in found.iter_mut().zip(adjusted(&family, Adjustment::Holm)?) {
+    let differences: Vec<TailProbability> = found.iter().map(|found| found.differs).collect();
+    let family = adjusted(&family, Adjustment::Holm)?;
+    let differences = adjusted(&differences, Adjustment::Holm)?;
+    for (mismatch, (adjusted, differs)) in found.iter_mut().zip(family.into_iter().zip(differences))
+    {
         mismatch.adjusted = adjusted;
-        mismatch.explains &= adjusted.p < alpha;
+        mismatch.differs = differs;
+        mismatch.explains &= adjusted.p < alpha && differs.p < alpha;
     }
     // Stable: the order by probability stays within each kind.
     found.sort_by_key(|mismatch| !mismatch.explains);
     Ok(found)
+}
+
+/// The probability of two splits that differ this much if both are alike, before any
+/// adjustment for the number of values.
+fn difference(value: &[u64], others: &[u64]) -> TailProbability {
+    let (n_value, n_others) = (value.iter().sum(), others.iter().sum());
+    let of_arms: Vec<f64> = value
+        .iter()
+        .zip(others)
+        .filter(|(value, others)| *value + *others > 0)
+        .filter_map(|(&value, &others)| {
+            let value = Counts {
+                successes: value,
+                n: n_value,
+            };
+            let others = Counts {
+                successes: others,
+                n: n_others,
+            };
+            Some(fisher(value, others).ok()?.ln_p)
+        })
+        .collect();
+    // Two arms are one table, seen from either side.
+    let tests = if of_arms.len() == 2 { 1 } else { of_arms.len() };
+    let least = of_arms.iter().copied().fold(0.0, f64::min);
+    TailProbability::from_ln((least + (tests.max(1) as f64).ln()).min(0.0))
 }
 
 fn unless_empty(

@@ -20,10 +20,10 @@ pub(super) struct Contents {
     format: &'static str,
     attributions: Vec<AttributionFinding>,
     /// How pieces of content do.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     performances: Vec<PerformanceFinding>,
     /// What channels and components cause, alone and together.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     factorials: Vec<FactorialFinding>,
 }
 

@@ -5,7 +5,7 @@ use measure::content::AttributionFinding;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use value::{Beside, BesideWhat, Findings, Grade, LedgerFinding, ledger};
+use value::{Beside, BesideWhat, Findings, Grade, LedgerFinding, Total, ledger};
 
 use crate::fixture::{CATALOG, catalog, finding, money, provenance};
 
@@ -91,15 +91,25 @@ fn credit_counts_less_what_experiments_measured_in_the_same_data() {
     // 100 to make the banner, two begun months of 10, and 5 for the touches of each.
     assert_eq!(credit.cost, money("130.00"));
     assert_eq!(credit.net, money("1470.00"));
-    let total = found.total.unwrap();
-    assert_eq!((total.increment, total.grade), (money("2300.00"), Grade::D));
+    // The total is that of the experiments alone, and names what is credited beside it.
+    let total = found.total.clone().unwrap();
+    assert_eq!((total.increment, total.grade), (money("700.00"), Grade::A));
+    assert_eq!(total.credited, Some(money("1600.00")));
     let costs: Decimal = found.initiatives.iter().map(|row| row.cost.0).sum();
-    assert_eq!(total.cost.0, costs + credit.cost.0);
+    assert_eq!(total.cost.0, costs);
+    let measured = with(&[], 0.4).total.unwrap();
+    assert_eq!(
+        Total {
+            credited: None,
+            ..total
+        },
+        measured
+    );
     assert!(
         found
             .caveats
             .iter()
-            .any(|caveat| caveat.contains("grade D"))
+            .any(|caveat| caveat.contains("no increment and not in the total"))
     );
     // The letter's credit stands beside, because an experiment measures what shows it.
     let beside: Vec<&Beside> = found.beside.iter().collect();
@@ -112,6 +122,21 @@ fn credit_counts_less_what_experiments_measured_in_the_same_data() {
         (Some(money("450.00")), Some(money("55.00")))
     );
     assert!(letter.because.contains("`two`"), "{}", letter.because);
+}
+
+#[test]
+fn credit_alone_is_no_return() {
+    let catalog = catalog(&format!("{CATALOG}{PIECES}"));
+    let attributions = [shares(&[("banner", 4000.0, Some(300.0))])];
+    let findings = Findings {
+        attributions: &attributions,
+        ..Findings::default()
+    };
+    let found = ledger(&catalog, &findings, provenance());
+    assert_eq!(found.total, None);
+    let credit = found.credit.unwrap();
+    assert_eq!(credit.counted.amount, money("2000.00"));
+    assert_eq!(credit.measured_already, money("0"));
 }
 
 #[test]
@@ -213,9 +238,8 @@ fn credit_of_a_channel_names_the_factorial_or_the_experiment_that_tested_it() {
 }
 
 proptest! {
-    /// Credit and increments together are never more than the larger of the two sides could account for: what is counted
-    /// is at least the increments, and at most the increments and the credit, and everything that experiments gained is
-    /// off the credit.
+    /// Credit and increments together are never more than the larger of the two sides could account for: everything that
+    /// experiments gained is off the credit, and nothing that is credited is in the total.
     #[test]
     fn credit_and_increments_do_not_overlap(banner in -500.0..9000.0, poster in 0.0..500.0, lift in -3.0..3.0) {
         let credits = [("banner", banner, Some(30.0)), ("poster", poster, Some(3.0))];
@@ -227,10 +251,12 @@ proptest! {
         let left = (credit.credited.0 - gains).max(Decimal::ZERO);
         prop_assert_eq!(credit.counted.amount.0, left);
         let total = found.total.clone().unwrap();
-        prop_assert_eq!(total.increment.0, rows().sum::<Decimal>() + left);
+        prop_assert_eq!(total.increment.0, rows().sum::<Decimal>());
+        prop_assert_eq!(total.credited.unwrap().0, left);
         prop_assert_eq!(total.increment.0 - total.cost.0, total.net.0);
         let nets: Decimal = found.initiatives.iter().map(|row| row.net.unwrap().0).sum();
-        prop_assert_eq!(nets + credit.net.0, total.net.0);
+        prop_assert_eq!(nets, total.net.0);
+        prop_assert_eq!(credit.counted.amount.0 - credit.cost.0, credit.net.0);
         // No more than what touches of any kind may have brought, where experiments gained less than was credited.
         let most = credit.credited.0.max(gains);
         prop_assert!(rows().filter(|amount| *amount > Decimal::ZERO).sum::<Decimal>() + left <= most.max(Decimal::ZERO));

@@ -212,6 +212,34 @@ fn warnings_of_an_experiment_reach_the_ledger() {
     );
 }
 
+#[test]
+fn a_lake_older_than_its_files_is_a_caveat_once() {
+    let mut lift = finding(&[("a", 0.4, 0.1, 1000), ("b", 0.5, 0.1, 1000)]);
+    let stale = "1 file of source `orders` has other content than was imported";
+    for (check, message) in [
+        (CheckKind::Sources, stale),
+        (CheckKind::Assignment, "quiet"),
+    ] {
+        lift.checks.push(Check {
+            check,
+            severity: Severity::Notice,
+            message: message.to_owned(),
+            p_value: None,
+            ln_p: None,
+        });
+    }
+    // The same in each experiment that was measured on the lake.
+    let found = of_lifts(&catalog(CATALOG), &[lift.clone(), lift]);
+    let told = |text: &str| {
+        found
+            .caveats
+            .iter()
+            .filter(|said| said.contains(text))
+            .count()
+    };
+    assert_eq!((told(stale), told("quiet")), (1, 0), "{:?}", found.caveats);
+}
+
 proptest! {
     #[test]
     fn sums_tie_to_the_cent(

@@ -130,6 +130,8 @@ fn a_life_counts_by_parts_that_follow_one_another_and_the_lift_stands_beside() {
     let reach = Q * 6.0 * 800.0;
     assert!((increment.high.to_f64() - (16_000.0 + reach)).abs() < 0.01);
     assert!((one.break_even_lift.unwrap() - one.cost.to_f64() / 800.0).abs() < 1e-9);
+    // Of the 1,000 reached, those whose lives the lift and the break-even lift are of.
+    assert_eq!((one.customers, increment.customers), (800, 800));
     // 8,000 in 100 days: 520 is there in 6.5.
     assert_eq!(one.cost, money("520.00"));
     assert!((one.payback.unwrap().days.unwrap() - 6.5).abs() < 1e-9);

@@ -4,3 +4,4 @@ mod credit;
 mod fixture;
 mod lifts;
 mod lives;
+mod sums;

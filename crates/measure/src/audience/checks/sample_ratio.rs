@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use catalog::Experiment;
 use lake::Lake;
+use stats::TailProbability;
 use stats::sample_ratio::{
     SampleRatioError, SequentialSampleRatio, concentration, mismatch_by_segment,
     sample_ratio_of_phases,
@@ -67,14 +68,14 @@ pub(crate) fn split_probability(
     experiment: &Experiment,
     declared: &[f64],
     by_phase: &[Vec<u64>],
-) -> Option<f64> {
+) -> Option<TailProbability> {
     let phases = planned(experiment, declared);
     let tested: Vec<(&[u64], &[f64])> = by_phase
         .iter()
         .zip(&phases)
         .map(|(customers, phase)| (customers.as_slice(), phase.weights.as_slice()))
         .collect();
-    Some(sample_ratio_of_phases(&tested).ok()?.probability.p)
+    Some(sample_ratio_of_phases(&tested).ok()?.probability)
 }
 
 /// Customers of each arm by phase and day of assignment, in the order of time.
@@ -476,12 +477,8 @@ fn at_one_look(split: &Split, arms: &[ArmFinding]) -> Check {
             *sum += expected;
         }
     }
-    let sizes: Vec<String> = arms
-        .iter()
-        .zip(&total)
-        .map(|(arm, expected)| format!("{} {} (expected {expected:.0})", arm.name, arm.customers))
-        .collect();
-    let sizes = sizes.join(", ");
+    let customers: Vec<u64> = arms.iter().map(|arm| arm.customers).collect();
+    let sizes = sizes(arms, &customers, &total);
     let (severity, message) = if split.p_value < SAMPLE_RATIO_ALARM {
         (
             Severity::Stop,
@@ -505,6 +502,29 @@ fn at_one_look(split: &Split, arms: &[ArmFinding]) -> Check {
     }
 }
 
+/// Each arm's customers, and how many there should be.
+fn sizes(arms: &[ArmFinding], customers: &[u64], expected: &[f64]) -> String {
+    let sizes = arms.iter().zip(customers).zip(expected);
+    let sizes: Vec<String> = sizes
+        .map(|((arm, customers), expected)| {
+            format!("{} {customers} (expected {expected:.0})", arm.name)
+        })
+        .collect();
+    sizes.join(", ")
+}
+
+/// The arms' sizes in the suspect's phase without its customers, and what they should be.
+fn without(split: &Split, suspect: &Suspect) -> Option<(Vec<u64>, Vec<f64>)> {
+    let mut phases = split.by_phase.iter();
+    let phase = phases.find(|phase| phase.from == suspect.phase)?;
+    let all = phase.customers.iter().zip(&suspect.customers);
+    let expected = phase.expected.iter().zip(&suspect.expected);
+    Some((
+        all.map(|(all, own)| all.saturating_sub(*own)).collect(),
+        expected.map(|(all, own)| all - own).collect(),
+    ))
+}
+
 /// Where to look.
 fn cause(split: &Split, arms: &[ArmFinding]) -> String {
     let mut cause = String::new();
@@ -526,24 +546,21 @@ fn cause(split: &Split, arms: &[ArmFinding]) -> String {
              the data",
         ),
         [first, ..] => {
-            let sizes: Vec<String> = arms
-                .iter()
-                .zip(&first.customers)
-                .zip(&first.expected)
-                .map(|((arm, customers), expected)| {
-                    format!("{} {customers} (expected {expected:.0})", arm.name)
-                })
-                .collect();
-            let verb = if first.explains {
-                "explains it: without these customers the arms are as declared"
-            } else {
-                "deviates most"
+            let of_it = sizes(arms, &first.customers, &first.expected);
+            let (verb, without) = match without(split, first).filter(|_| first.explains) {
+                Some((customers, expected)) => (
+                    "explains it",
+                    format!(
+                        "; without these customers the arms are as declared: {}",
+                        sizes(arms, &customers, &expected)
+                    ),
+                ),
+                None => ("deviates most", String::new()),
             };
             cause.push_str(&format!(
-                "; `{}` = `{}` {verb} ({}){}: look at what differs for them",
+                "; `{}` = `{}` {verb}: {of_it}{}; look at what differs for them{without}",
                 first.segment,
                 first.value,
-                sizes.join(", "),
                 match &first.since {
                     Some(day) => format!(", most likely since {day}"),
                     None => String::new(),

@@ -16,7 +16,7 @@ pub(super) use self::read::Contracts;
 use self::read::Held;
 use super::acquisition;
 use super::backtest::{BackTest, Seen, Test};
-use super::checks::without_limit;
+use super::checks::{of_rows, without_limit};
 use super::cohorts::{self, Ages, Cohort, month_of};
 use super::life::unbounded_life;
 use super::purchases::{self, Purchases};
@@ -93,6 +93,7 @@ impl Measured<'_> {
         finding.extent.repeat_purchases = sum(&|row| u64::from(row.renewals()));
         let margin = self.terms.margin;
         finding.cohorts = cohorts::finding(&self.cohorts, self.ages, self.purchases.end, margin);
+        finding.checks = of_rows(self.lifetime, &self.purchases);
         self.check(finding);
         let mut fit = Renewals::fit(&self.held);
         if let Ok(fit) = &mut fit

@@ -151,10 +151,8 @@ impl Reader<'_> {
             require_column(&columns, place, &customers.source, column)
         };
         require("customers", &customers.customer)?;
-        let mut select = vec![format!(
-            "{} AS customer",
-            sql::identifier(&customers.customer)
-        )];
+        // What is known of a customer, by the name of its column.
+        let mut known: Vec<(String, String)> = Vec::new();
         for (i, class) in self
             .classes
             .iter()
@@ -169,10 +167,8 @@ impl Reader<'_> {
                 "acquisition"
             };
             require(key, class.column)?;
-            select.push(format!(
-                "min(CAST({} AS VARCHAR)) AS g{i}",
-                sql::identifier(class.column)
-            ));
+            let column = sql::identifier(class.column);
+            known.push((format!("g{i}"), format!("CAST({column} AS VARCHAR)")));
         }
         let covariates = self.classes[purchases.covariates.clone()].iter();
         purchases.numeric = covariates
@@ -189,8 +185,13 @@ impl Reader<'_> {
                 format!("{}, acquisition", self.place),
             )?;
             let number = format!("CAST({column} AS DOUBLE)");
-            select.push(format!(
-                "min(CASE WHEN isfinite({number}) THEN {number} END) AS cost"
+            let negative =
+                format!("SELECT count(*) FROM {view} WHERE isfinite({number}) AND {number} < 0");
+            let negative: i64 = self.lake.engine().value(&negative, &self.context)?;
+            purchases.negative_costs = negative as u64;
+            known.push((
+                "cost".to_owned(),
+                format!("CASE WHEN isfinite({number}) AND {number} >= 0 THEN {number} END"),
             ));
             // What acquiring somebody cost is spent once, however many contracts follow.
             cost = Some(
@@ -207,10 +208,41 @@ impl Reader<'_> {
             ),
             format!("{}, customers", self.place),
         )?;
-        let query = format!(
-            " LEFT JOIN (SELECT {} FROM {view} GROUP BY 1) AS k ON {same}",
-            select.join(", ")
-        );
-        Ok((query, cost))
+        let id = sql::identifier(&customers.customer);
+        let (rows, ambiguous) = one_row(&view, &id, &known);
+        if let Some(ambiguous) = ambiguous {
+            let ambiguous: i64 = self.lake.engine().value(&ambiguous, &self.context)?;
+            purchases.ambiguous = ambiguous as u64;
+        }
+        Ok((format!(" LEFT JOIN ({rows}) AS k ON {same}"), cost))
     }
+}
+
+/// SQL: a row for each `customer` of a view, by the column `id`, with what is `known`, by name. Of several rows it is the
+/// least one, all of whose values count: no customer is mixed from two. Also the number of customers who have rows that
+/// differ, where anything is known.
+fn one_row(view: &str, id: &str, known: &[(String, String)]) -> (String, Option<String>) {
+    if known.is_empty() {
+        let rows = format!("SELECT DISTINCT {id} AS customer FROM {view}");
+        return (rows, None);
+    }
+    let fields: Vec<String> = known
+        .iter()
+        .map(|(name, value)| format!("{name} := {value}"))
+        .collect();
+    let names: Vec<String> = known
+        .iter()
+        .map(|(name, _)| format!("least.{name} AS {name}"))
+        .collect();
+    let row = format!("struct_pack({})", fields.join(", "));
+    (
+        format!(
+            "SELECT customer, {} FROM (SELECT {id} AS customer, min({row}) AS least FROM {view} GROUP BY {id})",
+            names.join(", ")
+        ),
+        Some(format!(
+            "SELECT count(*) FROM (SELECT {id} FROM {view} WHERE {id} IS NOT NULL GROUP BY {id} \
+             HAVING min({row}) IS DISTINCT FROM max({row}))"
+        )),
+    )
 }

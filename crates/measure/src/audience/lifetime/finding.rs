@@ -133,11 +133,12 @@ pub struct LifetimeExtent {
     pub without_repeat: u64,
     /// Purchases after a customer's first.
     pub repeat_purchases: u64,
-    /// The first day on which customers count, and the last that models see.
-    pub first_day: String,
-    pub last_day: String,
-    /// The last day of the data.
-    pub data_end: String,
+    /// The first day on which customers count, and the last that models see; none where no day is between them, as where
+    /// nobody bought before `until`.
+    pub first_day: Option<String>,
+    pub last_day: Option<String>,
+    /// The last day of the data; none likewise.
+    pub data_end: Option<String>,
     /// Rows, orders and customers that do not count, each with why.
     pub left_out: Vec<NotCounted>,
     /// Returned rows that were netted against their order.

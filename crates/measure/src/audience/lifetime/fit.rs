@@ -44,13 +44,14 @@ impl Kind {
         }
     }
 
-    /// Fits the model; all covariates of the table act on both the rate of purchase and on attrition.
+    /// Fits the model; all covariates of the table act on both the rate of purchase and on attrition. A fit whose errors are
+    /// not known is none.
     pub(super) fn fit(self, table: &CustomerTable) -> Result<Fitted, FitError> {
         let all = Estimation::all(table);
         Ok(match self {
-            Self::ParetoNbd => Box::new(ParetoNbd::fit_with(table, &all)?),
-            Self::MbgNbd => Box::new(MbgNbd::fit_with(table, 1, &all)?),
-            Self::BgNbd => Box::new(BgNbd::fit_with(table, 1, &all)?),
+            Self::ParetoNbd => Box::new(ParetoNbd::fit_with(table, &all)?.with_errors()?),
+            Self::MbgNbd => Box::new(MbgNbd::fit_with(table, 1, &all)?.with_errors()?),
+            Self::BgNbd => Box::new(BgNbd::fit_with(table, 1, &all)?.with_errors()?),
             Self::BgBb(length) => Box::new(Discrete::fit(table, length)?),
         })
     }

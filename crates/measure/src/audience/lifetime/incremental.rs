@@ -11,6 +11,7 @@ mod customers;
 mod fading;
 mod measured;
 mod months;
+mod reading;
 mod shares;
 mod split;
 mod surrogate;
@@ -283,6 +284,10 @@ fn of_arm(
     }
     finding.shares = BuyerShares::of(finding);
     if let Some(refusal) = finding.shares.and_then(|shares| shares.refusal()) {
+        finding.refusals.push(refusal);
+        return Ok(());
+    }
+    if let Some(refusal) = shares::too_few(finding.customers) {
         finding.refusals.push(refusal);
         return Ok(());
     }

@@ -8,7 +8,7 @@ use stats::tail::normal_quantile;
 use super::acquisition;
 use super::audiences::Members;
 use super::base::{Base, Histories};
-use super::checks::without_limit;
+use super::checks::{few, too_few, without_limit};
 use super::cohorts::{self, Ages, Cohort};
 use super::fit::{Fitted, Kind};
 use super::purchases::Purchases;
@@ -60,12 +60,20 @@ impl Measured<'_> {
         extent.repeat_purchases = repeats.sum();
     }
 
-    /// Fits models and adds what they say.
+    /// Adds what was counted, what fitted models say, and what acquisition cost.
     pub(super) fn fill(
         &self,
         lake: &Lake,
         finding: &mut LifetimeFinding,
     ) -> Result<(), MeasureError> {
+        self.model(lake, finding)?;
+        let read = (self.cohorts.as_slice(), &self.purchases);
+        acquisition::add(finding, self.lifetime, read, (self.ages, self.terms.margin));
+        Ok(())
+    }
+
+    /// Fits models and adds what they say.
+    fn model(&self, lake: &Lake, finding: &mut LifetimeFinding) -> Result<(), MeasureError> {
         finding.checks = self.checks();
         let audiences = self.audiences.iter();
         finding.audiences = audiences.map(|members| members.counted.clone()).collect();
@@ -127,6 +135,12 @@ impl Measured<'_> {
             return Ok(());
         };
         finding.model = Some(kind.name().to_owned());
+        let again = finding.extent.customers - finding.extent.without_repeat;
+        if let Some(refusal) = too_few(again) {
+            finding.refusal = Some(refusal);
+            return Ok(());
+        }
+        finding.checks.extend(few(again));
         self.add_covariates(finding, best, spend.as_ref());
         let Some(spend) = spend else {
             let said = finding.spend.as_ref();
@@ -154,8 +168,6 @@ impl Measured<'_> {
         if let Err(error) = self.values(finding, &chosen, &all) {
             finding.refusal = Some(Refusal::new(Reason::UnfitData, error.to_string()));
         }
-        let read = (self.cohorts.as_slice(), &self.purchases);
-        acquisition::add(finding, self.lifetime, read, (self.ages, margin));
         Ok(())
     }
 

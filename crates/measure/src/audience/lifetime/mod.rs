@@ -171,6 +171,8 @@ fn blank(
     purchases: &Purchases,
 ) -> Result<LifetimeFinding, MeasureError> {
     let margin = margin_of(catalog, lifetime);
+    let has_days = purchases.from <= purchases.end;
+    let shown = |number| has_days.then(|| day(number).to_string());
     Ok(LifetimeFinding {
         format: LifetimeFinding::FORMAT.to_owned(),
         lifetime: lifetime.name.clone(),
@@ -191,9 +193,9 @@ fn blank(
             customers: 0,
             without_repeat: 0,
             repeat_purchases: 0,
-            first_day: day(purchases.from).to_string(),
-            last_day: day(purchases.end).to_string(),
-            data_end: day(purchases.data_end).to_string(),
+            first_day: shown(purchases.from),
+            last_day: shown(purchases.end),
+            data_end: shown(purchases.data_end),
             left_out: purchases.left_out.clone(),
             returns_netted: purchases.returns_netted,
             unmatched_returns: purchases.unmatched_returns,

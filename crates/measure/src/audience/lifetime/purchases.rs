@@ -68,6 +68,12 @@ pub(super) struct Purchases {
     pub(super) cells: Vec<Vec<Option<String>>>,
     /// Customers in whose purchases a column of the fact varies.
     pub(super) varying: u64,
+    /// Rows of the fact that are equal to another one in all columns.
+    pub(super) repeated: u64,
+    /// Customers of whom the source of customers has rows that say different things.
+    pub(super) ambiguous: u64,
+    /// Rows of the source of customers in which acquisition cost less than nothing.
+    pub(super) negative_costs: u64,
     /// Whether times of purchase are days.
     pub(super) whole_days: bool,
     /// The type of the customers' ids.
@@ -186,7 +192,9 @@ impl Reader<'_> {
         } else {
             self.run(ORDERS, &orders)?;
         }
-        self.counts(self.nothing(&columns))
+        let mut purchases = self.nothing(&columns);
+        purchases.repeated = self.repeated()?;
+        self.counts(purchases)
     }
 
     /// Lets go of orders where purchases are a table of their own.
@@ -305,7 +313,8 @@ impl Reader<'_> {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })?;
         let (first, last, before, after) = days.into_iter().next().unwrap_or_default();
-        let (first, last) = (first.unwrap_or(0), last.unwrap_or(0));
+        // Without a purchase there is no day: the window is empty unless it is declared.
+        let (first, last) = (first.unwrap_or(0), last.unwrap_or(-1));
         let number = |text: &Option<String>| declared(text).map(number_of_day);
         purchases.from = number(&self.lifetime.from).unwrap_or(first);
         // Until the day before `until`, also where nobody bought on the last days.

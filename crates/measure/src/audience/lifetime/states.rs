@@ -12,8 +12,11 @@ pub struct States {
     /// From the fewest purchases to the most; no row is without customers.
     pub rows: Vec<StatesRow>,
     /// Days since the last purchase: each cell of a row covers the days from one of these, included, to the next, and the
-    /// last cell all from its first day on.
+    /// last cell all from its first day on. At opportunities they lie between the periods.
     pub days_from: Vec<u32>,
+    /// The same in periods where customers buy at opportunities.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub periods_from: Vec<u32>,
 }
 
 /// Customers with so many repeat purchases.
@@ -38,7 +41,7 @@ pub struct State {
 
 /// The fewest repeat purchases of each row.
 const FREQUENCIES: [u32; 9] = [0, 1, 2, 3, 4, 6, 10, 20, 50];
-/// Cells of a row.
+/// Most cells of a row.
 const RECENCIES: u32 = 8;
 
 /// Sums over the customers of a cell.
@@ -49,15 +52,22 @@ struct Sums {
     purchases: f64,
 }
 
-/// The customers of a base by their states.
-pub(super) fn states(base: &Base, expected: &Expected) -> States {
+/// The customers of a base by their states; where they buy at opportunities, `period` has so many days.
+pub(super) fn states(base: &Base, expected: &Expected, period: Option<f64>) -> States {
     let oldest = base.kept.iter().map(|row| row.age).max().unwrap_or(0);
-    let width = (oldest + 1).div_ceil(RECENCIES).max(1);
+    let step = period.unwrap_or(1.0);
+    let steps = (f64::from(oldest) / step).round() as u32 + 1;
+    let width = steps.div_ceil(RECENCIES);
+    let steps_from: Vec<u32> = (0..steps).step_by(width as usize).collect();
+    // Periods are not all of one length: what is nearest to a number of them is that many. Days are themselves.
+    let first_day = |steps: &u32| ((f64::from(*steps) - 0.5) * step).ceil().max(0.0) as u32;
+    let days_from: Vec<u32> = steps_from.iter().map(first_day).collect();
     let mut sums = [[Sums::default(); RECENCIES as usize]; FREQUENCIES.len()];
     for (place, rows) in base.histories().enumerate() {
         let first = &rows[0];
         let row = FREQUENCIES.partition_point(|from| *from <= first.frequency) - 1;
-        let column = ((first.age - first.recency) / width) as usize;
+        let ago = first.age - first.recency;
+        let column = days_from.partition_point(|from| *from <= ago) - 1;
         let customers: f64 = rows.iter().map(|row| f64::from(row.customers)).sum();
         let (alive, purchases) = expected.state(place);
         let cell = &mut sums[row][column];
@@ -75,12 +85,13 @@ pub(super) fn states(base: &Base, expected: &Expected) -> States {
     let rows = sums.iter().enumerate().map(|(i, cells)| StatesRow {
         from: FREQUENCIES[i],
         to: FREQUENCIES.get(i + 1).map(|next| next - 1),
-        cells: cells.iter().map(state).collect(),
+        cells: cells[..days_from.len()].iter().map(state).collect(),
     });
     States {
         rows: rows
             .filter(|row| row.cells.iter().any(Option::is_some))
             .collect(),
-        days_from: (0..RECENCIES).map(|column| column * width).collect(),
+        periods_from: period.map_or_else(Vec::new, |_| steps_from),
+        days_from,
     }
 }

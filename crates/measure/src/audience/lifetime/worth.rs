@@ -7,7 +7,7 @@ use super::measured::{Chosen, Measured};
 use super::spend::Spend;
 use super::states::states;
 use super::value::{self, Future, Group};
-use super::{Audiences, Band, GroupValue, LifetimeFinding, NewCustomer, base, cohorts};
+use super::{Audiences, Band, GroupValue, LifetimeFinding, NewCustomer, base, cohorts, days};
 use crate::audience::Estimate;
 
 impl Measured<'_> {
@@ -47,7 +47,11 @@ impl Measured<'_> {
         });
         finding.band = band.filter(|_| finding.models.len() > 1);
         finding.new_customer = Some(self.new_customer(chosen, first / all.customers)?);
-        finding.states = Some(states(&self.base, expected));
+        finding.states = Some(states(
+            &self.base,
+            expected,
+            self.lifetime.opportunities.map(days),
+        ));
         finding.distribution = Some(value::distribution(&self.base, expected, spend, terms)?);
         for (column, name) in self.lifetime.by.iter().enumerate() {
             let values = self.groups_of(chosen, column)?;

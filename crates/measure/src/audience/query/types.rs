@@ -49,6 +49,52 @@ pub(crate) fn require_column(
     })
 }
 
+/// What a document names as a column or in SQL, as SQL in parentheses. The name of a column means the column, also where
+/// it is a word of SQL such as `end`.
+pub(crate) fn column_or_sql(columns: &[Column], text: &str) -> String {
+    let text = text.trim();
+    match type_of(columns, text) {
+        Some(_) => format!("({})", sql::identifier(text)),
+        None => sql::condition(text),
+    }
+}
+
+/// A number that a document names as a column or in SQL over the rows of `table`, as SQL in parentheses.
+///
+/// # Errors
+///
+/// What is no number; [`MeasureError::UnknownColumn`] for one word that is no column.
+pub(crate) fn number_of(
+    lake: &Lake,
+    rows: &str,
+    table: &str,
+    text: &str,
+    place: &str,
+) -> Result<String, MeasureError> {
+    let columns = lake.columns(rows)?;
+    let number = column_or_sql(&columns, text);
+    match check_number(lake, rows, &number, place.to_owned()) {
+        Ok(_) => Ok(number),
+        Err(error) => Err(unless_unknown(&columns, table, text, place, error)),
+    }
+}
+
+/// What is wrong with an expression: a text of one word that is not the name of a column was meant as one.
+pub(super) fn unless_unknown(
+    columns: &[Column],
+    table: &str,
+    text: &str,
+    place: &str,
+    error: MeasureError,
+) -> MeasureError {
+    let text = text.trim();
+    let is_word = text.chars().all(|c| c.is_alphanumeric() || c == '_');
+    match require_column(columns, place.to_owned(), table, text) {
+        Err(unknown) if is_word => unknown,
+        _ => error,
+    }
+}
+
 /// The type of an expression over rows, which must be a number or a truth value.
 pub(crate) fn check_number(
     lake: &Lake,
@@ -56,7 +102,10 @@ pub(crate) fn check_number(
     expression: &str,
     place: String,
 ) -> Result<String, MeasureError> {
-    let shown = expression.trim_matches(['(', ')']);
+    let shown = (expression.strip_prefix('('))
+        .and_then(|rest| rest.strip_suffix(')'))
+        .unwrap_or(expression)
+        .trim();
     let columns = lake
         .columns(&format!("(SELECT {expression} AS value FROM {rows})"))
         .map_err(|error| unusable(&place, format!("`{shown}`: {error}")))?;
@@ -76,6 +125,19 @@ pub(crate) fn check_number(
              column's type in the source's `types:`"
         ),
     ))
+}
+
+/// A `where` must be a condition on the rows: wrong, it would be blamed on whatever is read by it.
+pub(crate) fn check_condition(
+    lake: &Lake,
+    rows: &str,
+    filter: Option<&String>,
+    place: &str,
+) -> Result<(), MeasureError> {
+    let Some(filter) = filter else { return Ok(()) };
+    let described = lake.columns(&format!("(FROM {rows} WHERE {})", sql::condition(filter)));
+    let wrong = |error| unusable(&format!("{place}, where"), format!("`{filter}`: {error}"));
+    described.map(drop).map_err(wrong)
 }
 
 /// A covariate must be a number or a truth value.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use catalog::{Aggregate, Fact};
-use lake::sql;
+use lake::{Column, sql};
 
-use super::types::{check_number, same_customer, type_of};
+use super::types::{check_number, column_or_sql, same_customer, type_of, unless_unknown};
 use super::{Writer, fact_rows, where_clause};
 use crate::audience::funnel;
 use crate::audience::plan::Value;
@@ -62,7 +62,7 @@ impl<'a> Writer<'_, 'a> {
             .collect();
         for (place, value) in values {
             if takes_value(value.aggregate) {
-                inner.push(format!("{} AS e{place}", expression(value)));
+                inner.push(format!("{} AS e{place}", expression(value, &columns)));
             }
             if let Some(filter) = value.filter() {
                 inner.push(format!("{filter} AS w{place}"));
@@ -144,7 +144,8 @@ impl<'a> Writer<'_, 'a> {
 
     /// A sum or mean whose last digits do not depend on the order in which the engine's threads add.
     fn exact(&self, value: &Value<'_>, column: &str, filter: &str) -> Result<String, MeasureError> {
-        let type_name = self.check_value(value, &expression(value))?;
+        let columns = self.lake.columns(&fact_rows(value.fact))?;
+        let type_name = self.check_value(value, &expression(value, &columns))?;
         let is_floating = matches!(type_name.as_str(), "DOUBLE" | "FLOAT");
         Ok(match (value.aggregate, is_floating) {
             (Aggregate::Mean, true) => {
@@ -169,7 +170,16 @@ impl<'a> Writer<'_, 'a> {
             Some(metric) => format!("metric `{}`, value", metric.name),
             None => format!("fact `{}`", value.fact.name),
         };
-        check_number(self.lake, &fact_rows(value.fact), expression, place)
+        let rows = fact_rows(value.fact);
+        let checked = check_number(self.lake, &rows, expression, place.clone());
+        match (checked, text_of(value)) {
+            (Err(error), Some(text)) => {
+                let columns = self.lake.columns(&rows)?;
+                let fact = &value.fact.name;
+                Err(unless_unknown(&columns, fact, text, &place, error))
+            }
+            (checked, _) => checked,
+        }
     }
 }
 
@@ -201,13 +211,14 @@ fn takes_value(aggregate: Aggregate) -> bool {
     )
 }
 
-/// What is aggregated, as SQL.
-pub(super) fn expression(value: &Value<'_>) -> String {
-    let text = value
-        .metric
-        .and_then(|metric| metric.value.as_deref())
-        .unwrap_or("1");
-    format!("({text})")
+/// What is aggregated, by the document.
+fn text_of<'v>(value: &'v Value<'_>) -> Option<&'v str> {
+    value.metric.and_then(|metric| metric.value.as_deref())
+}
+
+/// What is aggregated, as SQL over rows with these columns.
+pub(super) fn expression(value: &Value<'_>, columns: &[Column]) -> String {
+    column_or_sql(columns, text_of(value).unwrap_or("1"))
 }
 
 /// What a customer without rows has, as SQL: of touches, which no metric defines, none.

@@ -65,13 +65,16 @@ impl Writer<'_, '_> {
         let one_row = match value.aggregate {
             Aggregate::Count | Aggregate::Any | Aggregate::Funnel => "1".to_owned(),
             Aggregate::CountDistinct => {
-                format!("CAST(({}) IS NOT NULL AS INTEGER)", expression(value))
+                format!(
+                    "CAST(({}) IS NOT NULL AS INTEGER)",
+                    expression(value, &self.columns)
+                )
             }
             Aggregate::Days => {
                 let time = time.as_deref().unwrap_or("NULL");
                 format!("CAST({time} IS NOT NULL AS INTEGER)")
             }
-            _ => format!("({})", expression(value)),
+            _ => format!("({})", expression(value, &self.columns)),
         };
         match conditions(value, time.as_deref(), started.as_deref()) {
             None => one_row,

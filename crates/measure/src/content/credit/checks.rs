@@ -6,7 +6,7 @@ use stats::tail::binomial_upper;
 use super::counts::ChannelCount;
 use super::events::{self, Events, what};
 use super::finding::{
-    AttributionCheck, AttributionCheckKind as Kind, CalibrationFinding, KeyFinding,
+    AttributionCheck, AttributionCheckKind as Kind, CalibrationFinding, CreditTotals, KeyFinding,
 };
 use super::journeys::{Journeys, MICROSECONDS_A_DAY};
 use crate::audience::{MANY_DUPLICATES, Severity};
@@ -27,6 +27,7 @@ pub(super) struct Looked<'a> {
     pub(super) attribution: &'a Attribution,
     pub(super) events: &'a Events,
     pub(super) journeys: &'a Journeys,
+    pub(super) totals: CreditTotals,
     pub(super) keys: &'a [KeyFinding],
     pub(super) calibrations: &'a [CalibrationFinding],
 }
@@ -35,6 +36,7 @@ pub(super) struct Looked<'a> {
 pub(super) fn checks(looked: &Looked<'_>) -> Vec<AttributionCheck> {
     let mut checks = dropped(looked);
     checks.extend(conversions(looked));
+    checks.extend(without_shares(looked));
     checks.extend(untouched(looked));
     checks.extend(windows(looked));
     checks.extend(clocks(looked));
@@ -164,6 +166,19 @@ fn conversions(looked: &Looked<'_>) -> Vec<AttributionCheck> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Where what is credited is not more than nothing.
+fn without_shares(looked: &Looked<'_>) -> Option<AttributionCheck> {
+    let value = looked.totals.credited_value.filter(|value| *value <= 0.0)?;
+    let conversions = looked.totals.credited_conversions;
+    (conversions > 0.0).then(|| {
+        let message = format!(
+            "the {conversions:.0} conversions that are credited are worth {value:.2} together: of a total that is not more \
+             than nothing there are no shares, only amounts"
+        );
+        check(Kind::Conversions, Severity::Notice, conversions as u64, message)
+    })
 }
 
 fn untouched(looked: &Looked<'_>) -> Option<AttributionCheck> {

@@ -31,6 +31,8 @@ pub(super) struct ChannelCount {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Counts {
     pub(super) customers: u64,
+    /// Customers without a conversion.
+    pub(super) unconverted: u64,
     pub(super) touches: u64,
     pub(super) conversions: u64,
     /// Conversions without a value.
@@ -78,6 +80,7 @@ impl KeyCount {
 impl Counts {
     pub(super) fn add(&mut self, other: &Self) {
         self.customers += other.customers;
+        self.unconverted += other.unconverted;
         self.touches += other.touches;
         self.conversions += other.conversions;
         self.worthless += other.worthless;

@@ -12,9 +12,9 @@ use lake::{Codes, Lake, sql};
 use super::calibration::Tested;
 use crate::audience::query::customers::arm_number;
 use crate::audience::query::types::{
-    check_number, check_time, require_column, same_customer, type_of, usable_time,
+    check_time, number_of, require_column, same_customer, type_of, usable_time,
 };
-use crate::audience::query::{define_rows, source_view, where_clause};
+use crate::audience::query::{define_fact, source_view, where_clause};
 use crate::audience::times::Clock;
 use crate::content::touches::{TouchRows, common_customer_type, touch_rows};
 use crate::error::MeasureError;
@@ -424,7 +424,7 @@ impl Conversions {
         fact: &Fact,
         place: &str,
     ) -> Result<Self, MeasureError> {
-        let rows = define_rows(catalog, lake, fact.source.as_deref(), fact.sql.as_deref())?;
+        let rows = define_fact(catalog, lake, fact)?;
         let columns = lake.columns(&rows)?;
         let of_fact = format!("fact `{}`", fact.name);
         let time = fact.time.as_deref().unwrap_or_default();
@@ -436,8 +436,8 @@ impl Conversions {
         let conversion = &attribution.conversion;
         let value = match &conversion.value {
             Some(value) => {
-                let value = sql::condition(value);
-                check_number(lake, &rows, &value, format!("{place}, conversion"))?;
+                let place = format!("{place}, conversion");
+                let value = number_of(lake, &rows, &fact.name, value, &place)?;
                 format!("CAST({value} AS DOUBLE)")
             }
             None => "CAST(0 AS DOUBLE)".to_owned(),

@@ -215,8 +215,9 @@ pub struct CreditFinding {
     pub conversions: CreditEstimate,
     /// Money is to the cent.
     pub value: Option<CreditEstimate>,
-    /// Its share of all credit of the model, by `ranked_by`.
-    pub share: CreditEstimate,
+    /// Its share of all credit of the model, by `ranked_by`; none where that is not more than nothing, as where refunds
+    /// outweigh sales: what gained would have a negative share.
+    pub share: Option<CreditEstimate>,
     /// 1 is the greatest.
     pub rank: u64,
     /// The probability that it ranks above the next one: the share of replicates in which it does.

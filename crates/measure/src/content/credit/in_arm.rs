@@ -56,6 +56,13 @@ pub(crate) fn credit_in_arm(
         );
         return Ok(Err(Refusal::new(Reason::Undeclared, message)));
     }
+    if of.experiment.exposure.is_some() {
+        let message = format!(
+            "`{}` counts from exposure, journeys from assignment",
+            of.experiment.name
+        );
+        return Ok(Err(Refusal::new(Reason::Undeclared, message)));
+    }
     let events = events::events(catalog, lake, attribution)?;
     let tested = Tested {
         calibrator: Calibrator {

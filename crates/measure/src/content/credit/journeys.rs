@@ -33,9 +33,7 @@ impl Journeys {
     /// Of how many customers a sample as large as this one would be. None where only those who converted are on record:
     /// how many these are is chance as well.
     pub(super) fn customers(&self) -> Option<u64> {
-        let mut outcomes = self.table.outcomes().iter();
-        let others = outcomes.any(|count| count.outcome.is_null());
-        others.then_some(self.counts.customers)
+        (self.counts.unconverted > 0).then_some(self.counts.customers)
     }
 }
 

@@ -102,6 +102,7 @@ pub fn attribution(
         attribution,
         events: &events,
         journeys: &journeys,
+        totals: shown.totals(),
         keys: &keys,
         calibrations: &calibrations,
     });
@@ -294,7 +295,7 @@ impl Shown<'_> {
             CreditFinding {
                 key: name.clone(),
                 conversions: credited.estimate(Measure::Conversions, key, alpha),
-                share: credited.estimate(share, key, alpha),
+                share: credited.known(share, key, alpha),
                 rank: place as u64 + 1,
                 above_next: order.get(place + 1).and_then(|&next| {
                     credited

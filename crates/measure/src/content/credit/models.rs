@@ -399,47 +399,37 @@ fn needs_ages(model: &Model) -> bool {
 }
 
 impl Credited {
-    /// A number of one of those that are credited, with its interval where there is one: percentiles of the bootstrap,
-    /// or where it costs too much the normal one of a standard error without replicates.
+    /// A number of one of those that are credited, with its interval where there is one; nothing of a model without an
+    /// answer.
     pub(super) fn estimate(&self, measure: Measure, key: usize, alpha: f64) -> CreditEstimate {
+        self.known(measure, key, alpha)
+            .unwrap_or(CreditEstimate::alone(0.0))
+    }
+
+    /// The same, where there is such a number: there is no share of a total that is not positive. The interval is of the
+    /// percentiles of the bootstrap, or where it costs too much the normal one of a standard error without replicates.
+    pub(super) fn known(&self, measure: Measure, key: usize, alpha: f64) -> Option<CreditEstimate> {
         let interval = self
             .bootstrap
             .as_ref()
             .and_then(|all| all.interval(measure, key, Limits::Percentile, alpha).ok());
-        match (interval, &self.credits) {
-            (Some(interval), _) => CreditEstimate {
+        if let Some(interval) = interval {
+            return Some(CreditEstimate {
                 estimate: interval.estimate,
                 se: Some(interval.se),
                 low: Some(interval.low),
                 high: Some(interval.high),
-            },
-            (None, Ok(credits)) => {
-                let estimate = point(credits, measure, key);
-                let errors = self.errors.as_ref();
-                let se = errors.and_then(|errors| errors.of(measure, key, self.customers));
-                let half = se.map(|se| normal_quantile(1.0 - alpha / 2.0) * se);
-                CreditEstimate {
-                    estimate,
-                    se,
-                    low: half.map(|half| estimate - half),
-                    high: half.map(|half| estimate + half),
-                }
-            }
-            (None, Err(_)) => CreditEstimate::alone(0.0),
+            });
         }
-    }
-}
-
-/// A number without its interval.
-fn point(credits: &Credits, measure: Measure, key: usize) -> f64 {
-    let share = |credits: &[f64]| match credits.iter().sum::<f64>() {
-        0.0 => 0.0,
-        sum => credits[key] / sum,
-    };
-    match measure {
-        Measure::Conversions => credits.conversions[key],
-        Measure::Value => credits.value[key],
-        Measure::ShareOfConversions => share(&credits.conversions),
-        Measure::ShareOfValue => share(&credits.value),
+        let estimate = measure.of(self.credits.as_ref().ok()?, key)?;
+        let errors = self.errors.as_ref();
+        let se = errors.and_then(|errors| errors.of(measure, key, self.customers));
+        let half = se.map(|se| normal_quantile(1.0 - alpha / 2.0) * se);
+        Some(CreditEstimate {
+            estimate,
+            se,
+            low: half.map(|half| estimate - half),
+            high: half.map(|half| estimate + half),
+        })
     }
 }

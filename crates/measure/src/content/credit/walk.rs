@@ -88,6 +88,7 @@ impl Walk<'_> {
         self.maker.counts.customers += 1;
         let Making { after, valued, .. } = self.maker.making;
         let last = events.iter().rposition(|event| !event.is_touch());
+        self.maker.counts.unconverted += u64::from(last.is_none());
         let mut last_conversion: Option<Event> = None;
         for (place, event) in events.iter().enumerate() {
             if event.is_touch() {

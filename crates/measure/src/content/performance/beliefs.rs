@@ -7,7 +7,7 @@ use stats::ranking::{Posterior, probabilities_in_top};
 use stats::rates::{BetaBinomial, too_thin};
 
 use super::components::levels_of;
-use super::finding::{Believed, CellFinding, ContentPart, ItemFinding, PartSpread};
+use super::finding::{Believed, CellFinding, ContentPart, ItemFinding, PartSpread, Valued};
 use super::query::{Kind, Units};
 use crate::{Reason, Refusal};
 
@@ -53,7 +53,12 @@ impl Beliefs {
         self.new
     }
 
-    fn is_thin(&self, posterior: &Posterior, alpha: f64) -> bool {
+    /// Whether an item may as well be a good one as a bad one. Where all are refused nothing says so, but of those with too
+    /// few customers for an interval of their own.
+    fn is_thin(&self, posterior: Option<Posterior>, row: &Units, alpha: f64) -> bool {
+        let Some(posterior) = posterior else {
+            return row.alone(self.kind, alpha).is_none();
+        };
         match (posterior.interval(alpha), self.middle_half) {
             (Ok(interval), Some(middle)) => too_thin(interval, middle),
             _ => true,
@@ -228,7 +233,8 @@ pub(super) fn item_findings(beliefs: &Beliefs, rows: &[Units], alpha: f64) -> Ve
                 shrunk: posterior.and_then(|posterior| believed(&posterior, alpha)),
                 probability_above_average: above_average(beliefs, posterior),
                 probability_top: ranked.map(|ranked| in_top[ranked]),
-                thin: posterior.is_none_or(|posterior| beliefs.is_thin(&posterior, alpha)),
+                alone: alone(beliefs, posterior, row, alpha),
+                thin: beliefs.is_thin(posterior, row, alpha),
                 cost: None,
             }
         })
@@ -243,6 +249,19 @@ pub(super) fn item_findings(beliefs: &Beliefs, rows: &[Units], alpha: f64) -> Ve
             .then_with(|| a.content.cmp(&b.content))
     });
     findings
+}
+
+/// What an item's own customers say, where nothing is learned from all.
+fn alone(
+    beliefs: &Beliefs,
+    posterior: Option<Posterior>,
+    row: &Units,
+    alpha: f64,
+) -> Option<Valued> {
+    match posterior {
+        Some(_) => None,
+        None => row.alone(beliefs.kind, alpha),
+    }
 }
 
 fn above_average(beliefs: &Beliefs, posterior: Option<Posterior>) -> Option<f64> {
@@ -262,7 +281,8 @@ pub(super) fn cell_findings(beliefs: &Beliefs, rows: &[Units], alpha: f64) -> Ve
             raw: row.raw(),
             shrunk: posterior.and_then(|posterior| believed(&posterior, alpha)),
             probability_above_average: above_average(beliefs, *posterior),
-            thin: posterior.is_none_or(|posterior| beliefs.is_thin(&posterior, alpha)),
+            alone: alone(beliefs, *posterior, row, alpha),
+            thin: beliefs.is_thin(*posterior, row, alpha),
         })
         .collect()
 }

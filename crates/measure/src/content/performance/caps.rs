@@ -109,7 +109,7 @@ pub(super) fn caps(
         );
         Some(Refusal::new(Reason::TooLittleData, message))
     };
-    let refusal = split.and_then(|split| refused_split(split.probability.p));
+    let refusal = split.and_then(|split| refused_split(split.probability));
     let refusal = refusal.or_else(too_few);
     let mut finding = CapsFinding {
         experiment: experiment.name.clone(),

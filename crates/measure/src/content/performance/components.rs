@@ -39,6 +39,7 @@ pub(super) fn components(
     catalog: &Catalog,
     document: &Performance,
     items: &Beliefs,
+    rows: &[Units],
 ) -> Option<ComponentsFinding> {
     let components = &document.components;
     if components.is_empty() {
@@ -48,7 +49,16 @@ pub(super) fn components(
         parts: parts_of(items, components, document.alpha),
         spreads: spreads_of(items, components),
         untested: untested(catalog, document, items),
-        test: test(catalog, components),
+        test: test(catalog, components).filter(|test| {
+            let shown: BTreeSet<Vec<String>> = rows
+                .iter()
+                .map(|row| levels_of(catalog, &row.keys[0], components))
+                .collect();
+            !test
+                .combinations
+                .iter()
+                .all(|levels| shown.contains(levels))
+        }),
         refusal: items.refusal.clone(),
     })
 }

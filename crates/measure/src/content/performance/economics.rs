@@ -11,6 +11,7 @@ use super::finding::{
     ReuseFinding, Valued, VariantCount,
 };
 use super::query::Units;
+use crate::Refusal;
 
 const MICROSECONDS_A_DAY: f64 = 86_400e6;
 /// Days of a year over months.
@@ -102,16 +103,28 @@ fn incremental(drop_one: &DropOneFinding, content: &str, value: f64) -> Option<V
     })
 }
 
-/// How often content is used again, what adapting it saved, and what was never shown.
-pub(super) fn reuse(catalog: &Catalog, items: &[Units], cells: &[Units]) -> ReuseFinding {
+/// The documents of the content that is among some items.
+fn declared<'c>(catalog: &'c Catalog, items: &[Units]) -> Vec<&'c Content> {
     let shown: BTreeSet<&str> = items.iter().map(|item| item.keys[0].as_str()).collect();
+    let is_shown = |content: &&Content| shown.contains(content.name.as_str());
+    catalog.contents().filter(is_shown).collect()
+}
+
+/// How often the items' content is used again, what adapting it saved, and what no touch of the project shows.
+pub(super) fn reuse(
+    catalog: &Catalog,
+    items: &[Units],
+    cells: &[Units],
+    unshown: Result<Vec<String>, Refusal>,
+) -> ReuseFinding {
+    let shown = declared(catalog, items);
     let mut contexts: BTreeMap<&str, u64> = BTreeMap::new();
     for cell in cells {
         *contexts.entry(&cell.keys[0]).or_default() += 1;
     }
     let mean_cost = |of: &dyn Fn(&Content) -> bool| {
-        let costs: Vec<f64> = catalog
-            .contents()
+        let costs: Vec<f64> = shown
+            .iter()
             .filter(|content| of(content))
             .filter_map(|content| content.cost.as_ref().map(making))
             .collect();
@@ -119,16 +132,16 @@ pub(super) fn reuse(catalog: &Catalog, items: &[Units], cells: &[Units]) -> Reus
     };
     let cost_of_new = mean_cost(&|content| content.based_on.is_empty());
     let cost_of_adapted = mean_cost(&|content| !content.based_on.is_empty());
-    let adapted = catalog
-        .contents()
+    let adapted = shown
+        .iter()
         .filter(|content| !content.based_on.is_empty())
         .count() as u64;
-    let dead: Vec<&Content> = catalog
-        .contents()
-        .filter(|content| !shown.contains(content.name.as_str()))
-        .collect();
+    let (dead, dead_refusal) = match unshown {
+        Ok(dead) => (dead, None),
+        Err(refusal) => (Vec::new(), Some(refusal)),
+    };
     ReuseFinding {
-        items: shown.len() as u64,
+        items: items.len() as u64,
         reused: contexts.values().filter(|uses| **uses > 1).count() as u64,
         adapted,
         cost_of_new,
@@ -138,26 +151,24 @@ pub(super) fn reuse(catalog: &Catalog, items: &[Units], cells: &[Units]) -> Reus
             .map(|(new, old)| (new - old) * adapted as f64),
         dead_cost: dead
             .iter()
-            .filter_map(|content| content.cost.as_ref().map(making))
+            .filter_map(|name| catalog.content(name)?.cost.as_ref().map(making))
             .sum(),
-        dead: dead.iter().map(|content| content.name.clone()).collect(),
-        undeclared: shown
-            .iter()
-            .filter(|name| catalog.content(name).is_none())
-            .count() as u64,
+        dead,
+        dead_refusal,
+        undeclared: (items.len() - shown.len()) as u64,
     }
 }
 
 /// How many variants pay: what the best of n draws from the items' distribution brings all customers, against what a
-/// variant costs. It takes the best to be found and shown, which is the most that variants can bring.
+/// variant costs, as those that were shown did. It takes the best to be found and shown, which is the most that variants can bring.
 pub(super) fn portfolio(
     catalog: &Catalog,
     items: &Beliefs,
     rows: &[Units],
     value: f64,
 ) -> Option<PortfolioFinding> {
-    let costs: Vec<f64> = catalog
-        .contents()
+    let costs: Vec<f64> = declared(catalog, rows)
+        .into_iter()
         .filter_map(|content| content.cost.as_ref().map(making))
         .collect();
     let new = items.new_item()?;

@@ -87,16 +87,19 @@ pub(super) fn fatigue(
         }
     };
     let caps = caps.map(|caps| caps.wear.as_ref());
-    finding.without_caps = caps.and_then(|caps| caps.err().cloned());
-    let (wear, evidence) = match (caps, &curve) {
-        (Some(Ok(caps)), _) => (Wear::Caps(caps), WearEvidence::Caps),
-        (_, Some(curve)) => (Wear::Curve(curve), WearEvidence::Curve),
-        _ => return Ok(finding),
-    };
+    // Without what a response is worth, or without a cost of a new item, there is nothing to tell, by whatever.
     let Some(value) = prepared.value else {
         return Ok(finding);
     };
-    finding.retire_by = Some(evidence);
+    let without_caps = caps.and_then(|caps| caps.err().cloned());
+    let (wear, evidence) = match (caps, &curve) {
+        (Some(Ok(caps)), _) => (Wear::Caps(caps), WearEvidence::Caps),
+        (_, Some(curve)) => (Wear::Curve(curve), WearEvidence::Curve),
+        _ => {
+            finding.without_caps = without_caps;
+            return Ok(finding);
+        }
+    };
     let how = (value, document.alpha);
     match retire::retire(catalog, lake, (prepared, &rows), &wear, how)? {
         Ok(retire) => finding.retire = retire,
@@ -104,6 +107,10 @@ pub(super) fn fatigue(
             let refusal = Refusal::new(Reason::TooLittleData, error.to_string());
             finding.retire_refusal = Some(refusal);
         }
+    }
+    if !finding.retire.is_empty() || finding.retire_refusal.is_some() {
+        finding.retire_by = Some(evidence);
+        finding.without_caps = without_caps;
     }
     Ok(finding)
 }

@@ -129,11 +129,16 @@ pub struct ItemFinding {
     pub raw: Option<f64>,
     /// What is believed of it, with what all items say.
     pub shrunk: Option<Believed>,
+    /// Where there is no such belief: the outcome a customer with the interval of its own customers alone, Wilson's of a
+    /// share and Student's t of a mean, in the outcome's unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alone: Option<Valued>,
     /// The probability that it is better than the average.
     pub probability_above_average: Option<f64>,
     /// The probability that it is truly among the best, as many as `top` says.
     pub probability_top: Option<f64>,
-    /// Too few customers to say anything: it may as well be a good item as a bad one.
+    /// It may as well be a good item as a bad one: its interval covers the middle half of all items, for too few customers
+    /// or because all are alike. Without a belief: it has too few customers for an interval of its own.
     pub thin: bool,
     /// What it cost and brings; none where its content document names no cost and there is no value.
     pub cost: Option<CostFinding>,
@@ -170,6 +175,9 @@ pub struct CellFinding {
     pub total: f64,
     pub raw: Option<f64>,
     pub shrunk: Option<Believed>,
+    /// As of an item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alone: Option<Valued>,
     pub probability_above_average: Option<f64>,
     pub thin: bool,
 }
@@ -201,7 +209,8 @@ pub struct ComponentsFinding {
     pub spreads: Vec<PartSpread>,
     /// Combinations that no item has, the most promising first.
     pub untested: Vec<Untested>,
-    /// A test that would tell the components apart; none where they have not two levels each.
+    /// A test that would tell the components apart; none where they have not two levels each, and where all of its
+    /// combinations are among the items.
     pub test: Option<ComponentTest>,
     pub refusal: Option<Refusal>,
 }
@@ -258,18 +267,21 @@ pub struct ReuseFinding {
     pub items: u64,
     /// Those of them that were shown in two contexts or more.
     pub reused: u64,
-    /// Items made from others, by `based_on`.
+    /// Those of them that were made from others, by `based_on`.
     pub adapted: u64,
-    /// Creation, localisation and approval of content that was made new, a piece; none without such.
+    /// Creation, localisation and approval of items that were made new, a piece; none without such.
     pub cost_of_new: Option<f64>,
-    /// The same of content made from other content.
+    /// The same of items made from other content.
     pub cost_of_adapted: Option<f64>,
     /// What adapting saved: `(cost of new - cost of adapted)` for each adapted piece.
     pub saved: Option<f64>,
-    /// Content that is declared and was never shown.
+    /// Content that is declared and that no touch of the project shows.
     pub dead: Vec<String>,
     /// What it cost.
     pub dead_cost: f64,
+    /// Why that cannot be said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_refusal: Option<Refusal>,
     /// Content that was shown and is not declared.
     pub undeclared: u64,
 }
@@ -277,7 +289,7 @@ pub struct ReuseFinding {
 /// How many variants pay, if the best of them is shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PortfolioFinding {
-    /// Mean creation, localisation and approval of a piece.
+    /// Mean creation, localisation and approval of the items that say what they cost.
     pub cost_of_variant: f64,
     /// Customers reached, for whom a better variant would count.
     pub customers: u64,

@@ -4,12 +4,12 @@ use catalog::{Aggregate, Catalog, Fact, Metric, Performance, Span, SpanUnit, Tou
 use lake::{Lake, sql};
 use stats::{Counts, Sample};
 
-use super::finding::Extent;
+use super::finding::{Extent, Valued};
 use crate::audience::NotCounted;
 use crate::audience::query::types::{
-    check_number, check_time, require_column, type_of, unusable, usable_time,
+    check_time, number_of, require_column, type_of, unusable, usable_time,
 };
-use crate::audience::query::{define_rows, where_clause};
+use crate::audience::query::{define_fact, where_clause};
 use crate::audience::times::Clock;
 use crate::content::touches::{common_customer_type, touch_rows_with_columns};
 use crate::error::MeasureError;
@@ -108,6 +108,24 @@ impl Units {
             successes: self.total as u64,
             n: self.customers,
         }
+    }
+
+    /// The outcome a customer with the interval that these customers alone give: Wilson's of a share, Student's t of a
+    /// mean; none of too few.
+    pub(super) fn alone(&self, kind: Kind, alpha: f64) -> Option<Valued> {
+        let estimate = self.raw()?;
+        let (low, high) = match kind {
+            Kind::Share => stats::wilson(self.counts(), alpha).ok()?,
+            Kind::Count | Kind::Sum => {
+                let mean = self.sample().interval_of_mean(alpha).ok()?;
+                (mean.low, mean.high)
+            }
+        };
+        Some(Valued {
+            estimate,
+            low,
+            high,
+        })
     }
 
     pub(super) fn raw(&self) -> Option<f64> {
@@ -275,7 +293,7 @@ fn outcome_rows(
     metric: Option<&Metric>,
     place: &str,
 ) -> Result<OutcomeRows, MeasureError> {
-    let rows = define_rows(catalog, lake, fact.source.as_deref(), fact.sql.as_deref())?;
+    let rows = define_fact(catalog, lake, fact)?;
     let columns = lake.columns(&rows)?;
     let of_fact = format!("fact `{}`", fact.name);
     let Some(time) = fact.time.as_deref() else {
@@ -288,9 +306,9 @@ fn outcome_rows(
     let clock = Clock::of(&columns, time);
     let value = match metric.filter(|metric| metric.aggregate == Aggregate::Sum) {
         Some(metric) => {
-            let value = sql::condition(metric.value.as_deref().unwrap_or_default());
+            let value = metric.value.as_deref().unwrap_or_default();
             let of_metric = format!("{place}, metric `{}`", metric.name);
-            check_number(lake, &rows, &value, of_metric)?;
+            let value = number_of(lake, &rows, &fact.name, value, &of_metric)?;
             let value = format!("CAST({value} AS DOUBLE)");
             format!(
                 "CASE WHEN abs({value}) <= {LARGEST_VALUE} THEN CAST(round({value} * {VALUE_UNITS}) AS HUGEINT) END"

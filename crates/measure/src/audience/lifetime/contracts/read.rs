@@ -190,6 +190,7 @@ pub(super) fn read(
     let counts: Vec<(i32, i64)> =
         (lake.engine()).rows(&counts, context, |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut purchases = reader.nothing(&columns);
+    purchases.repeated = reader.repeated()?;
     for (status, rows) in counts {
         purchases.rows += rows as u64;
         if status == 4 {
@@ -220,7 +221,8 @@ pub(super) fn read(
     let first = format!("SELECT CAST(min(start) AS BIGINT) FROM {CONTRACTS}");
     let first: Option<i64> = lake.engine().value(&first, context)?;
     let number = |text: &Option<String>| declared(text).map(number_of_day);
-    purchases.from = number(&lifetime.from).or(first).unwrap_or(last);
+    // Without a contract the window is empty unless it is declared.
+    purchases.from = number(&lifetime.from).or(first).unwrap_or(last + 1);
     purchases.end = number(&lifetime.until).map_or(last, |until| until - 1);
     purchases.data_end = last;
     reader.customers(&mut purchases, "holder")?;

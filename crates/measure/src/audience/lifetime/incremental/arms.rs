@@ -1,8 +1,8 @@
 //! One arm against the reference arm: fits, values, placebo.
 
 use clv::incremental::{
-    Amount, ArmHistory, Horizon, Increment, Measured, Refusal as NoValue, Settings, SpendArms,
-    StaysOn, TimingArms, Uncertainty, Window, stays_on, stops,
+    ArmHistory, Horizon, Measured, Refusal as NoValue, Settings, SpendArms, StaysOn, Stops,
+    TimingArms, Uncertainty, Window, stays_on, stops,
 };
 use clv::{
     BgNbd, Customer, CustomerColumns, CustomerTable, Estimation, FitError, GammaGammaFit, MbgNbd,
@@ -12,8 +12,9 @@ use clv::{
 use super::super::base::DAYS_PER_UNIT;
 use super::super::{Band, refusal_of};
 use super::measured::in_process;
+use super::reading::{Reading, normal};
 use super::surrogate::Modelled;
-use super::{Context, IncrementalArm, IncrementalPart, Placebo, StaysOnFinding, StopsFinding};
+use super::{Context, IncrementalArm, Placebo};
 use crate::audience::Estimate;
 use crate::audience::replay::mix;
 use crate::{Reason, Refusal};
@@ -120,6 +121,10 @@ impl<'a> Arms<'a> {
             difference: difference.estimate,
             standard_error: difference.se,
         };
+        let reading = Reading {
+            alpha: self.context.alpha,
+            df: difference.df,
+        };
         finding.in_process = Some(measured);
         let spend = self.spend()?;
         finding.spend = self.context.has_spend.then(|| {
@@ -144,26 +149,27 @@ impl<'a> Arms<'a> {
             Some(window),
         );
         let mut best = f64::NEG_INFINITY;
-        self.take(finding, "pareto-nbd", &pareto, &mut best);
-        self.take(finding, "mbg-nbd", &mbg, &mut best);
-        self.take(finding, "bg-nbd", &bg, &mut best);
+        self.take(finding, "pareto-nbd", &pareto, reading, &mut best);
+        self.take(finding, "mbg-nbd", &mbg, reading, &mut best);
+        self.take(finding, "bg-nbd", &bg, reading, &mut best);
         if let Ok(pareto) = &pareto {
             match self.stops(&pareto.timing, &spend, window, self.context.horizon_days) {
-                Ok(value) => finding.stops = Some(value),
+                Ok(value) => finding.stops = Some(reading.stops(&value)),
                 Err(failed) => finding.refusals.push(Refusal::from(&failed)),
             }
             let days = finding.in_process.as_ref().map(|measured| measured.days);
             if let (Some(fading), Some(days)) = (&mut finding.fading, days) {
-                fading.add_paces(&pareto.timing, &spend, days, &self.settings());
+                fading.add_paces(&pareto.timing, &spend, days, &self.settings(), reading);
             }
             if let Some(surrogate) = &mut finding.surrogate
                 && surrogate.effect.is_some()
-                && let Some(modelled) = self.within(pareto, &spend, window, surrogate.days())
+                && let Some(modelled) =
+                    self.within(pareto, &spend, window, surrogate.days(), reading)
             {
                 surrogate.compare(modelled);
             }
         }
-        finding.placebo = self.placebo(&spend);
+        finding.placebo = self.placebo(&spend, reading);
         Ok(())
     }
 
@@ -262,7 +268,7 @@ impl<'a> Arms<'a> {
         spend: &SpendArms,
         measured: Option<Measured>,
     ) -> Result<Fitted<M>, Failed> {
-        let fit = fit?;
+        let fit = fit?.with_errors()?;
         let timing = TimingArms::from_fit(&fit, 0, DAYS_PER_UNIT)?;
         let settings = self.settings();
         let value = stays_on(&timing, spend, &self.windows(), measured, &settings)?;
@@ -279,6 +285,7 @@ impl<'a> Arms<'a> {
         finding: &mut IncrementalArm,
         name: &str,
         fitted: &Result<Fitted<M>, Failed>,
+        reading: Reading,
         best: &mut f64,
     ) {
         let fitted = match fitted {
@@ -309,7 +316,7 @@ impl<'a> Arms<'a> {
         finding.model = Some(name.to_owned());
         finding.rate = effect(&fitted.fit.rate_effects);
         finding.attrition = effect(&fitted.fit.attrition_effects);
-        finding.stays_on = Some(stays_on_finding(&fitted.stays_on));
+        finding.stays_on = Some(reading.stays_on(&fitted.stays_on));
     }
 
     fn stops(
@@ -318,7 +325,7 @@ impl<'a> Arms<'a> {
         spend: &SpendArms,
         measured: Measured,
         horizon_days: f64,
-    ) -> Result<StopsFinding, Failed> {
+    ) -> Result<Stops, Failed> {
         let histories: Vec<ArmHistory> = self
             .histories
             .iter()
@@ -336,13 +343,7 @@ impl<'a> Arms<'a> {
             horizon: Horizon::Days(horizon_days),
             ..self.settings()
         };
-        let value = stops(timing, spend, &histories, measured, &settings)?;
-        Ok(StopsFinding {
-            total: estimate(&value.total),
-            to_twelve_months: estimate(&value.to_twelve_months),
-            beyond: estimate(&value.beyond),
-            extrapolated: value.extrapolated,
-        })
+        Ok(stops(timing, spend, &histories, measured, &settings)?)
     }
 
     /// Both values within some days; none where customers have been seen for longer.
@@ -352,6 +353,7 @@ impl<'a> Arms<'a> {
         spend: &SpendArms,
         measured: Measured,
         days: f64,
+        reading: Reading,
     ) -> Option<Modelled> {
         let settings = Settings {
             horizon: Horizon::Days(days),
@@ -360,14 +362,14 @@ impl<'a> Arms<'a> {
         let on = stays_on(&pareto.timing, spend, &self.windows(), None, &settings).ok()?;
         let off = self.stops(&pareto.timing, spend, measured, days).ok()?;
         Some(Modelled {
-            stops: off.total,
-            stays_on: estimate(&on.total.amount),
+            stops: reading.of(&off.total),
+            stays_on: reading.of(&on.total.amount),
         })
     }
 
     /// The same analysis, by Pareto/NBD, of arms of the same sizes drawn at random. What a purchase brings is that of the
     /// generic arm: timing is what is looked at.
-    fn placebo(&self, spend: &SpendArms) -> Vec<Placebo> {
+    fn placebo(&self, spend: &SpendArms, reading: Reading) -> Vec<Placebo> {
         let count = |arm: bool| -> f64 {
             let rows = self.histories.iter().filter(|(treated, _)| *treated == arm);
             rows.map(|(_, history)| history.customers).sum()
@@ -383,7 +385,7 @@ impl<'a> Arms<'a> {
                 let fitted = self.fitted(fit, &spend, None).ok()?;
                 Some(Placebo {
                     seed,
-                    total: estimate(&fitted.stays_on.total.amount),
+                    total: reading.of(&fitted.stays_on.total.amount),
                 })
             })
             .collect()
@@ -391,44 +393,5 @@ impl<'a> Arms<'a> {
 
     fn estimate(&self, value: f64, se: f64) -> Estimate {
         normal(value, se, self.context.alpha)
-    }
-}
-
-fn stays_on_finding(value: &StaysOn) -> StaysOnFinding {
-    let part = |increment: &Increment| IncrementalPart {
-        amount: estimate(&increment.amount),
-        often: estimate(&increment.split.often),
-        longer: estimate(&increment.split.longer),
-        more: estimate(&increment.split.more),
-    };
-    StaysOnFinding {
-        total: part(&value.total),
-        window: part(&value.window),
-        to_twelve_months: part(&value.to_twelve_months),
-        beyond: part(&value.beyond),
-        extrapolated: value.extrapolated,
-        tail: value.tail.as_ref().map(estimate),
-    }
-}
-
-/// A normal estimate.
-pub(super) fn normal(value: f64, se: f64, alpha: f64) -> Estimate {
-    let reach = stats::tail::normal_quantile(1.0 - 0.5 * alpha) * se;
-    Estimate {
-        estimate: value,
-        se,
-        low: value - reach,
-        high: value + reach,
-        df: None,
-    }
-}
-
-pub(super) fn estimate(amount: &Amount) -> Estimate {
-    Estimate {
-        estimate: amount.value,
-        se: amount.standard_error,
-        low: amount.low,
-        high: amount.high,
-        df: None,
     }
 }

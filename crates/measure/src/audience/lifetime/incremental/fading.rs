@@ -12,8 +12,8 @@ use stats::moments::Moments;
 use stats::wear::{DailyMeans, Pace, WearAnalysis, wear};
 use stats::{Arm, Unestimable};
 
-use super::arms::{estimate, normal};
 use super::months::Months;
+use super::reading::{Reading, normal};
 use crate::audience::by_day;
 use crate::audience::finding::Pair;
 use crate::audience::lifetime::cohorts::{DAYS_PER_MONTH, month_name};
@@ -285,6 +285,7 @@ impl FadingFinding {
         spend: &SpendArms,
         measured_days: f64,
         settings: &Settings,
+        reading: Reading,
     ) {
         let rates = self.change.as_ref().and_then(FadingChange::rates);
         if rates.is_none() && self.change.is_some() {
@@ -312,7 +313,7 @@ impl FadingFinding {
                 Ok(total) => self.paces.push(FadingPace {
                     supposed,
                     half_life: (half_life.is_finite() && half_life > 0.0).then_some(half_life),
-                    total: estimate(&total),
+                    total: reading.of(&total),
                 }),
                 Err(error) => {
                     let refusal = Refusal::new(Reason::UnfitData, error.to_string());

@@ -11,6 +11,24 @@ use crate::{Reason, Refusal};
 /// The probability below which shares of buyers are taken to differ.
 const ALARM: f64 = 0.01;
 
+/// The fewest buyers of an arm whose lives are modelled. Errors are the sandwich's, of large samples: with `k` parameters
+/// and `n` customers its variances come out too small by some `k / n`, six parameters in both arms together, and with
+/// fewer than this their distribution is far from normal, too.
+const FEWEST_BUYERS: u64 = 30;
+
+/// Why lives are not compared, where an arm has too few customers in the process.
+pub(super) fn too_few(customers: Pair<u64>) -> Option<Refusal> {
+    let Pair { arm, against } = customers;
+    (arm.min(against) < FEWEST_BUYERS).then(|| {
+        let message = format!(
+            "{arm} customers of this arm bought and {against} of those it is compared with: errors of what a model says of \
+             fewer than {FEWEST_BUYERS} in an arm are not to be relied on; take what was measured per assigned customer, \
+             or wait for more"
+        );
+        Refusal::new(Reason::TooLittleData, message)
+    })
+}
+
 /// Shares of assigned customers who are in the process of the model, because they had bought before the assignment or did
 /// from then on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -75,5 +93,21 @@ impl BuyerShares {
             found.p_value
         );
         Some(Refusal::new(Reason::UnfitData, message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handful_of_buyers_is_too_few() {
+        let refused = |arm, against| too_few(Pair { arm, against });
+        assert_eq!(
+            refused(7, 200).map(|refusal| refusal.reason),
+            Some(Reason::TooLittleData)
+        );
+        assert!(refused(200, 29).is_some());
+        assert!(refused(30, 30).is_none());
     }
 }
