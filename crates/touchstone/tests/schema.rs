@@ -133,7 +133,7 @@ fn what_a_project_of_one_experiment_prints_fits_its_schema() {
     for arguments in [
         &["check"] as &[&str],
         &["measure", "audience", name],
-        &["measure", "audience", name, "--replay", "5"],
+        &["measure", "audience", name, "--replay", "20"],
         &["roi"],
         &["plan", name],
         &["seal", name],

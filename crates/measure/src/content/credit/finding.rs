@@ -311,7 +311,8 @@ pub struct MarkovOrder {
     pub order: usize,
     /// Area under the ROC curve.
     pub auc: f64,
-    /// The area less a penalty for the number of parameters.
+    /// The area less a penalty for the number of parameters; null where there are too few journeys for one.
+    #[schemars(with = "Option<f64>")]
     pub penalized_auc: f64,
 }
 
