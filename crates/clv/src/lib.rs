@@ -79,6 +79,7 @@ pub use error::FitError;
 pub use forecast::Expectation;
 pub use gamma_gamma::{GammaGamma, GammaGammaFit, InfiniteMeanSpend, MeanSpend, SpendBoundary};
 pub use inference::{CovarianceKind, LikelihoodRatio, Prediction, Predictions, likelihood_ratio};
+pub use linear::quadratic;
 pub use pareto_nbd::ParetoNbd;
 pub use profile::{ProfileInterval, ProfileParameter};
 pub use sbg::{ContractTable, ShiftedBetaGeometric, ShiftedBetaGeometricFit};

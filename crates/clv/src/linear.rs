@@ -60,8 +60,9 @@ pub(crate) fn dot(x: &[f64], y: &[f64]) -> f64 {
     x.iter().zip(y).map(|(a, b)| a * b).sum()
 }
 
-/// `x' matrix x`.
-pub(crate) fn quadratic(matrix: &[f64], x: &[f64]) -> f64 {
+/// `x' matrix x`, the matrix row-major: with the covariance of some parameters and a number's slopes against them, the
+/// number's variance by the delta method.
+pub fn quadratic(matrix: &[f64], x: &[f64]) -> f64 {
     matrix
         .chunks(x.len())
         .zip(x)

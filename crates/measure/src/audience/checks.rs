@@ -13,7 +13,7 @@ use lake::Lake;
 use stats::Counts;
 
 use empty_arms::EmptyArm;
-pub(crate) use events::MANY_DUPLICATES;
+pub(crate) use events::{READ_ONCE, of_duplicates};
 pub(crate) use sample_ratio::{TYPICAL_CUSTOMERS, phase_of, shares_change, split_probability};
 
 use super::finding::{ArmFinding, Check, CheckKind, Comparison, Customers, Severity};

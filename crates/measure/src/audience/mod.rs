@@ -45,7 +45,7 @@ pub use arms::{FactorEffect, FactorInteraction, FactorsFinding, PooledFinding};
 pub use bayes::{BayesFinding, Belief, ExactBelief, PriorFinding};
 pub use by_day::{ByDay, Change, DayEffect, Says};
 pub use checks::Depth;
-pub(crate) use checks::MANY_DUPLICATES;
+pub(crate) use checks::{READ_ONCE, of_duplicates};
 pub use cluster::{ClusteredMetric, ClustersFinding};
 pub(crate) use compare::verdict;
 pub use decision::{ArmDecision, Decision, DecisionReason, DecisionReasonKind, GuardrailFinding};

@@ -15,7 +15,10 @@ use crate::audience::trust::FactRows;
 use crate::error::MeasureError;
 
 /// Repeated rows are a fault in how events are sent or loaded from this share of all on.
-pub(crate) const MANY_DUPLICATES: f64 = 0.001;
+const MANY_DUPLICATES: f64 = 0.001;
+/// How to let a row that is on record twice count once.
+pub(crate) const READ_ONCE: &str =
+    "if they are not real, read them once, for example with `SELECT DISTINCT` in the fact's `sql`";
 /// Late rows above this share are more than the declared delay allows for.
 const MANY_LATE: f64 = 0.001;
 /// Exposures before assignment, above this share, are no matter of clocks that differ a little.
@@ -32,6 +35,15 @@ const TAIL: usize = 100;
 const EXTREME_CUSTOMERS: usize = 10;
 /// The share of a metric's variation that ten customers may have before they decide the outcome.
 const MUCH_VARIATION: f64 = 0.25;
+
+/// How bad it is that so many of all rows are on record twice.
+pub(crate) fn of_duplicates(duplicates: u64, all: u64) -> Severity {
+    if duplicates as f64 > MANY_DUPLICATES * all as f64 {
+        Severity::Warning
+    } else {
+        Severity::Notice
+    }
+}
 
 /// Looks through the rows of every fact.
 pub(super) fn facts(plan: &Plan<'_>, lake: &Lake) -> Result<Vec<FactRows>, MeasureError> {
@@ -293,16 +305,10 @@ pub(super) fn checks(fact: &FactRows, has_until: bool) -> Vec<Check> {
             }
             None => String::new(),
         };
-        let severity = if share(duplicates) > MANY_DUPLICATES {
-            Severity::Warning
-        } else {
-            Severity::Notice
-        };
         say(
-            severity,
+            of_duplicates(duplicates, fact.rows),
             format!(
-                "{} of `{name}` repeat another's customer, time and values{money}: if they are not real, read them once, \
-                 for example with `SELECT DISTINCT` in the fact's `sql`",
+                "{} of `{name}` repeat another's customer, time and values{money}: {READ_ONCE}",
                 percent(duplicates)
             ),
         );

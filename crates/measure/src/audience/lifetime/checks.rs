@@ -6,7 +6,7 @@ use clv::FitError;
 use super::LifetimeCheck;
 use super::measured::Measured;
 use super::purchases::{Purchases, day};
-use crate::audience::{MANY_DUPLICATES, Severity};
+use crate::audience::{READ_ONCE, Severity, of_duplicates};
 use crate::{Reason, Refusal};
 
 /// That intervals say nothing of attrition that is not visible.
@@ -57,16 +57,15 @@ pub(super) fn of_rows(lifetime: &Lifetime, purchases: &Purchases) -> Vec<Lifetim
         // Two purchases of a day may well be alike where nothing tells them apart.
         let is_told =
             !purchases.whole_days || lifetime.order.is_some() || lifetime.contracts.is_some();
-        let severity = if is_told && share > MANY_DUPLICATES {
-            Severity::Warning
-        } else {
-            Severity::Notice
+        let severity = match is_told {
+            true => of_duplicates(repeated, purchases.rows),
+            false => Severity::Notice,
         };
         say(
             severity,
             format!(
                 "{repeated} rows ({:.2} %) of `{}` are equal to another one in all columns, and count as often as they are \
-                 there: if they are not real, read them once, for example with `SELECT DISTINCT` in the fact's `sql`",
+                 there: {READ_ONCE}",
                 100.0 * share,
                 lifetime.fact
             ),

@@ -16,7 +16,7 @@ use super::histories::at_end;
 use super::measured::kinds;
 use super::purchases::Purchases;
 use super::spend::{Spend, spend_table};
-use super::value::{self, Expected, Terms, in_units};
+use super::value::{Expected, Terms, in_units};
 use super::{ALPHA, cohorts, days, purchases, refusal_of};
 use crate::error::MeasureError;
 use crate::{Reason, Refusal};
@@ -250,9 +250,7 @@ impl Prospects {
         Ok((0..count)
             .map(|number| {
                 let of_number: Vec<f64> = slopes.iter().map(|slopes| slopes[number]).collect();
-                value::quadratic(&of_number, &self.covariance)
-                    .max(0.0)
-                    .sqrt()
+                clv::quadratic(&self.covariance, &of_number).max(0.0).sqrt()
             })
             .collect())
     }

@@ -68,7 +68,7 @@ pub(super) struct Purchases {
     pub(super) cells: Vec<Vec<Option<String>>>,
     /// Customers in whose purchases a column of the fact varies.
     pub(super) varying: u64,
-    /// Rows of the fact that are equal to another one in all columns.
+    /// Rows of the fact that are equal to another one in all columns, among those that count.
     pub(super) repeated: u64,
     /// Customers of whom the source of customers has rows that say different things.
     pub(super) ambiguous: u64,
@@ -193,7 +193,7 @@ impl Reader<'_> {
             self.run(ORDERS, &orders)?;
         }
         let mut purchases = self.nothing(&columns);
-        purchases.repeated = self.repeated()?;
+        purchases.repeated = self.repeated_in_orders(&columns)?;
         self.counts(purchases)
     }
 

@@ -3,7 +3,7 @@
 use catalog::{Catalog, Fact, Lifetime};
 use lake::{Column, Lake, sql};
 
-use super::purchases::{CLASSES, DAYS, PURCHASES, Purchases};
+use super::purchases::{CLASSES, DAYS, ORDERS, PURCHASES, Purchases};
 use crate::audience::NotCounted;
 use crate::audience::query::types::{check_time, number_of, require_column, type_of, usable_time};
 use crate::audience::query::{define_fact, fact_rows, source_view, where_clause};
@@ -202,7 +202,7 @@ impl<'a> Reader<'a> {
             }
             None => "1::DOUBLE".to_owned(),
         };
-        let moment = usable_time(&Clock::of(columns, time).time(time));
+        let moment = moment(columns, time);
         let other_currency = self.lifetime.currency.as_ref().map_or_else(
             || "false".to_owned(),
             |column| {
@@ -228,9 +228,10 @@ impl<'a> Reader<'a> {
             Default::default()
         };
         let named = format!(
-            "SELECT {} AS customer, {moment} AS moment, CAST(CAST({moment} AS DATE) - DATE '1970-01-01' AS INTEGER) AS day, \
-             {spend} AS spend, {other_currency} AS is_foreign{values}{more} FROM {rows}{}",
+            "SELECT {} AS customer, {moment} AS moment, {} AS day, {spend} AS spend, {other_currency} AS is_foreign{values}{more} \
+             FROM {rows}{}",
             sql::identifier(&self.fact.customer),
+            day_number(&moment),
             where_clause(self.fact.filter.as_ref()),
         );
         Ok(format!(
@@ -261,12 +262,30 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Rows of the fact that are equal to another one in all columns. Rows are compared by 64 bits made of each, so that
-    /// groups stay narrow: among fifty million rows, two different ones are alike with a probability of some 0.01 %.
-    pub(super) fn repeated(&self) -> Result<u64, MeasureError> {
+    /// Rows of the fact that are equal to another one in all columns, where there are orders of several rows.
+    pub(super) fn repeated_in_orders(&self, columns: &[Column]) -> Result<u64, MeasureError> {
+        let customer = sql::identifier(&self.fact.customer);
+        // Of an order whose rows are on several days, the table has one.
+        let (rows, keys) = match (&self.lifetime.order, &self.fact.time) {
+            (None, Some(time)) => {
+                let day = day_number(&moment(columns, time));
+                (format!("({customer}, {day})"), "(customer, day)")
+            }
+            _ => (customer, "customer"),
+        };
+        self.repeated(&format!(
+            "{rows} IN (SELECT {keys} FROM {ORDERS} WHERE status = 0 AND lines > 1)"
+        ))
+    }
+
+    /// Rows of the fact, among those of a condition, that are equal to another one in all columns. Rows are compared by 64 bits
+    /// made of each, so that groups stay narrow: among fifty million rows, two different ones are alike with a probability of
+    /// some 0.01 %.
+    pub(super) fn repeated(&self, condition: &str) -> Result<u64, MeasureError> {
         let query = format!(
             "SELECT CAST(coalesce(sum(number - 1), 0) AS BIGINT) FROM (SELECT count(*) AS number \
-             FROM (SELECT hash(_ts_row) AS _ts_hash FROM {} AS _ts_row{}) GROUP BY _ts_hash)",
+             FROM (SELECT hash(_ts_row) AS _ts_hash FROM (SELECT * FROM {}{}) AS _ts_row WHERE {condition}) \
+             GROUP BY _ts_hash)",
             self.rows(),
             where_clause(self.fact.filter.as_ref()),
         );
@@ -291,6 +310,16 @@ impl<'a> Reader<'a> {
             ..Purchases::default()
         }
     }
+}
+
+/// SQL: the time of a row of the fact, NULL where it is not usable.
+fn moment(columns: &[Column], time: &str) -> String {
+    usable_time(&Clock::of(columns, time).time(time))
+}
+
+/// SQL: the number of days since 1970 of a time.
+fn day_number(moment: &str) -> String {
+    format!("CAST(CAST({moment} AS DATE) - DATE '1970-01-01' AS INTEGER)")
 }
 
 /// Counts what is left out, where there is any.

@@ -6,7 +6,6 @@ use super::base::Base;
 use super::finding::{LifetimeCheck, LifetimeFinding, Parameter, SpendFinding};
 use super::fit::{STEP, per_customer};
 use super::measured::Measured;
-use super::value::quadratic;
 use super::{ALPHA, refusal_of};
 use crate::audience::Severity;
 use crate::{Reason, Refusal};
@@ -110,7 +109,7 @@ impl Spend {
             for [up, down] in &moved {
                 slopes.push((of(up)? - of(down)?) / (2.0 * STEP));
             }
-            variance = quadratic(&slopes, covariance);
+            variance = clv::quadratic(covariance, &slopes);
         }
         Ok(Prediction {
             value: of(self)?,

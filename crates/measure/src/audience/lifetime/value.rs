@@ -227,7 +227,7 @@ impl Group {
             .prediction(|spend| self.total(base, &expected.discounted, spend, terms.margin))?;
         Ok(Future {
             value: by_spend.value,
-            by_timing: quadratic(&slopes, &covariance).max(0.0).sqrt(),
+            by_timing: clv::quadratic(&covariance, &slopes).max(0.0).sqrt(),
             by_spend: by_spend.standard_error,
         })
     }
@@ -292,13 +292,6 @@ impl Future {
             ..estimate
         }
     }
-}
-
-/// `g' C g`, the covariance row-major.
-pub(super) fn quadratic(slopes: &[f64], covariance: &[f64]) -> f64 {
-    let rows = covariance.chunks(slopes.len()).zip(slopes);
-    rows.map(|(row, a)| a * row.iter().zip(slopes).map(|(c, b)| c * b).sum::<f64>())
-        .sum()
 }
 
 /// How future value is spread over customers.

@@ -166,7 +166,7 @@ impl Measured<'_> {
             .sum()
         };
         let by_spend = chosen.spend.prediction(|spend| total(&discounted, spend))?;
-        let by_timing = value::quadratic(&slopes, &covariance).max(0.0).sqrt();
+        let by_timing = clv::quadratic(&covariance, &slopes).max(0.0).sqrt();
         let margin = terms.margin;
         let repeat = Future {
             value: by_spend.value,

@@ -9,15 +9,12 @@ use super::finding::{
     AttributionCheck, AttributionCheckKind as Kind, CalibrationFinding, CreditTotals, KeyFinding,
 };
 use super::journeys::{Journeys, MICROSECONDS_A_DAY};
-use crate::audience::{MANY_DUPLICATES, Severity};
+use crate::audience::{READ_ONCE, Severity, of_duplicates};
 
 /// From this share of conversions without a touch on, credit is about less than it seems.
 const MANY_UNTOUCHED: f64 = 0.2;
 /// From this share of conversions on, clocks are taken for wrong.
 const MANY_SKEWED: f64 = 0.01;
-/// How to let a row that is on record twice count once, in credit as in metrics.
-const READ_ONCE: &str =
-    "if they are not real, read them once, for example with `SELECT DISTINCT` in the fact's `sql`";
 /// The level at which touches right after conversions are more than by chance, all channels together.
 const ALARM: f64 = 0.001;
 
@@ -134,10 +131,7 @@ fn dropped(looked: &Looked<'_>) -> Vec<AttributionCheck> {
 fn conversions(looked: &Looked<'_>) -> Vec<AttributionCheck> {
     let counts = &looked.journeys.counts;
     let has_order = looked.attribution.conversion.order.is_some();
-    let by_share = |number: u64| match number as f64 > MANY_DUPLICATES * counts.conversions as f64 {
-        true => Severity::Warning,
-        false => Severity::Notice,
-    };
+    let by_share = |number| of_duplicates(number, counts.conversions);
     [
         counted(Kind::Conversions, Severity::Notice, counts.worthless, |number| {
             format!("{number} conversions have no value: they count as conversions that are worth nothing")

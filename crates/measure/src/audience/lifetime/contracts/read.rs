@@ -190,7 +190,7 @@ pub(super) fn read(
     let counts: Vec<(i32, i64)> =
         (lake.engine()).rows(&counts, context, |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut purchases = reader.nothing(&columns);
-    purchases.repeated = reader.repeated()?;
+    purchases.repeated = reader.repeated("true")?;
     for (status, rows) in counts {
         purchases.rows += rows as u64;
         if status == 4 {

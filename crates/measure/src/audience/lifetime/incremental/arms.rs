@@ -12,7 +12,7 @@ use clv::{
 use super::super::base::DAYS_PER_UNIT;
 use super::super::{Band, refusal_of};
 use super::measured::in_process;
-use super::reading::{Reading, normal};
+use super::reading::Reading;
 use super::surrogate::Modelled;
 use super::{Context, IncrementalArm, Placebo};
 use crate::audience::Estimate;
@@ -392,6 +392,7 @@ impl<'a> Arms<'a> {
     }
 
     fn estimate(&self, value: f64, se: f64) -> Estimate {
-        normal(value, se, self.context.alpha)
+        let alpha = self.context.alpha;
+        Reading { alpha, df: None }.estimate(value, se)
     }
 }

@@ -13,7 +13,7 @@ use stats::wear::{DailyMeans, Pace, WearAnalysis, wear};
 use stats::{Arm, Unestimable};
 
 use super::months::Months;
-use super::reading::{Reading, normal};
+use super::reading::Reading;
 use crate::audience::by_day;
 use crate::audience::finding::Pair;
 use crate::audience::lifetime::cohorts::{DAYS_PER_MONTH, month_name};
@@ -264,7 +264,7 @@ fn change(analysis: &WearAnalysis, alpha: f64) -> FadingChange {
     let se = analysis.covariances.iter().sum::<f64>().max(0.0).sqrt() / k;
     FadingChange {
         says: analysis.wear.into(),
-        mean: normal(mean, se, alpha),
+        mean: Reading { alpha, df: None }.estimate(mean, se),
         a_month: by_day::estimate(&analysis.slope, 1.0),
         p_value: analysis.probability.p,
         constant_p_value: analysis.constant.probability.p,

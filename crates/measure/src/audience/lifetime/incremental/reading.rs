@@ -5,18 +5,6 @@ use clv::incremental::{Amount, Increment, StaysOn, Stops};
 use super::{IncrementalPart, StaysOnFinding, StopsFinding};
 use crate::audience::Estimate;
 
-/// A normal estimate.
-pub(super) fn normal(value: f64, se: f64, alpha: f64) -> Estimate {
-    let reach = stats::tail::normal_quantile(1.0 - 0.5 * alpha) * se;
-    Estimate {
-        estimate: value,
-        se,
-        low: value - reach,
-        high: value + reach,
-        df: None,
-    }
-}
-
 /// How intervals of what an arm's lives gain are read: by Student's t with the degrees of freedom of the difference that
 /// was measured of the same customers, as the ledger reads them. Of many customers that is the normal interval; of a
 /// handful, it does not promise more than they can tell.
@@ -29,13 +17,17 @@ pub(super) struct Reading {
 
 impl Reading {
     pub(super) fn of(self, amount: &Amount) -> Estimate {
+        self.estimate(amount.value, amount.standard_error)
+    }
+
+    pub(super) fn estimate(self, value: f64, se: f64) -> Estimate {
         let df = self.df.unwrap_or(f64::INFINITY);
-        let reach = stats::tail::student_t_critical(self.alpha, df) * amount.standard_error;
+        let reach = stats::tail::student_t_critical(self.alpha, df) * se;
         Estimate {
-            estimate: amount.value,
-            se: amount.standard_error,
-            low: amount.value - reach,
-            high: amount.value + reach,
+            estimate: value,
+            se,
+            low: value - reach,
+            high: value + reach,
             df: self.df,
         }
     }

@@ -106,7 +106,7 @@ fn assert_errors(
         let by_spend = spend
             .prediction(|moved| Ok(total(base, &group, moved, purchases(0, 0.0))))
             .expect("a value");
-        let error = quadratic(&slopes, &covariance).sqrt();
+        let error = clv::quadratic(&covariance, &slopes).sqrt();
         assert!(error > 0.0 && by_spend.standard_error > 0.0);
         let error = error.hypot(by_spend.standard_error);
         assert!(
