@@ -201,3 +201,21 @@ fn what_a_whole_retailer_prints_fits_its_schema() {
         }
     }
 }
+
+#[test]
+fn the_guide_names_the_fields_of_every_format_that_it_describes() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/json.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    let schemas: Value = serde_json::from_str(&printed(&["schema", "findings"])).unwrap();
+    let described: Vec<&str> = guide.split("\n## `").skip(1).collect();
+    assert_eq!(described.len(), 7);
+    for section in described {
+        let (format, text) = section.split_once('`').unwrap();
+        let fields = schemas[format]["properties"].as_object().unwrap();
+        let missing: Vec<&String> = fields
+            .keys()
+            .filter(|field| !text.contains(&format!("`{field}`")))
+            .collect();
+        assert!(missing.is_empty(), "{format}: {missing:?}");
+    }
+}
