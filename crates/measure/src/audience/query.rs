@@ -399,7 +399,8 @@ impl<'p, 'a> Writer<'p, 'a> {
         if has_exposure {
             carried.push("started".to_owned());
         }
-        carried.push("tag".to_owned());
+        let is_plain = unique && self.plan.experiment.exposure.is_none();
+        carried.push(if is_plain { "arm" } else { "tag" }.to_owned());
         let assignments = if unique {
             ""
         } else {
@@ -413,12 +414,16 @@ impl<'p, 'a> Writer<'p, 'a> {
             carried.extend(values.iter().map(|(place, _)| format!("v{place}")));
             last = name;
         }
-        carried.retain(|name| name != "tag" && name != "repeated");
+        carried.retain(|name| !matches!(name.as_str(), "arm" | "tag" | "repeated"));
         let carried: String = carried.iter().map(|name| format!(", {name}")).collect();
+        let (status, arm) = if is_plain {
+            (self.status_of_unique("started"), "arm")
+        } else {
+            let arm = "CAST(nullif(tag >> 8, 255) AS UTINYINT) AS arm";
+            (STATUS.to_owned(), arm)
+        };
         Ok(format!(
-            "WITH {} SELECT customer, CAST({STATUS} AS UTINYINT) AS status, \
-             CAST(nullif(tag >> 8, 255) AS UTINYINT) AS arm{assignments}{carried} \
-             FROM {last}",
+            "WITH {} SELECT customer, CAST({status} AS UTINYINT) AS status, {arm}{assignments}{carried} FROM {last}",
             tables.join(", "),
         ))
     }

@@ -145,32 +145,40 @@ impl Writer<'_, '_> {
             .collect()
     }
 
-    pub(super) fn units_of_unique(&self) -> String {
-        let (no_time, started) = if self.timed() {
-            (
-                format!(" WHEN moment IS NULL THEN {}", status::NO_TIME),
-                ", moment AS started",
-            )
+    /// What becomes of a customer whose one row of the assignment has this time and arm.
+    pub(super) fn status_of_unique(&self, moment: &str) -> String {
+        let no_time = if self.timed() {
+            format!(" WHEN {moment} IS NULL THEN {}", status::NO_TIME)
         } else {
-            (String::new(), "")
+            String::new()
+        };
+        format!(
+            "CASE WHEN arm IS NULL THEN {}{no_time} ELSE {} END",
+            status::OTHER_ARM,
+            status::COUNTED
+        )
+    }
+
+    /// A customer has one row, of which the time and the arm say all where exposure says nothing.
+    pub(super) fn units_of_unique(&self) -> String {
+        let started = if self.timed() {
+            ", moment AS started"
+        } else {
+            ""
         };
         let attributes: String = self
             .attributes()
             .iter()
             .map(|name| format!(", {name}"))
             .collect();
-        format!(
-            "_ts_units AS (SELECT customer{started}{attributes}, {} AS tag FROM _ts_rows)",
-            tag(
-                &format!(
-                    "CASE WHEN arm IS NULL THEN {}{no_time} ELSE {} END",
-                    status::OTHER_ARM,
-                    status::COUNTED
-                ),
-                "false",
-                "arm"
+        let arm = match self.plan.experiment.exposure {
+            Some(_) => format!(
+                "{} AS tag",
+                tag(&self.status_of_unique("moment"), "false", "arm")
             ),
-        )
+            None => "arm".to_owned(),
+        };
+        format!("_ts_units AS (SELECT customer{started}{attributes}, {arm} FROM _ts_rows)")
     }
 
     /// A customer counts in the arm of the first assignment. Time and arm are one number, whose least is the first

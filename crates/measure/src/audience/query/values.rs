@@ -54,7 +54,7 @@ impl<'a> Writer<'_, 'a> {
         // that it is not hashed.
         let (keys, attributes): (Vec<&String>, Vec<&String>) = carried
             .iter()
-            .partition(|name| matches!(name.as_str(), "started" | "tag"));
+            .partition(|name| matches!(name.as_str(), "started" | "arm" | "tag"));
         let keys: String = keys.iter().map(|name| format!(", {name}")).collect();
         let mut outer: Vec<String> = attributes
             .iter()
