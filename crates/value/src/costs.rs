@@ -1,6 +1,8 @@
 //! What an initiative costs: the catalog's prices times what the experiments counted.
 
 use catalog::{Catalog, Cost, Initiative, LifetimeEffect, Per, Unit};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use measure::audience::LifetimeFinding;
 use measure::{Reason, Refusal};
 use rust_decimal::Decimal;
@@ -29,39 +31,52 @@ impl Quantity {
     }
 }
 
-/// A treatment that goes on for its customers after the data, to the horizon of a lifetime.
+/// A treatment that counts by what its customers' lives gain: in the days that they were observed for and, where it goes
+/// on after them, to the horizon.
 ///
-/// What was paid for a customer in a mean day that was observed is paid on every day to the horizon, as if no customer
-/// ever left: the most that it can come to.
+/// What was paid for a customer in a mean day that was observed is paid on every day that follows, as if no customer ever
+/// left: the most that it can come to.
 #[derive(Clone, Copy)]
-struct Lasting {
+struct Treated {
     /// Mean days that customers were observed for.
     days: f64,
-    horizon_days: f64,
+    /// Days of a life in which it is treated.
+    of_days: f64,
+    /// Days from the first assignment until the last customer is treated no more; none where assignments have no times.
+    run: Option<f64>,
     /// A year.
     discount_rate: f64,
     /// What the arm's customers spent in the days observed.
     spend: f64,
 }
 
-impl Lasting {
-    /// None where the treatment ended with the data, or nothing is known of the arm's lives.
+impl Treated {
+    /// None where nothing is known of the arm's lives.
     fn of(catalog: &Catalog, lifetime: &LifetimeFinding, shown: &Shown<'_>) -> Option<Self> {
         let found = incremental_arm(lifetime, &shown.lift.experiment, &shown.arm.name)?;
         let measured = found.in_process.as_ref()?;
         let goes_on = lifetime.incremental.as_ref()?.effect == LifetimeEffect::StaysOn;
-        goes_on.then(|| Self {
+        let of_days = match goes_on {
+            true => lifetime.horizon_days.max(measured.days),
+            false => measured.days,
+        };
+        let run = shown.lift.period.and_then(|period| match goes_on {
+            true => Some(days_between(period.first, period.last) + of_days),
+            false => Some(days_between(period.first, end_of(lifetime)?)),
+        });
+        Some(Self {
             days: measured.days,
-            horizon_days: lifetime.horizon_days,
+            of_days,
+            run,
             discount_rate: catalog.project().discount_rate,
             spend: found.customers.arm as f64 * measured.mean.arm / lifetime.margin.unwrap_or(1.0),
         })
     }
 
-    /// A quantity of the days observed, over all days to the horizon: with discount `1 + 1/days x` the integral of
-    /// `(1 + r)^(-t / year)` from the days observed to the horizon.
+    /// A quantity of the days observed, over all days that are treated: with discount `1 + 1/days x` the integral of
+    /// `(1 + r)^(-t / year)` over the days after those observed.
     fn over(self, observed: f64) -> Quantity {
-        let later = (self.horizon_days - self.days).max(0.0);
+        let later = self.of_days - self.days;
         let rate = self.discount_rate.ln_1p() / DAYS_A_YEAR;
         let worth = if rate == 0.0 {
             later
@@ -75,18 +90,29 @@ impl Lasting {
     }
 }
 
+/// The end of the last day that a lifetime counts, in microseconds since 1970.
+fn end_of(lifetime: &LifetimeFinding) -> Option<i64> {
+    let last: Date = lifetime.extent.last_day.as_ref()?.parse().ok()?;
+    let start = last.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()?;
+    Some(start.timestamp().as_microsecond())
+}
+
+fn days_between(first: i64, last: i64) -> f64 {
+    (last - first).max(0) as f64 / (1e6 * SECONDS_A_DAY)
+}
+
 /// Each cost of an initiative, in the order of the catalog, or why it cannot be counted. Where the initiative counts by a
-/// lifetime, over which the treatment goes on, so do the costs.
+/// lifetime, they are those of the days of life in which its customers are treated.
 pub(crate) fn costs(
     catalog: &Catalog,
     initiative: &Initiative,
     shown: &[Shown<'_>],
     lifetime: Option<&LifetimeFinding>,
 ) -> Vec<Result<CostLine, Refusal>> {
-    let lasting = lifetime.and_then(|lifetime| Lasting::of(catalog, lifetime, shown.first()?));
+    let treated = lifetime.and_then(|lifetime| Treated::of(catalog, lifetime, shown.first()?));
     catalog
         .costs_of(&initiative.name)
-        .map(|cost| line(catalog, cost, initiative, shown, lasting))
+        .map(|cost| line(catalog, cost, initiative, shown, treated))
         .collect()
 }
 
@@ -95,7 +121,7 @@ fn line(
     cost: &Cost,
     initiative: &Initiative,
     shown: &[Shown<'_>],
-    lasting: Option<Lasting>,
+    treated: Option<Treated>,
 ) -> Result<CostLine, Refusal> {
     let undeclared = |message: &str| {
         Refusal::new(
@@ -109,7 +135,7 @@ fn line(
     let (per, quantity) = match cost.per {
         Per::Once => ("once", Quantity::plain(1.0)),
         Per::Month => {
-            let months = months(cost, initiative, shown, lasting).ok_or_else(|| {
+            let months = months(cost, initiative, shown, treated).ok_or_else(|| {
                 undeclared("the experiment has no times to count months by: add `months:`")
             })?;
             ("month", Quantity::plain(months))
@@ -127,18 +153,18 @@ fn line(
                 "touch",
                 going_on(
                     touches.ok_or_else(|| undeclared("its touches were not counted"))?,
-                    lasting,
+                    treated,
                 ),
             )
         }
         Per::Revenue => {
-            let revenue = match lasting {
+            let revenue = match treated {
                 Some(_) if cost.metric.is_some() => {
                     let message = "over customers' lives a share of revenue is one of the lifetime's spend: leave \
                                    `metric` out";
                     return Err(undeclared(message));
                 }
-                Some(lasting) => Some(lasting.over(lasting.spend.max(0.0))),
+                Some(treated) => Some(treated.over(treated.spend.max(0.0))),
                 None => over_rounds(&|shown| revenue(shown, cost.metric.as_deref())),
             };
             (
@@ -162,8 +188,8 @@ fn line(
 }
 
 /// What touches come to where customers are treated on.
-fn going_on(touches: Quantity, lasting: Option<Lasting>) -> Quantity {
-    lasting.map_or(touches, |lasting| lasting.over(touches.all))
+fn going_on(touches: Quantity, treated: Option<Treated>) -> Quantity {
+    treated.map_or(touches, |treated| treated.over(touches.all))
 }
 
 /// A quantity that grows with customers, over all arms and rounds.
@@ -217,29 +243,30 @@ fn revenue(shown: &Shown<'_>, metric: Option<&str>) -> Option<f64> {
 }
 
 /// The declared months, else those that the longest experiment and the rounds after it take, begun ones whole. Where
-/// customers are treated on, until the last of them has reached the horizon.
+/// customers' lives count, until the last of them is treated no more.
 fn months(
     cost: &Cost,
     initiative: &Initiative,
     shown: &[Shown<'_>],
-    lasting: Option<Lasting>,
+    treated: Option<Treated>,
 ) -> Option<f64> {
     if let Some(months) = cost.months {
         return Some(f64::from(months));
     }
-    let days = shown
-        .iter()
-        .filter_map(|shown| shown.lift.period)
-        .map(|period| period.days)
-        .max()?;
+    let days = match treated {
+        Some(treated) => treated.run?,
+        None => days_of_rounds(initiative, shown)?,
+    };
+    Some((days / DAYS_A_MONTH).ceil().max(1.0))
+}
+
+/// Days from the first assignment to the end of the last round.
+fn days_of_rounds(initiative: &Initiative, shown: &[Shown<'_>]) -> Option<f64> {
+    let periods = shown.iter().filter_map(|shown| shown.lift.period);
+    let days = periods.map(|period| period.days).max()?;
     let later = initiative.recurs.as_ref().map_or(0.0, |recurs| {
         f64::from(recurs.times.saturating_sub(1)) * recurs.every.nominal_seconds() as f64
             / SECONDS_A_DAY
     });
-    let goes_on = lasting.map_or(0.0, |lasting| lasting.horizon_days);
-    Some(
-        ((f64::from(days) + later.max(goes_on)) / DAYS_A_MONTH)
-            .ceil()
-            .max(1.0),
-    )
+    Some(f64::from(days) + later)
 }

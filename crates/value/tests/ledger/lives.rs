@@ -1,6 +1,6 @@
 //! Initiatives that count by what customers' lives gain.
 
-use measure::audience::{LifetimeFinding, LiftFinding};
+use measure::audience::{LifetimeFinding, LiftFinding, Period};
 use measure::{Reason, Refusal};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -205,8 +205,20 @@ fn customers_who_are_treated_on_are_paid_for_to_the_horizon() {
 ---
 { kind: cost, name: licence, initiative: one, amount: 10, per: month }
 ";
+    // Ten days of assignment from 2024-01-01 on, whose metric has a window of 20 days.
+    let mut test = tests();
+    let first = 1_704_067_200_000_000;
+    test.period = Some(Period {
+        first,
+        last: first + 10 * 86_400_000_000,
+        days: 30,
+    });
     let lines = |effect| {
-        let found = of(&shop(costs), &[tests()], &[lives(effect, GAINS)]);
+        let found = of(
+            &shop(costs),
+            std::slice::from_ref(&test),
+            &[lives(effect, GAINS)],
+        );
         let lines = found.initiatives[0].costs.clone();
         lines
             .into_iter()
@@ -234,10 +246,12 @@ fn customers_who_are_treated_on_are_paid_for_to_the_horizon() {
         "{:?}",
         on[3]
     );
-    // 20 days of experiment and 1,000 of horizon are 34 begun months.
+    // Ten days of assignment and 1,000 of horizon are 34 begun months; the metric's window is not among them.
     assert_eq!(on[4], (34.0, 340.0));
+    // What stops is paid for in the days observed: touches, spend, and the year 2024, whose 366 days are 13 begun months.
     let over = lines("stops");
-    assert_eq!((over[2], over[4]), ((3000.0, 30.0), (1.0, 10.0)));
+    assert_eq!((over[2], over[4]), ((3000.0, 30.0), (13.0, 130.0)));
+    assert_eq!(over[3], (48_000.0, 4_800.0));
 }
 
 #[test]
