@@ -125,19 +125,16 @@ impl Factorial {
         }
     }
 
-    /// The answer to a question. Its relative difference is the effect as a share of the mean with
-    /// no channel; where that is not known, there is none.
+    /// The answer to a question. Its relative difference is the effect as a share of what the
+    /// question [compares with](Self::base); where that is not known, there is none.
     ///
     /// # Errors
     ///
     /// As [`weights`](Self::weights) and [`contrast`](Self::contrast).
     pub fn answer(&self, question: Question) -> Result<Contrast, FactorialError> {
         let part = self.weights(question)?;
-        let none = self
-            .cells
-            .grid()
-            .weights(|cell| if cell == 0 { 1.0 } else { 0.0 });
-        self.contrast(&part, &none).or_else(|_| self.alone(&part))
+        self.contrast(&part, &self.base(question))
+            .or_else(|_| self.alone(&part))
     }
 
     /// [`Cells::contrast`], with the name of what a part is confounded with.

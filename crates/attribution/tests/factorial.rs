@@ -79,6 +79,19 @@ fn the_contrasts_of_three_channels() {
     close(value(Question::Step(1)), one);
     close(value(Question::Step(2)), two - one);
     close(value(Question::Step(3)), three - two);
+    // What each is relative to.
+    let base = |question| factorial.answer(question).expect("an answer").control;
+    for question in [
+        Question::AnyAgainstNone,
+        Question::Alone(1),
+        Question::Step(1),
+    ] {
+        close(base(question), 10.0);
+    }
+    close(base(Question::ManyAgainstOne), 10.0 + one);
+    close(base(Question::Step(2)), 10.0 + one);
+    close(base(Question::Step(3)), 10.0 + two);
+    close(base(Question::Synergy), 2.5);
     close(value(Question::Interaction(0b011)), 3.0);
     close(value(Question::Interaction(0b101)), 0.0);
     close(value(Question::Interaction(0b111)), 0.0);

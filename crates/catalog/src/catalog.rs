@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
+use crate::diagnostic::{Diagnostic, Diagnostics, Place, SourceFile};
 use crate::load;
 use crate::location::{Environment, Location};
 use crate::model::{
     Attribution, Audience, Channel, Content, Cost, Document, Experiment, Fact, Factorial,
-    Initiative, Lifetime, Metric, Performance, Project, Source, Summaries, Team, Touch,
+    FactorialOf, Initiative, Lifetime, Metric, Performance, Project, Source, Summaries, Team,
+    Touch,
 };
+use crate::yaml::Node;
 
 /// What a project declares: its settings and its documents, in the order in which they are declared
 /// (files by path, documents from top to bottom).
@@ -25,6 +27,8 @@ pub struct Catalog {
     pub(crate) root: PathBuf,
     pub(crate) project: Project,
     pub(crate) documents: Vec<Document>,
+    /// The same documents as they are written.
+    pub(crate) nodes: Vec<Node>,
     pub(crate) lake: PathBuf,
     /// The locations of the sources that have a path, by the source's name.
     pub(crate) locations: BTreeMap<String, Location>,
@@ -103,6 +107,23 @@ impl Catalog {
         &self.documents
     }
 
+    /// Where the catalog says what a place in words names, such as ``attribution `sales`, conversion``: the value of that
+    /// key, where the document of that kind and name has it, else the document.
+    #[must_use]
+    pub fn place_of(&self, place: &str) -> Option<&Place> {
+        let (kind, rest) = place.split_once(" `")?;
+        let (name, key) = rest.split_once('`')?;
+        let is = |node: &&Node, key: &str, wanted: &str| {
+            let text = node.get(key).and_then(|entry| entry.value.text());
+            text == Some(wanted)
+        };
+        let node = self
+            .nodes
+            .iter()
+            .find(|node| is(node, "kind", kind) && is(node, "name", name))?;
+        Some(node.place_of(key.trim_start_matches(", ")))
+    }
+
     /// The folder of the lake.
     #[must_use]
     pub fn lake(&self) -> &Path {
@@ -127,6 +148,18 @@ impl Catalog {
     pub fn costs_of<'a>(&'a self, initiative: &'a str) -> impl Iterator<Item = &'a Cost> {
         self.costs()
             .filter(move |cost| cost.initiative == initiative)
+    }
+
+    /// The factorial that switches a channel on and off.
+    #[must_use]
+    pub fn factorial_of(&self, channel: &str) -> Option<&Factorial> {
+        self.factorials().find(|factorial| {
+            let experiment = self.experiment(&factorial.experiment);
+            let factors = experiment.and_then(Experiment::factors);
+            let mut names = factors.iter().flat_map(|factors| &factors.names);
+            factorial.of == FactorialOf::Channels
+                && names.any(|factor| factorial.channel_of(factor) == channel)
+        })
     }
 
     /// The contribution margin on a metric's money: its own, else the project's.

@@ -19,6 +19,8 @@ use crate::yaml::{Node, Parsed, Value, quote};
 pub(crate) struct Checked {
     pub(crate) project: Project,
     pub(crate) documents: Vec<Document>,
+    /// The same documents as they are written.
+    pub(crate) nodes: Vec<Node>,
     pub(crate) lake: PathBuf,
     pub(crate) locations: BTreeMap<String, Location>,
 }
@@ -83,13 +85,11 @@ pub(crate) fn check(
         diagnostics.push(Diagnostic::error("unknown-value", place, message).help(help));
         return None;
     };
-    let documents = documents
-        .into_iter()
-        .map(|(document, _)| document)
-        .collect();
+    let (documents, nodes) = documents.into_iter().unzip();
     Some(Checked {
         project,
         documents,
+        nodes,
         lake,
         locations,
     })

@@ -114,6 +114,7 @@ pub(crate) fn load(
                 root: root.to_owned(),
                 project: checked.project,
                 documents: checked.documents,
+                nodes: checked.nodes,
                 lake: checked.lake,
                 locations: checked.locations,
                 warnings: diagnostics,

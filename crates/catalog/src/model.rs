@@ -71,7 +71,7 @@ pub struct Project {
     pub margin: Option<f64>,
     /// Discount rate a year, 0.10 for ten per cent.
     #[serde(default)]
-    #[schemars(extend("exclusiveMinimum" = -1))]
+    #[schemars(range(min = 0))]
     pub discount_rate: f64,
     /// The folder of the lake, relative to `touchstone.yaml`.
     #[serde(default = "default_lake")]

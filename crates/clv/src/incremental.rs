@@ -120,6 +120,17 @@ pub enum Refusal {
         /// Its value.
         value: f64,
     },
+    /// The horizon ends before what was observed does, so that nothing is left to model.
+    #[error(
+        "the horizon of {horizon:.0} days ends within the {window:.0} days that customers were observed, of which the \
+         difference is measured: use a longer one"
+    )]
+    HorizonWithinWindow {
+        /// Days of the horizon.
+        horizon: f64,
+        /// Days that customers were observed, at the longest.
+        window: f64,
+    },
     /// One arm holds nobody.
     #[error("the {arm} arm holds nobody")]
     EmptyArm {
@@ -411,12 +422,7 @@ pub fn stays_on<M: TimingModel>(
 ) -> Result<StaysOn, Refusal> {
     let longest = check_windows(windows)?;
     let horizon = horizon_days(timing, settings)?;
-    if horizon < longest {
-        return Err(Refusal::InvalidArgument {
-            what: "horizon",
-            value: horizon,
-        });
-    }
+    check_reach(horizon, longest)?;
     let customers: f64 = windows.iter().map(|window| window.customers).sum();
     let unit = timing.days_per_unit;
     let delta = settings.discount.continuous(unit);
@@ -554,6 +560,14 @@ fn check_windows(windows: &[Window]) -> Result<f64, Refusal> {
     let longest = windows.iter().map(|window| window.days).fold(0.0, f64::max);
     check("number of windows", windows.len() as f64, |n| n > 0.0)?;
     Ok(longest)
+}
+
+/// Refuses a horizon that does not reach beyond what was observed, both in days.
+fn check_reach(horizon: f64, window: f64) -> Result<(), Refusal> {
+    if horizon < window {
+        return Err(Refusal::HorizonWithinWindow { horizon, window });
+    }
+    Ok(())
 }
 
 /// Refuses an argument that is infinite, not a number or not in its domain.

@@ -542,7 +542,10 @@ fn refusals_name_what_is_wrong() {
         horizon: Horizon::Days(300.0),
         ..settings()
     };
-    invalid(on(&YEAR, &short), "horizon cannot be 300");
+    invalid(
+        on(&YEAR, &short),
+        "horizon of 300 days ends within the 364 days",
+    );
     let endless = Settings {
         horizon: Horizon::Days(f64::NAN),
         ..settings()

@@ -43,6 +43,20 @@ fn suggestion(meant: &Option<String>) -> String {
 }
 
 impl MeasureError {
+    /// Where the catalog says what is wrong, as [`catalog::Catalog::place_of`] reads it; none where that is not known.
+    #[must_use]
+    pub fn place(&self) -> Option<String> {
+        match self {
+            Self::UnknownColumn { place, .. }
+            | Self::Unusable { place, .. }
+            | Self::Limit { place, .. }
+            | Self::Lake(LakeError::Unrepeatable { place, .. }) => Some(place.clone()),
+            Self::Summary { experiment, .. } => Some(format!("experiment `{experiment}`")),
+            // A source that cannot be read says by which file.
+            Self::Lake(_) | Self::Seal(_) => None,
+        }
+    }
+
     pub(crate) fn summary_of_columns(experiment: &str, error: &WrongColumn) -> Self {
         Self::Unusable {
             place: format!("experiment `{experiment}`"),

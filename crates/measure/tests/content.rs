@@ -5,11 +5,11 @@ use std::path::Path;
 use attribution::{Heuristic, JourneyBuilder, Model, PathPolicy, credit, markov};
 use catalog::{Catalog, LoadError};
 use lake::Lake;
-use measure::MeasureError;
 use measure::audience::Severity;
 use measure::content::{
     AttributionCheckKind, AttributionFinding, CreditModel, FlowNode, attribution,
 };
+use measure::{MeasureError, Reason};
 use tempfile::TempDir;
 
 const SOURCES: &str = "
@@ -385,6 +385,116 @@ fn combinations_are_credited_and_costs_taken_off() {
 }
 
 #[test]
+fn a_cost_below_zero_is_unknown_and_no_income() {
+    let files = [
+        (
+            "touches.csv",
+            "who,at,channel,price\n\
+             1,2024-01-01 00:00:00,email,-40\n\
+             1,2024-01-02 00:00:00,email,0.5\n",
+        ),
+        ("orders.csv", "who,at,amount\n1,2024-01-03 00:00:00,100\n"),
+    ];
+    let sources = SOURCES.replace("channel: channel", "channel: channel, cost: price");
+    let finding = measured(&files, &format!("{sources}{ATTRIBUTION}")).unwrap();
+    assert_eq!(finding.totals.cost, Some(0.5));
+    let linear = finding.model(CreditModel::Linear).unwrap();
+    let credit = linear.credit("email").unwrap();
+    assert_eq!(credit.value_less_cost, Some(99.5));
+    let check = (finding.checks.iter())
+        .find(|check| check.kind == AttributionCheckKind::Touches)
+        .unwrap();
+    assert_eq!((check.severity, check.number), (Severity::Warning, 1));
+    assert!(check.message.starts_with("1 touch costs less than nothing"));
+}
+
+/// Without rows a file's columns have no types, and it is one attribution that has nothing to say.
+#[test]
+fn a_file_without_rows_is_a_refusal() {
+    let sources = SOURCES
+        .replace(", types: { at: TIMESTAMP }", "")
+        .replace(", types: { at: TIMESTAMP, amount: DOUBLE }", "");
+    for value in ["amount", "'-amount'", "'amount * 0.19 + 1'"] {
+        let documents = format!(
+            "{sources}{}",
+            ATTRIBUTION.replace("value: amount", &format!("value: {value}"))
+        );
+        let touches = format!("who,at,channel\n{TOUCHES}");
+        let files = [
+            ("touches.csv", touches.as_str()),
+            ("orders.csv", "who,at,amount\n"),
+        ];
+        let finding = measured(&files, &documents).unwrap();
+        assert_eq!(finding.refusal.unwrap().reason, Reason::TooLittleData);
+        assert_eq!(
+            (finding.journeys.touches, finding.journeys.conversions),
+            (8, 0)
+        );
+    }
+    // What is wrong in the document is wrong whatever the data.
+    for (value, said) in [
+        ("amout", "`orders` has no column `amout`"),
+        ("'amount +* 2'", "`amount +* 2`"),
+    ] {
+        let attribution = ATTRIBUTION.replace("value: amount", &format!("value: {value}"));
+        let files = [
+            ("touches.csv", "who,at,channel\n"),
+            ("orders.csv", "who,at,amount\n"),
+        ];
+        let error = measured(&files, &format!("{sources}{attribution}")).unwrap_err();
+        assert!(error.to_string().contains(said), "{error}");
+    }
+}
+
+#[test]
+fn what_adds_up_over_rows_is_told_from_the_number_of_a_row() {
+    let attribution = ATTRIBUTION.replace("value: amount", "value: sum(amount)");
+    let documents = format!("{SOURCES}{attribution}");
+    let touches = format!("who,at,channel\n{TOUCHES}");
+    let orders = format!("who,at,amount\n{ORDERS}");
+    let files = [
+        ("touches.csv", touches.as_str()),
+        ("orders.csv", orders.as_str()),
+    ];
+    let error = measured(&files, &documents).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "attribution `credit`, conversion: `sum(amount)` adds up over rows, and what is asked for here is the number of \
+         one row: write that, such as a column"
+    );
+    // The catalog knows the line: that of the key within its document.
+    let folder = TempDir::new().unwrap();
+    let catalog = catalog(folder.path(), &documents, 1).unwrap();
+    let line = 1 + documents
+        .lines()
+        .position(|line| line.starts_with("conversion:"))
+        .unwrap();
+    let place = catalog.place_of(&error.place().unwrap()).unwrap();
+    assert_eq!(place.to_string(), format!("catalog/test.yaml:{line}:13"));
+}
+
+/// A journey may be open for as long as the longest window of a channel.
+#[test]
+fn journeys_are_open_for_the_longest_window() {
+    let touches =
+        "1,2024-01-01 00:00:00,email\n2,2024-01-20 00:00:00,email\n3,2024-02-09 00:00:00,email\n";
+    let orders = "9,2024-02-10 00:00:00,5\n3,2024-02-09 01:00:00,5\n";
+    let open = |keys: &str| {
+        let finding = usual(touches, orders, keys);
+        number(&finding, AttributionCheckKind::OpenJourneys)
+    };
+    assert_eq!(open("lookback: 7 days\n"), None);
+    assert_eq!(
+        open("lookback: 7 days\nwindows: { email: 30 days }\n"),
+        Some(1)
+    );
+    assert_eq!(
+        open("lookback: 7 days\nwindows: { web: { click: 60 days } }\n"),
+        Some(2)
+    );
+}
+
+#[test]
 fn an_order_counts_once() {
     let files = [
         (
@@ -506,6 +616,21 @@ fn clocks_that_differ_are_told_from_touches_that_orders_trigger_and_from_chance(
     assert_eq!((severity, number), (Severity::Notice, 400));
     assert!(message.ends_with("in `email` alone: conversions seem to trigger these touches"));
 
+    // Of one channel alone it could be either.
+    let (mut touches, mut orders) = (String::new(), String::new());
+    for who in 0..100 {
+        orders.push_str(&format!("{who},2024-01-02 12:00:00,10\n"));
+        touches.push_str(&format!(
+            "{who},2024-01-02 12:02:00,email\n{who},2024-01-02 12:02:00,web\n"
+        ));
+    }
+    let one = usual(&touches, &orders, "exclude: [web]\n");
+    let (severity, number, message) = clocks(&one);
+    assert_eq!((severity, number), (Severity::Warning, 100));
+    assert!(message.contains(
+        "in `email`, the only channel: the clocks of touches and conversions may differ"
+    ));
+
     // At any minute of the quarter of an hour after.
     let chance = around_orders(|who, place| of(who, place).then_some((who / 3 % 15) as i64));
     let (severity, _, message) = clocks(&chance);
@@ -529,7 +654,7 @@ fn undeclared_channels_are_named() {
         .unwrap();
     assert_eq!((check.number, check.severity), (1, Severity::Warning));
     assert!(
-        check.message.contains("did they mean `email`?"),
+        check.message.contains("is `email` meant?"),
         "{}",
         check.message
     );

@@ -7,7 +7,9 @@
 
 use std::fmt::Write as _;
 
-use attribution::{Heuristic, JourneyBuilder, JourneyTable, Model, Outcome, PathPolicy, credit};
+use attribution::{
+    Heuristic, JourneyBuilder, JourneyTable, Model, Outcome, PathPolicy, credit, order_scores,
+};
 use catalog::Catalog;
 use lake::Lake;
 use measure::Reason;
@@ -477,4 +479,127 @@ fn intervals_hold_the_credits_of_the_population() {
 #[ignore = "minutes: the numbers in docs/verification.md"]
 fn intervals_hold_the_credits_of_the_population_in_a_thousand_samples() {
     coverage(1_000, 1_000);
+}
+
+const TEN_CHANNELS: [&str; 10] = [
+    "web", "push", "display", "s1", "s2", "s3", "s4", "s5", "s6", "email",
+];
+
+/// Paths of customers, and whether they buy: what is bought after three touches in one order is seen by a chain that
+/// remembers them only. E-mail is kept from every second of the first 300 customers.
+fn remembered(customers: usize) -> Vec<(Vec<usize>, bool)> {
+    let mut random = SplitMix64::new(8);
+    let path = |who: usize| {
+        let known = if who < 300 && who % 2 == 1 { 9.0 } else { 10.0 };
+        let length = 2 + (5.0 * random.uniform()) as usize;
+        let path: Vec<usize> = (0..length)
+            .map(|_| (known * random.uniform()) as usize)
+            .collect();
+        let last = &path[length.saturating_sub(3)..];
+        let mut rate = 0.15;
+        if last.windows(2).any(|pair| pair == [9, 0]) {
+            rate += 0.35;
+        }
+        if last == [1, 9, 2] {
+            rate += 0.5;
+        }
+        let buys = random.uniform() < rate;
+        (path, buys)
+    };
+    (0..customers).map(path).collect()
+}
+
+const ON_AND_OFF: &str = "
+{ kind: source, name: touches, path: touches.csv, types: { at: TIMESTAMP } }
+---
+{ kind: source, name: rows, path: rows.csv, types: { at: TIMESTAMP, amount: DOUBLE } }
+---
+{ kind: source, name: assigned, path: assigned.csv, types: { at: TIMESTAMP } }
+---
+{ kind: fact, name: purchases, source: rows, customer: who, time: at }
+---
+{ kind: touch, name: touches, source: touches, customer: who, time: at, channel: channel }
+---
+{ kind: channel, name: email }
+---
+{ kind: initiative, name: mail, level: 3, channels: [email] }
+---
+{ kind: metric, name: revenue, fact: purchases, aggregate: sum, value: amount, unit: money, window: { to: 28 days } }
+---
+kind: experiment
+name: on-off
+assignment: { source: assigned, customer: who, arm: arm, time: at }
+arms: [{ name: without, role: holdout }, { name: with, role: personalized, initiative: mail }]
+metrics: { primary: revenue }
+---
+kind: attribution
+name: credit
+conversion: { fact: purchases, value: amount, unit: money }
+touches: [touches]
+experiments: [on-off]
+";
+
+/// A factor multiplies the credit of the model that it was found for: in the arm of an experiment the chain has the order
+/// that all journeys chose, not the one that so few would choose.
+#[test]
+fn a_chain_is_held_against_an_experiment_with_its_own_order() {
+    let mut touches = "who,at,channel\n".to_owned();
+    // The windows of all have passed.
+    let mut rows = "who,at,amount\n9999,2024-03-01 00:00:00,1\n".to_owned();
+    let mut assigned = "who,arm,at\n".to_owned();
+    let mut builder = JourneyBuilder::new(PathPolicy::default());
+    let ids: Vec<u32> = TEN_CHANNELS
+        .map(|name| builder.channel(name).unwrap())
+        .to_vec();
+    for (who, (path, buys)) in remembered(3_000).into_iter().enumerate() {
+        for (hour, channel) in path.iter().enumerate() {
+            let channel = TEN_CHANNELS[*channel];
+            writeln!(touches, "{who},2024-01-02 0{hour}:00:00,{channel}").unwrap();
+        }
+        let amount = 10 + who % 80;
+        if buys {
+            writeln!(rows, "{who},2024-01-03 00:00:00,{amount}").unwrap();
+        }
+        if who >= 300 {
+            continue;
+        }
+        let arm = ["with", "without"][who % 2];
+        writeln!(assigned, "{who},{arm},2024-01-01 00:00:00").unwrap();
+        if arm == "with" {
+            let path: Vec<u32> = path.iter().map(|channel| ids[*channel]).collect();
+            let outcome = match buys {
+                true => Outcome::converted(amount as f64),
+                false => Outcome::NULL,
+            };
+            builder.add(&path, None, outcome, 1).unwrap();
+        }
+    }
+    let folder = TempDir::new().unwrap();
+    let files = [
+        ("touches.csv", touches.as_str()),
+        ("rows.csv", rows.as_str()),
+        ("assigned.csv", assigned.as_str()),
+    ];
+    let catalog = catalog(&folder, &files, ON_AND_OFF);
+    let mut lake = Lake::open(&catalog, None).unwrap();
+    let document = catalog.attributions().next().unwrap();
+    let finding = attribution(&catalog, &mut lake, document).unwrap();
+    let order = finding.markov.unwrap().order;
+    let models = &finding.calibrations[0].models;
+    let markov = models.iter().find(|one| one.model == CreditModel::Markov);
+    let found = markov.unwrap().factors[0].credited.estimate;
+    let arm = builder.finish();
+    let of_order = |order: usize| {
+        let credits = credit(&arm, &[Model::Markov { order }]).unwrap();
+        credits[0].value[arm.channel("email").unwrap() as usize]
+    };
+    let scores = order_scores(&arm).unwrap();
+    let chosen = (scores.iter())
+        .filter(|score| score.penalized_auc <= score.auc)
+        .max_by(|a, b| a.penalized_auc.total_cmp(&b.penalized_auc))
+        .unwrap();
+    assert_ne!(chosen.order, order, "the arm has to choose another order");
+    assert!((of_order(order) - found).abs() < 1e-6 * found, "{found}");
+    let other = of_order(chosen.order);
+    assert!((other / found - 1.0).abs() > 0.001, "{other} {found}");
 }

@@ -8,8 +8,8 @@ use catalog::Catalog;
 use common::{Project, assert_close};
 use lake::Lake;
 use measure::Reason;
-use measure::audience::Relative;
-use measure::content::{CreditModel, FactorialFinding, factorial};
+use measure::audience::{Relative, Severity};
+use measure::content::{AddsUp, AttributionCheckKind, CreditModel, FactorialFinding, factorial};
 
 /// Arms of three channels, by the channels that are on.
 const CHANNELS: [&str; 3] = ["email", "home", "push"];
@@ -146,13 +146,30 @@ fn channels_alone_and_together() {
             .collect();
         cells.iter().map(|on| mean(*on)).sum::<f64>() / cells.len() as f64
     };
+    let relative = |answer: &measure::content::Answer| match answer.outcome.relative {
+        Some(Relative::Estimated { estimate, .. }) => estimate,
+        ref other => panic!("{other:?}"),
+    };
     for (size, step) in (1..).zip(&channels.ladder) {
-        assert_close(
-            estimate(&step.effect).estimate,
-            of_size(size) - of_size(size - 1),
-            1e-12,
-        );
+        let added = of_size(size) - of_size(size - 1);
+        assert_close(estimate(&step.effect).estimate, added, 1e-12);
+        assert_close(relative(&step.effect), added / of_size(size - 1), 1e-12);
     }
+    let many = (of_size(2) * 3.0 + of_size(3)) / 4.0;
+    let several = channels.many_against_one.as_ref().unwrap();
+    assert_close(estimate(several).estimate, many - of_size(1), 1e-12);
+    assert_close(relative(several), many / of_size(1) - 1.0, 1e-12);
+    // Together they bring less than the sum of each alone: neither good nor bad.
+    let alone = 3.0 * (of_size(1) - mean(0));
+    let synergy = channels.synergy.as_ref().unwrap();
+    let lost = mean(7) - mean(0) - alone;
+    assert!(lost < 0.0);
+    assert_close(estimate(synergy).estimate, lost, 1e-12);
+    assert_close(relative(synergy), lost / alone, 1e-12);
+    assert_eq!(
+        (synergy.verdict, channels.adds_up),
+        (None, Some(AddsUp::LessThanTheSum))
+    );
     let shares: Vec<&str> = channels
         .shares
         .iter()
@@ -457,7 +474,24 @@ channels: { push: mobile }
         .file("assigned.csv", &assigned)
         .file("touches.csv", &touches)
         .file("orders.csv", &orders);
-    let finding = measured(&project.catalog(documents));
+    let catalog = project.catalog(documents);
+    // The attribution says where it is known what its channels cause.
+    let mut lake = Lake::open(&catalog, None).unwrap();
+    let credit = catalog.attribution("credit").unwrap();
+    let credit = measure::content::attribution(&catalog, &mut lake, credit).unwrap();
+    let known = credit.keys.iter();
+    let known = known.map(|key| (key.key.as_str(), key.factorial.as_deref()));
+    assert!(known.eq([("email", Some("f")), ("mobile", Some("f"))]));
+    let check = (credit.checks.iter())
+        .find(|check| check.kind == AttributionCheckKind::Experiments)
+        .unwrap();
+    assert_eq!((check.severity, check.number), (Severity::Fine, 0));
+    assert_eq!(
+        check.message,
+        "the factorial `f` says what is caused by `email`, `mobile`"
+    );
+    drop(lake);
+    let finding = measured(&catalog);
     let channels = finding.channels.unwrap();
     let ladder = channels.evidence.unwrap();
     assert_eq!(

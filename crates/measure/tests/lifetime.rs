@@ -14,6 +14,13 @@ use measure::audience::{LifetimeFinding, lifetime};
 use measure::{MeasureError, Reason};
 use tempfile::TempDir;
 
+#[path = "lifetime/acquisition.rs"]
+mod acquisition;
+#[path = "lifetime/days.rs"]
+mod days;
+#[path = "lifetime/orders.rs"]
+mod orders;
+
 const SETTINGS: &str = "name: Test\nmargin: 0.5\ndiscount_rate: 0.1\n";
 const FACT: &str = "{ kind: source, name: rows, path: rows.csv, types: { id: VARCHAR, day: DATE } }\n---\n\
                     { kind: fact, name: purchases, source: rows, customer: id, time: day }\n---\n";
@@ -185,7 +192,7 @@ fn what_cannot_be_measured_is_refused() {
     assert!(
         error
             .to_string()
-            .contains("1 rows are not in the project's currency"),
+            .contains("1 rows are not in the project's currency, USD, but in EUR"),
         "{error}"
     );
 
@@ -250,9 +257,9 @@ fn a_customer_is_not_mixed_from_two_rows_and_costs_are_not_below_zero() {
     );
     let files = [("rows.csv", SMALL), ("crm.csv", crm)];
     let finding = project(&files, SETTINGS, &documents).unwrap();
-    // Of a, the row of x counts, with its cost. Those of b and d are unknown, and c has bought nothing.
+    // Of a, the row of x counts, with its cost. Those of b and d are unknown, and c has bought nothing, at a cost of 8.
     let all = &finding.acquisition[0];
-    assert_eq!((all.customers, all.cost), (1, Some(50.0)));
+    assert_eq!((all.customers, all.cost), (1, Some(58.0)));
     assert!(says(&finding, "1 customers have several rows in `crm`"));
     assert!(says(&finding, "less than nothing in 2 rows of `crm`"));
 }
@@ -264,6 +271,11 @@ fn a_customer_alone_says_nothing_of_how_sure_a_value_is() {
     let finding = measured(rows, "spend: amount\n").unwrap();
     assert!(finding.value.is_none() && finding.new_customer.is_none());
     assert_eq!(finding.refusal.unwrap().reason, Reason::TooLittleData);
+    // No model's value stands beside the refusal; what is known by now does.
+    assert!(finding.models.iter().all(|model| model.future.is_none()));
+    let average = &finding.baselines[0];
+    assert_eq!(average.rule, "historic-average");
+    near(average.value.unwrap(), 0.5 * (40.0 + 10.0) / 2.0, 1e-12);
 }
 
 #[test]
@@ -384,7 +396,14 @@ fn simulated(customers: usize, factor: f64) -> [String; 3] {
 }
 
 fn simulated_project(threads: u32, effect: &str) -> LifetimeFinding {
+    let horizon = format!("horizon: 2 years\neffect: {effect}\n");
+    simulated_with(threads, &horizon, "")
+}
+
+/// With these keys of the lifetime, and more rows of assignment.
+fn simulated_with(threads: u32, keys: &str, more: &str) -> LifetimeFinding {
     let [rows, assigned, known] = simulated(3000, 1.5);
+    let assigned = assigned + more;
     let documents = format!(
         "{FACT}{{ kind: source, name: known, path: known.csv, types: {{ id: VARCHAR }} }}\n---\n\
          {{ kind: source, name: assigned, path: assigned.csv, types: {{ id: VARCHAR, at: DATE }} }}\n---\n\
@@ -392,9 +411,9 @@ fn simulated_project(threads: u32, effect: &str) -> LifetimeFinding {
          kind: experiment\nname: welcome\nassignment: {{ source: assigned, customer: id, arm: arm, time: at }}\n\
          arms:\n- {{ name: old, role: generic }}\n- {{ name: new, role: personalized }}\n\
          metrics: {{ primary: revenue }}\n---\n\
-         kind: lifetime\nname: test\nfact: purchases\nspend: amount\nhorizon: 2 years\nby: [country]\n\
+         kind: lifetime\nname: test\nfact: purchases\nspend: amount\nby: [country]\n\
          customers: {{ source: known, customer: id }}\nacquisition: {{ cost: cost, channel: source }}\n\
-         experiment: welcome\neffect: {effect}\n"
+         experiment: welcome\n{keys}"
     );
     let settings = format!("{SETTINGS}engine: {{ threads: {threads} }}\n");
     let files = [
@@ -514,6 +533,28 @@ fn a_treatment_that_makes_customers_buy_more_often_is_found() {
 }
 
 #[test]
+fn a_horizon_within_the_window_is_refused_once_and_later_arms_are_counted() {
+    let both = "0,old,2023-12-01\n0,new,2023-12-01\n1,old,2023-12-01\n1,new,2023-12-01\n";
+    let finding = simulated_with(2, "horizon: 6 months\n", both);
+    let incremental = finding.incremental.as_ref().unwrap();
+    let mut left_out = incremental.left_out.iter();
+    let later = left_out.find(|left| left.reason.contains("count in their first"));
+    assert_eq!(later.unwrap().number, 2);
+    let arm = &incremental.arms[0];
+    let [refusal] = &arm.refusals[..] else {
+        panic!("{:?}", arm.refusals);
+    };
+    assert!(
+        refusal
+            .message
+            .contains("the horizon of 183 days ends within the 36")
+            && refusal.message.contains("use a longer one"),
+        "{refusal:?}"
+    );
+    assert!(arm.measured.is_some() && arm.stays_on.is_none() && arm.stops.is_none());
+}
+
+#[test]
 fn audiences_are_customers_who_may_be_in_several() {
     let [rows, _, known] = simulated(1500, 1.0);
     let documents = format!(
@@ -548,10 +589,12 @@ fn audiences_are_customers_who_may_be_in_several() {
     let values = finding.by[0].values.iter();
     let country = values.clone().find(|value| value.group == "DE").unwrap();
     same(germans.value.as_ref().unwrap(), country);
-    same(
-        everybody.value.as_ref().unwrap(),
-        finding.value.as_ref().unwrap(),
-    );
+    // Everybody is all customers, but as an audience that is compared with others: who is in it counts.
+    let (audience, all) = (&everybody.value, &finding.value);
+    let (audience, all) = (audience.as_ref().unwrap(), all.as_ref().unwrap());
+    assert_eq!(audience.customers, all.customers);
+    near(audience.future.estimate, all.future.estimate, 1e-9);
+    assert!(audience.future.low < all.future.low && audience.future.high > all.future.high);
     // Half of those who first bought before the first day are German.
     let early = finding.extent.left_out[0].number;
     assert!(early > 100, "{:?}", finding.extent.left_out);

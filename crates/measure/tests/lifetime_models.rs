@@ -49,6 +49,12 @@ fn of_contracts(rows: &str, keys: &str) -> LifetimeFinding {
     .unwrap()
 }
 
+/// Whether a check of the finding says this.
+fn says(finding: &LifetimeFinding, what: &str) -> bool {
+    let mut checks = finding.checks.iter();
+    checks.any(|check| check.message.contains(what))
+}
+
 fn near(found: f64, expected: f64, tolerance: f64) {
     assert!(
         (found - expected).abs() <= tolerance * expected.abs().max(1e-12),
@@ -185,7 +191,8 @@ fn a_contract_is_counted_by_its_calendar() {
     let rows = "id,start,stop,fee,country\n\
         a,2024-01-31,2024-04-15,10,DE\nb,2024-05-10,,20,FR\nc,2024-06-01,2024-06-20,30,DE\n\
         d,2024-03-01,2024-03-01,5,DE\n,2024-03-01,,5,DE\ne,2024-03-01,,-1,DE\nf,2024-07-01,,5,DE\ng,2024-03-01,,,DE\n\
-        b,2024-06-05,2024-09-05,40,FR\n";
+        b,2024-06-05,2024-09-05,40,FR\n\
+        h,2024-05-15,,1,IT\ni,2024-05-15,,1,IT\nj,2024-05-15,,1,IT\n";
     let keys = "contracts: { end: stop, period: 1 month, as_of: 2024-07-01 }\nby: [country]\nmargin: 1\n\
                 horizon: 12 months\n";
     let finding = of_contracts(rows, keys);
@@ -205,23 +212,28 @@ fn a_contract_is_counted_by_its_calendar() {
             ("contracts that start after the last day", 1),
         ]
     );
-    // a paid on 31 January, 29 February and 31 March; b on 10 May and 10 June; c once; the second of b once.
+    // a paid on 31 January, 29 February and 31 March; b on 10 May and 10 June; c once; the second of b once; three more
+    // twice.
     let extent = &finding.extent;
     assert_eq!(
         (extent.rows, extent.customers, extent.repeat_purchases),
-        (9, 4, 3)
+        (12, 7, 6)
     );
     let retention = finding.retention.as_ref().unwrap();
     assert_eq!(
         (retention.running, retention.ended, retention.known_to_end),
-        (3, 1, 2)
+        (6, 1, 2)
     );
-    // The first renewal: a and b were due and made it. The third: a was due and left.
+    // The first renewal: a, b and three more were due and made it. The third: a was due and left.
     let due: Vec<(u64, u64)> = retention.curve[..3]
         .iter()
         .map(|point| (point.due, point.renewed))
         .collect();
-    assert_eq!(due, [(2, 2), (1, 1), (1, 0)]);
+    assert_eq!(due, [(5, 5), (1, 1), (1, 0)]);
+    assert!(says(
+        &finding,
+        "contracts that have been up for renewal: only 5;"
+    ));
     let january = &finding.cohorts[0];
     assert_eq!(
         january.by_age,
@@ -233,11 +245,7 @@ fn a_contract_is_counted_by_its_calendar() {
     let germany = groups.iter().find(|group| group.group == "DE").unwrap();
     assert_eq!((germany.customers, germany.future.estimate), (2, 0.0));
     near(germany.past, (30.0 + 30.0) / 2.0, 1e-12);
-    let several = finding
-        .checks
-        .iter()
-        .any(|check| check.message.contains("1 customers have had"));
-    assert!(several, "{:?}", finding.checks);
+    assert!(says(&finding, "1 customers have had"));
 }
 
 #[test]
@@ -282,8 +290,22 @@ fn contracts_of_which_none_has_ended_have_a_lower_end() {
 
 #[test]
 fn contracts_that_say_nothing_are_refused() {
-    let young = "id,start,stop,fee\na,2024-06-20,,10\nb,2024-06-25,,10\n";
+    // One of three has left: what it is worth to be one of them is known so far, and no more than that.
+    let few = "id,start,stop,fee\na,2024-01-20,2024-03-20,10\nb,2024-02-25,,10\nc,2024-02-25,,10\n";
     let keys = "contracts: { end: stop, period: 1 month, as_of: 2024-07-01 }\n";
+    let finding = of_contracts(few, keys);
+    let refusal = finding.refusal.unwrap();
+    assert_eq!(refusal.reason, Reason::TooLittleData);
+    assert!(
+        refusal.message.contains("up for renewal: 3;"),
+        "{refusal:?}"
+    );
+    assert_eq!((finding.value, finding.models[0].future), (None, None));
+    // Two payments, and twice five of which the last was on 25 June.
+    let rule = &finding.baselines[0];
+    assert_eq!(rule.rule, "historic-average");
+    near(rule.value.unwrap(), 0.5 * (20.0 + 50.0 + 50.0) / 3.0, 1e-12);
+    let young = "id,start,stop,fee\na,2024-06-20,,10\nb,2024-06-25,,10\n";
     let finding = of_contracts(young, keys);
     assert_eq!(finding.refusal.unwrap().reason, Reason::TooLittleData);
     assert!(finding.value.is_none());

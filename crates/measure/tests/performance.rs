@@ -5,6 +5,8 @@ mod caps;
 mod common;
 #[path = "performance/left_out.rs"]
 mod left_out;
+#[path = "performance/once.rs"]
+mod once;
 #[path = "performance/retire.rs"]
 mod retire;
 #[path = "performance/wear.rs"]

@@ -3,7 +3,7 @@
 use catalog::LifetimeConversion;
 use measure::content::{
     AttributionCheckKind, AttributionFinding, CreditModel, LifetimeCreditFinding,
-    LifetimeModelFinding, ModelFinding,
+    LifetimeModelFinding, MarkovFinding, ModelFinding,
 };
 
 use crate::format::Format;
@@ -14,6 +14,17 @@ pub(crate) fn detailed(finding: &AttributionFinding) -> Option<&ModelFinding> {
         .into_iter()
         .filter_map(|model| finding.model(model))
         .find(|model| model.refusal.is_none())
+}
+
+/// The order of a chain, and how it came to be where there was a choice.
+pub(crate) fn chosen(chain: &MarkovFinding) -> String {
+    match chain.orders.len() {
+        0 | 1 => chain.order.to_string(),
+        _ => format!(
+            "{}, chosen by the journeys that it is fitted to",
+            chain.order
+        ),
+    }
 }
 
 /// What is credited: `channel / content`.

@@ -3,7 +3,7 @@
 use catalog::FactorialOf;
 use measure::audience::{Outcome, Verdict};
 use measure::content::{
-    Aliases, Answer, ChannelsFinding, CombinationFinding, DesignOption, FactorBySegment,
+    AddsUp, Aliases, Answer, ChannelsFinding, CombinationFinding, DesignOption, FactorBySegment,
     FactorialFinding, FactorsTogether, LevelEffect,
 };
 
@@ -14,12 +14,35 @@ use crate::words::{self, relative_interval};
 pub(crate) struct Line<'f> {
     pub(crate) what: String,
     pub(crate) answer: &'f Answer,
+    /// Of all channels together: what they bring beside the sum of each alone.
+    adds_up: Option<AddsUp>,
 }
+
+impl Line<'_> {
+    /// What the answer says in words, where anything is decided.
+    pub(crate) fn verdict(&self) -> Option<&'static str> {
+        let adds_up = self.adds_up.map(|adds_up| match adds_up {
+            AddsUp::LessThanTheSum => "less than the sum",
+            AddsUp::MoreThanTheSum => "more than the sum",
+            AddsUp::NotToldApart => "not told from the sum",
+        });
+        adds_up.or(self.answer.verdict.map(words::verdict))
+    }
+}
+
+/// What the column of relative effects is relative to.
+pub(crate) const RELATIVE: &str = "Relative: to what an effect is against.";
 
 /// The contrasts, from any channel against none to each factor with and without.
 pub(crate) fn lines(finding: &FactorialFinding) -> Vec<Line<'_>> {
     let mut lines = Vec::new();
-    let mut add = |what: String, answer| lines.push(Line { what, answer });
+    let mut add = |what: String, answer| {
+        lines.push(Line {
+            what,
+            answer,
+            adds_up: None,
+        });
+    };
     if let Some(channels) = &finding.channels {
         add(
             "any channel against none".to_owned(),
@@ -39,13 +62,15 @@ pub(crate) fn lines(finding: &FactorialFinding) -> Vec<Line<'_>> {
             };
             add(what, &step.effect);
         }
-        if let Some(answer) = &channels.synergy {
-            add(
-                "all together beyond the sum of each alone".to_owned(),
-                answer,
-            );
-        }
     }
+    let channels = finding.channels.as_ref();
+    lines.extend(channels.and_then(|channels| {
+        Some(Line {
+            what: "all together against the sum of each alone".to_owned(),
+            answer: channels.synergy.as_ref()?,
+            adds_up: channels.adds_up,
+        })
+    }));
     for effect in &finding.effects {
         let what = match finding.of {
             FactorialOf::Channels => format!("{}, with and without", effect.factor),
@@ -56,7 +81,11 @@ pub(crate) fn lines(finding: &FactorialFinding) -> Vec<Line<'_>> {
                 )
             }
         };
-        add(what, &effect.effect);
+        lines.push(Line {
+            what,
+            answer: &effect.effect,
+            adds_up: None,
+        });
     }
     lines
 }

@@ -228,9 +228,18 @@ impl Format {
         }
     }
 
-    /// A relative difference, or a return, in per cent.
+    /// A relative difference, or a return, in per cent. What is not zero does not look like it, as far as two more places
+    /// can tell.
     pub fn relative(self, effect: Interval) -> Shown {
         let places = places(100.0 * effect.half_width());
+        let looks_zero = |share: f64, places: usize| {
+            share != 0.0 && 100.0 * share.abs() * 10_f64.powi(places as i32) < 0.5
+        };
+        let told = |places: &usize| {
+            let ends = [effect.estimate, effect.low, effect.high];
+            !ends.into_iter().any(|share| looks_zero(share, *places))
+        };
+        let places = (places..=places + 2).find(told).unwrap_or(places);
         let signed = |share: f64| format!("{}{}%", self.signed(100.0 * share, places), self.space);
         Shown {
             estimate: signed(effect.estimate),

@@ -111,14 +111,17 @@ pub(crate) fn adjusted(
     format: Format,
     arm: &IncrementalArm,
     finding: &LifetimeFinding,
-) -> Option<String> {
-    let adjusted = arm.measured.as_ref()?.adjusted.as_ref()?;
-    Some(format!(
-        "Adjusted for what customers had brought before the assignment, the difference measured per assigned customer is {}: its variance is {} \
-         smaller, and it is the one that counts.",
-        signed(format, finding, &adjusted.difference).in_line(),
-        format.percent(adjusted.variance_reduction, 0),
-    ))
+) -> Vec<String> {
+    let line = |(of, measured): (&str, &WindowMeasured)| {
+        let adjusted = measured.adjusted.as_ref()?;
+        Some(format!(
+            "Adjusted for what customers had brought before the assignment, the difference measured {of} is {}: its variance \
+             is {} smaller, and it is the one that counts.",
+            signed(format, finding, &adjusted.difference).in_line(),
+            format.percent(adjusted.variance_reduction, 0),
+        ))
+    };
+    measured(arm).filter_map(line).collect()
 }
 
 /// Whether the effect changes with the months, and from cohort to cohort.

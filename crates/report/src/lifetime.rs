@@ -38,7 +38,7 @@ impl Words {
                 customers: "contracts",
                 repeat: "renewal",
                 repeats: "renewals",
-                without_repeat: "not renewed yet",
+                without_repeat: "never renewed",
                 purchase: "payment",
                 purchases: "payments",
                 have_not_left: "still run",
@@ -73,6 +73,23 @@ pub(crate) fn unit(finding: &LifetimeFinding) -> Unit {
         LifetimeUnit::Margin | LifetimeUnit::Spend => Unit::Money,
         LifetimeUnit::Purchases => Unit::Number,
     }
+}
+
+/// What customers have brought, where nothing is said of their future.
+pub(crate) fn so_far(finding: &LifetimeFinding) -> Option<String> {
+    let mut rules = finding.baselines.iter();
+    let average = rules.find(|rule| rule.rule == "historic-average");
+    let average = average.filter(|_| finding.value.is_none())?.value?;
+    let brought = FORMAT.fixed(average, places(average.abs() / 10.0).min(4));
+    let of = match finding.unit {
+        LifetimeUnit::Margin => format!("{} of margin", finding.currency),
+        LifetimeUnit::Spend => format!("{} of spend", finding.currency),
+        LifetimeUnit::Purchases => "purchases".to_owned(),
+    };
+    let customer = Words::of(finding).customer;
+    Some(format!(
+        "So far a {customer} has brought {brought} {of} on average."
+    ))
 }
 
 /// Who is counted, and what is left out.
@@ -204,6 +221,14 @@ pub(crate) fn age(finding: &LifetimeFinding, number: usize) -> String {
     match step.count {
         1 => format!("{} {number}", step.unit.name()),
         _ => format!("period {number}"),
+    }
+}
+
+/// Where the ages are that a table of cohorts has no room for.
+pub(crate) fn later_ages(finding: &LifetimeFinding, known: usize, shown: usize) -> String {
+    match known > shown {
+        true => format!("What came after {} is in the JSON.", age(finding, shown)),
+        false => String::new(),
     }
 }
 

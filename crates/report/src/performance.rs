@@ -105,7 +105,10 @@ pub(crate) fn replaced_by(finding: &PerformanceFinding) -> Option<String> {
 /// The decisions that what would be missed rests on, and which exposures and items do not count.
 pub(crate) fn decisions(format: Format, drop_one: &DropOneFinding) -> String {
     let counted = format.counted(drop_one.decisions, "decision", "decisions");
-    let mut text = format!("From {counted} with a probability and candidates.");
+    let mut text = format!(
+        "From {counted} with a probability and candidates. An outcome belongs to the last exposure before it, and so \
+         counts once."
+    );
     match list(format, &drop_one.left_out) {
         list if list.is_empty() => {}
         list => text.push_str(&format!(" Exposures that do not count: {list}.")),
@@ -117,10 +120,62 @@ pub(crate) fn decisions(format: Format, drop_one: &DropOneFinding) -> String {
     text
 }
 
+/// How many variants pay; none without what one costs.
+pub(crate) fn variants(format: Format, finding: &PerformanceFinding) -> Option<String> {
+    let portfolio = finding.portfolio.as_ref()?;
+    let number = format.count(portfolio.best_number);
+    let pay = match portfolio.more_may_pay {
+        true => format!("{number} or more pay"),
+        false => format!(
+            "up to {} pay",
+            format.counted(portfolio.best_number, "variant", "variants")
+        ),
+    };
+    Some(format!(
+        "Variants: with a cost of {} a variant, and the best one found and shown, {pay}; there are {}.",
+        format.cents(portfolio.cost_of_variant, &finding.currency),
+        format.count(portfolio.variants),
+    ))
+}
+
+/// That outcomes of several items count once in money; none where there are no such.
+pub(crate) fn counted_once(format: Format, finding: &PerformanceFinding) -> Option<String> {
+    (finding.once < 0.995).then(|| {
+        format!(
+            "An outcome within the time of several items is in the rate of each and counts once in money, for the last of \
+             them: {} of the outcomes are left.",
+            format.percent(finding.once, 0)
+        )
+    })
+}
+
+/// What adapting content saved, or cost; none where it was neither.
+pub(crate) fn adapting(format: Format, finding: &PerformanceFinding) -> Option<String> {
+    let reuse = &finding.reuse;
+    let saved = reuse.saved.filter(|saved| saved.abs() >= 0.005)?;
+    let pieces = format.counted(reuse.adapted, "piece", "pieces");
+    let amount = format.cents(saved.abs(), &finding.currency);
+    Some(match saved > 0.0 {
+        true => format!("Adapting {pieces} instead of making them new saved {amount}."),
+        false => format!("Adapting {pieces} cost {amount} more than making them new."),
+    })
+}
+
+/// What is wrong with the costs of touches; none where nothing is.
+pub(crate) fn negative_costs(format: Format, finding: &PerformanceFinding) -> Option<String> {
+    let rows = finding.extent.negative_costs;
+    (rows > 0).then(|| {
+        format!(
+            "touches cost less than nothing in {}: their cost counts as unknown, and not as income",
+            format.counted(rows, "row", "rows")
+        )
+    })
+}
+
 fn list(format: Format, left_out: &[NotCounted]) -> String {
     let reasons: Vec<String> = left_out
         .iter()
-        .map(|left| format!("{} {}", format.count(left.number), left.reason))
+        .map(|left| format!("{} ({})", left.reason, format.count(left.number)))
         .collect();
     reasons.join("; ")
 }

@@ -108,8 +108,11 @@ impl Screen {
         }
     }
 
-    /// A paragraph in a tone, broken between words, that ends its line.
+    /// A paragraph in a tone, broken between words, that ends its line; nothing of no words.
     fn prose(self, text: &str, tone: Tone) -> String {
+        if text.is_empty() {
+            return String::new();
+        }
         let mut paragraph = String::new();
         let mut column = 0;
         for word in text.split_whitespace() {

@@ -8,7 +8,7 @@
 mod system;
 
 use crate::bayes::Credible;
-use crate::error::Unestimable;
+use crate::error::{Number, Unestimable};
 use crate::mean::Sample;
 use crate::ranking::Posterior;
 use crate::root;
@@ -62,7 +62,7 @@ pub struct Cell {
 #[non_exhaustive]
 pub enum CrossedError {
     /// Too few cells.
-    #[error("{n} cell(s) are given; at least {needed} are needed")]
+    #[error("the table has {}; at least {needed} are needed", Number(*n as u64, "cell"))]
     TooFew {
         /// How many there are.
         n: usize,

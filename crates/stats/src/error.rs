@@ -20,6 +20,18 @@ impl fmt::Display for Arm {
     }
 }
 
+/// A number of things in words, by the name of one whose plural ends in `s`: `1 item`,
+/// `2 items`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Number(pub u64, pub &'static str);
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.0 == 1 { "" } else { "s" };
+        write!(f, "{} {}{plural}", self.0, self.1)
+    }
+}
+
 /// Why an effect cannot be estimated.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]

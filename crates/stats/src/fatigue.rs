@@ -6,7 +6,7 @@
 //! again. What is compared here are the exposures of the same customer with each other.
 
 use crate::cholesky::{Cholesky, dot};
-use crate::error::{Unestimable, check_alpha, check_finite, check_variance};
+use crate::error::{Number, Unestimable, check_alpha, check_finite, check_variance};
 use crate::lift::Estimate;
 use crate::tail;
 
@@ -44,15 +44,15 @@ pub enum Shape {
 pub enum FatigueError {
     /// Too few responses of customers who were exposed repeatedly.
     #[error(
-        "{responses} response(s) come from customers with more than one exposure; at least {FEWEST_RESPONSES} are \
-         needed"
+        "there are {} of customers with more than one exposure; at least {FEWEST_RESPONSES} are needed",
+        Number(*responses, "response")
     )]
     TooFew {
         /// How many there are.
         responses: u64,
     },
     /// More responses than sequences.
-    #[error("{responses} responses to one exposure of {sequences} sequence(s)")]
+    #[error("{responses} responses to one exposure of {}", Number(*sequences, "sequence"))]
     InvalidCounts {
         /// Responses to an exposure.
         responses: u64,

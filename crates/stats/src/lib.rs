@@ -116,7 +116,7 @@ pub use adjust::{
     adjusted_lift,
 };
 pub use cuped::{Cuped, cuped, cuped_with};
-pub use error::{Arm, NotEstimable, Unestimable};
+pub use error::{Arm, NotEstimable, Number, Unestimable};
 pub use exact::{binomial_two_sided, fisher};
 pub use fieller::{Ratio, ratio_of_estimates};
 pub use lift::{Contrast, Estimate, Lift, Method, Relative, probability_above, satterthwaite};

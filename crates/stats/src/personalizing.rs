@@ -8,7 +8,7 @@
 mod shrunken;
 
 pub use self::shrunken::{ShrunkenPersonalizing, shrunken_value};
-use crate::error::{Unestimable, check_alpha, check_finite, check_variance};
+use crate::error::{Number, Unestimable, check_alpha, check_finite, check_variance};
 use crate::lift::Estimate;
 use crate::mean::Sample;
 use crate::omnibus::EffectsError;
@@ -23,7 +23,9 @@ const MOST_IN_COMMON: f64 = std::f64::consts::FRAC_2_PI;
 pub enum PersonalizingError {
     /// Too few segments, or fewer than two versions.
     #[error(
-        "there are {segments} segment(s) and {versions} version(s); at least {needed} and 2 are needed"
+        "there are {} and {}; at least {needed} and 2 are needed",
+        Number(*segments as u64, "segment"),
+        Number(*versions as u64, "version")
     )]
     TooFew {
         /// Segments.
@@ -41,7 +43,8 @@ pub enum PersonalizingError {
     },
     /// A cell with fewer than two customers in a half.
     #[error(
-        "version {version} has {n} customer(s) in one half of segment {segment}; at least 2 are needed"
+        "version {version} has {} in one half of segment {segment}; at least 2 are needed",
+        Number(*n, "customer")
     )]
     TooFewCustomers {
         /// The segment's place, from 0.

@@ -5,7 +5,7 @@
 //! by as much as its own few exposures warrant.
 
 use crate::bayes::Credible;
-use crate::error::Unestimable;
+use crate::error::{Number, Unestimable};
 use crate::ranking::Posterior;
 use crate::root;
 use crate::share::Counts;
@@ -19,7 +19,7 @@ pub const FEWEST_ITEMS: usize = 5;
 #[non_exhaustive]
 pub enum RatesError {
     /// Too few items were shown.
-    #[error("{n} item(s) have exposures; at least {FEWEST_ITEMS} are needed")]
+    #[error("there are exposures of {}; at least {FEWEST_ITEMS} are needed", Number(*n as u64, "item"))]
     TooFew {
         /// Items with exposures.
         n: usize,

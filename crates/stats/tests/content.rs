@@ -336,8 +336,8 @@ fn log_without(
     rates: &[f64],
     chances: &[f64],
     item: usize,
-) -> PolicySums {
-    let mut sums = PolicySums::default();
+) -> (PolicySums, u64) {
+    let (mut sums, mut of_item) = (PolicySums::default(), 0);
     for _ in 0..n {
         let mut u = random.uniform();
         let mut chosen = 0;
@@ -345,6 +345,7 @@ fn log_without(
             u -= chances[chosen];
             chosen += 1;
         }
+        of_item += u64::from(chosen == item);
         let reward = f64::from(u8::from(random.uniform() < rates[chosen]));
         sums.add([Decision {
             reward,
@@ -353,7 +354,7 @@ fn log_without(
             expected_of_other: 0.0,
         }]);
     }
-    sums
+    (sums, of_item)
 }
 
 #[test]
@@ -365,8 +366,8 @@ fn the_value_of_an_item_is_what_is_lost_without_it() {
     let mut inside = 0;
     const ROUNDS: u64 = 400;
     for _ in 0..ROUNDS {
-        let sums = log_without(&mut random, 1500, &rates, &chances, 0);
-        let value = sums.drop_value(0.05).unwrap();
+        let (sums, chosen) = log_without(&mut random, 1500, &rates, &chances, 0);
+        let value = sums.drop_value(chosen, 0.05).unwrap().difference;
         inside += u64::from(value.low <= truth && truth <= value.high);
     }
     assert_rate("value of an item", inside, ROUNDS, 0.93, 0.97);
@@ -405,6 +406,30 @@ fn logs_that_do_not_support_a_policy_are_refused() {
         Err(OffPolicyError::TooLittleOverlap { .. })
     ));
     assert!(PolicySums::default().value(0.05).is_err());
+}
+
+#[test]
+fn an_item_needs_decisions_with_it_and_decisions_without_it() {
+    let mut random = Random(9);
+    // Chosen in nearly all of 50 decisions: one or two of them say what happens without it.
+    let (always, chosen) = log_without(&mut random, 50, &[0.3, 0.1], &[0.98, 0.02], 0);
+    let refused = always.drop_value(chosen, 0.05).unwrap_err();
+    assert!(
+        matches!(refused, OffPolicyError::TooLittleOverlap { effective, decisions }
+            if effective < 5.0 && decisions == 50.0),
+        "{refused}"
+    );
+    // Chosen in about 30 of 3,000: its interval would hold its value in three cases of four.
+    let (seldom, chosen) = log_without(&mut random, 3000, &[0.05, 0.05], &[0.01, 0.99], 0);
+    assert!((15..60).contains(&chosen));
+    assert_eq!(
+        seldom.drop_value(chosen, 0.05),
+        Err(OffPolicyError::TooFewChoices {
+            chosen,
+            decisions: 3000.0
+        })
+    );
+    assert!(seldom.value(0.05).is_ok());
 }
 
 #[test]

@@ -32,7 +32,16 @@ use crate::project;
 /// Runs the command that the command line asks for.
 pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     let global = &cli.global;
-    match cli.command {
+    // Of a company that the command makes itself, the folder's catalog says nothing.
+    let is_of_project = !matches!(cli.command, Command::Demo(_) | Command::Simulate { .. });
+    command(global, cli.command).map_err(|failure| match project::load(global) {
+        Ok(catalog) if is_of_project => failure.placed(&catalog),
+        _ => failure,
+    })
+}
+
+fn command(global: &Global, command: Command) -> Result<(), Failure> {
+    match command {
         Command::Demo(demo) => demo::demo(global, &demo),
         Command::Init { folder } => init::init(&folder),
         Command::Check => check(global),

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use catalog::{Diagnostic, Diagnostics, LoadError, Severity, SourceFile, did_you_mean};
+use catalog::{Catalog, Diagnostic, Diagnostics, LoadError, Severity, SourceFile, did_you_mean};
 use miette::{GraphicalReportHandler, LabeledSpan, MietteDiagnostic, NamedSource, Report};
 
 /// Why a command did not do what it was asked.
@@ -17,6 +17,12 @@ pub(crate) enum Failure {
     Lake(#[from] lake::LakeError),
     #[error(transparent)]
     Measure(#[from] measure::MeasureError),
+    /// A failure for which a document of the catalog is to blame.
+    #[error("{place}: {failure}")]
+    Placed {
+        place: catalog::Place,
+        failure: Box<Self>,
+    },
     #[error(transparent)]
     Simulate(#[from] simulate::SimulateError),
     #[error(transparent)]
@@ -48,6 +54,21 @@ impl Failure {
             kind,
             name: name.to_owned(),
             meant: did_you_mean(name, known).map(str::to_owned),
+        }
+    }
+
+    /// The same, with the file and line of the document that it speaks of, where the catalog knows it.
+    pub(crate) fn placed(self, catalog: &Catalog) -> Self {
+        let place = match &self {
+            Self::Measure(error) => error.place(),
+            _ => None,
+        };
+        match place.and_then(|place| catalog.place_of(&place)) {
+            Some(place) => Self::Placed {
+                place: place.clone(),
+                failure: Box::new(self),
+            },
+            None => self,
         }
     }
 

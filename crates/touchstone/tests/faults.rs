@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use common::{printed, shown};
+use common::{complaint, printed, shown};
 use serde_json::Value;
 
 /// Customers of an experiment, by arm and amount.
@@ -170,4 +170,62 @@ fn a_page_of_faults_shows_reasons_and_no_broken_number() {
         assert!(!html.contains(broken), "{broken}");
     }
     assert!(html.contains("No two experiments share customers."));
+}
+
+const ATTRIBUTIONS: &str = "\
+{ kind: source, name: touches, path: touches.csv }
+---
+{ kind: source, name: orders, path: orders.csv }
+---
+{ kind: source, name: nothing, path: nothing.csv }
+---
+{ kind: touch, name: touches, source: touches, customer: who, time: at, channel: channel }
+---
+{ kind: fact, name: order, source: orders, customer: who, time: at }
+---
+{ kind: fact, name: none, source: nothing, customer: who, time: at }
+---
+{ kind: attribution, name: sound, conversion: { fact: order, value: amount, unit: money }, touches: [touches] }
+---
+{ kind: attribution, name: empty, conversion: { fact: none, value: amount, unit: money }, touches: [touches] }
+";
+
+/// A file without rows takes no other attribution with it; a column that is not there is named with the document's line.
+#[test]
+fn attributions_without_data_or_with_wrong_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = [
+        ("touchstone.yaml", "name: Faults\nmargin: 0.5\n"),
+        (
+            "touches.csv",
+            "who,at,channel\n1,2024-01-01 00:00:00,email\n",
+        ),
+        ("orders.csv", "who,at,amount\n1,2024-01-02 00:00:00,40\n"),
+        ("nothing.csv", "who,at,amount\n"),
+    ];
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    fs::create_dir(folder.path().join("catalog")).unwrap();
+    let catalog = folder.path().join("catalog/credit.yaml");
+    fs::write(&catalog, ATTRIBUTIONS).unwrap();
+    let at = ["-C", shown(folder.path())];
+    let all = printed(&[at[0], at[1], "measure", "content", "--format", "json"]);
+    let all: Value = serde_json::from_str(&all).unwrap();
+    let [sound, empty] = [0, 1].map(|place| &all["attributions"][place]);
+    assert_eq!(sound["totals"]["credited_value"], 40.0);
+    assert_eq!(empty["refusal"]["reason"], "too_little_data");
+    let page = folder.path().join("report.html");
+    printed(&[at[0], at[1], "report", "--output", shown(&page)]);
+    assert!(
+        fs::read_to_string(&page)
+            .unwrap()
+            .contains("Attribution: sound")
+    );
+
+    fs::write(&catalog, ATTRIBUTIONS.replacen("amount", "amout", 1)).unwrap();
+    let said = complaint(&[at[0], at[1], "measure", "content", "sound"]);
+    let line = "catalog/credit.yaml:13:47: attribution `sound`, conversion: `order` has no column `amout`; did you mean \
+                `amount`?";
+    assert!(said.contains(line), "{said}");
 }

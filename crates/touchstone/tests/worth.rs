@@ -194,3 +194,89 @@ lookback: 14 days
         "{table}"
     );
 }
+
+/// Two pieces that views and clicks show, with upkeep, over two months and some days.
+#[test]
+fn a_piece_of_content_costs_the_same_in_the_ledger_and_in_its_performance() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |file: &str, text: &str| fs::write(folder.path().join(file), text).unwrap();
+    fs::create_dir(folder.path().join("catalog")).unwrap();
+    write(
+        "touchstone.yaml",
+        "name: Shop\ncurrency: EUR\nmargin: 0.5\n",
+    );
+    write(
+        "catalog/shop.yaml",
+        "{ kind: channel, name: email }
+---
+{ kind: initiative, name: letters, level: 2 }
+---
+{ kind: content, name: short, credit: pieces, cost: { creation: 100, approval: 20, upkeep: 7 } }
+---
+{ kind: content, name: long, credit: pieces, cost: { creation: 50 } }
+---
+{ kind: source, name: touches, path: touches.csv }
+---
+{ kind: source, name: orders, path: orders.csv }
+---
+{ kind: fact, name: order, source: orders, customer: customer, time: at }
+---
+kind: touch
+name: letters
+source: touches
+customer: customer
+time: at
+channel: channel
+engagement: kind
+cost: price
+content: piece
+---
+kind: attribution
+name: pieces
+conversion: { fact: order, value: amount, unit: money }
+touches: [letters]
+by: content
+---
+{ kind: performance, name: read, touches: letters, outcome: { fact: order } }
+",
+    );
+    let mut touches = "customer,at,channel,kind,price,piece\n".to_owned();
+    let mut orders = "customer,at,amount\n".to_owned();
+    for customer in 0..60 {
+        let piece = if customer % 2 == 0 { "short" } else { "long" };
+        let day = customer % 28 + 1;
+        touches += &format!("{customer},2024-03-{day:02} 10:00:00,email,view,0.10,{piece}\n");
+        if customer % 3 == 0 {
+            touches += &format!("{customer},2024-03-{day:02} 11:00:00,email,click,1.25,{piece}\n");
+            orders += &format!("{customer},2024-03-{day:02} 18:00:00,40\n");
+        }
+    }
+    orders += "early,2024-02-25 12:00:00,40\nlate,2024-05-03 12:00:00,40\n";
+    write("touches.csv", &touches);
+    write("orders.csv", &orders);
+    let at = shown(folder.path());
+    let ledger = json(&["-C", at, "roi"]);
+    let performance = json(&["-C", at, "measure", "content", "read"]);
+    // 30 views of each, 10 clicks of each; three months of upkeep have begun in 68 days.
+    let expected = [
+        ("short", 100.0 + 20.0 + 21.0 + 3.0 + 12.5),
+        ("long", 50.0 + 3.0 + 12.5),
+    ];
+    for (piece, cost) in expected {
+        let of = |list: &Value| {
+            let list = list.as_array().unwrap();
+            list.iter()
+                .find(|found| found["content"] == piece)
+                .unwrap()
+                .clone()
+        };
+        let in_ledger = number(&of(&ledger["credit"]["contents"])["cost"]);
+        let own = of(&performance["items"])["cost"].clone();
+        let in_performance = number(&own["content"]) + number(&own["showing"]);
+        assert!((in_ledger - cost).abs() < 0.005, "{piece}: {in_ledger}");
+        assert!(
+            (in_performance - cost).abs() < 1e-9,
+            "{piece}: {in_performance}"
+        );
+    }
+}

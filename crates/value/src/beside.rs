@@ -1,8 +1,6 @@
 //! What else is known in money of initiatives, content and channels, and why it is not in the total.
 
-use catalog::{
-    Attribution, Catalog, Dimension, Experiment, Factorial, FactorialOf, Initiative, Unit,
-};
+use catalog::{Attribution, Catalog, Dimension, Initiative, Unit};
 use measure::Refusal;
 use measure::content::{
     AttributionFinding, Calibrated, CalibrationFactor, CreditEstimate, ItemFinding,
@@ -80,7 +78,7 @@ pub(crate) fn beside(
 ) -> Vec<Beside> {
     let mut all: Vec<Beside> = catalog
         .initiatives()
-        .flat_map(|initiative| of_initiative(catalog, findings, initiative))
+        .flat_map(|initiative| of_initiative(catalog, findings, initiative, rows))
         .collect();
     for finding in findings.attributions {
         all.extend(of_attribution(catalog, finding, rows));
@@ -96,6 +94,7 @@ fn of_initiative(
     catalog: &Catalog,
     findings: &Findings<'_>,
     initiative: &Initiative,
+    rows: &[InitiativeValue],
 ) -> Vec<Beside> {
     let shown = shown(initiative, findings.lifts);
     let line = |what, source: &str, found: Result<Measured, Refusal>, because: String| {
@@ -115,7 +114,11 @@ fn of_initiative(
         }
     };
     if let Some(lifetime) = &initiative.lifetime {
-        let because = format!("its days are in what `{lifetime}` measured");
+        let mut row = rows.iter().filter(|row| row.name == initiative.name);
+        let because = match row.any(|row| row.refusal.is_some()) {
+            true => format!("the initiative counts by `{lifetime}`, and is refused"),
+            false => format!("its days are in what `{lifetime}` measured"),
+        };
         let lifts = match increments(catalog, initiative, &shown, None) {
             Ok(lifts) => lifts,
             // What nothing shows has no lift either.
@@ -279,7 +282,7 @@ fn why_credit_is_out(
                 ),
             }
         }
-        Dimension::Channel => match (factorial_of(catalog, name), tested_by(finding, name)) {
+        Dimension::Channel => match (catalog.factorial_of(name), tested_by(finding, name)) {
             (Some(factorial), _) => {
                 format!(
                     "{whole}: what the channel causes, `{}` says",
@@ -295,17 +298,6 @@ fn why_credit_is_out(
         },
         _ => format!("{whole}, and no experiment has tested it"),
     }
-}
-
-/// The factorial that switches a channel on and off.
-fn factorial_of<'c>(catalog: &'c Catalog, channel: &str) -> Option<&'c Factorial> {
-    catalog.factorials().find(|factorial| {
-        let experiment = catalog.experiment(&factorial.experiment);
-        let factors = experiment.and_then(Experiment::factors);
-        let mut names = factors.iter().flat_map(|factors| &factors.names);
-        factorial.of == FactorialOf::Channels
-            && names.any(|factor| factorial.channel_of(factor) == channel)
-    })
 }
 
 /// The experiment that credit of a channel is held against, whether or not it has an answer.

@@ -301,9 +301,10 @@ fn lives_caveat(measured: &Measured) -> Option<String> {
     let increment = &measured.increment;
     let life = increment.lifetime.as_ref()?;
     let modelled = increment.amount.to_f64() - measured.within_the_data().to_f64();
-    let share = match increment.amount.to_f64() {
-        0.0 => String::new(),
-        amount => format!(", {:.0} % of it", 100.0 * modelled / amount),
+    // Gains and losses that balance in part are no shares of what is left.
+    let share = match modelled / increment.amount.to_f64() {
+        share if (0.0..=1.0).contains(&share) => format!(", {:.0} % of it", 100.0 * share),
+        _ => format!(", {modelled:.2} of {:.2}", increment.amount.to_f64()),
     };
     Some(format!(
         "the arm `{}` of `{}` counts by customers' lives (`{}`): what comes after the data{share} is modelled, and its interval holds the \

@@ -112,6 +112,25 @@ impl Factorial {
         })
     }
 
+    /// The weights of what a question compares with: of several channels against one the mean of the
+    /// cells with one, of a step that of the cells with one channel less, of the synergy the sum of
+    /// what each channel brings alone, and else the cell with no channel.
+    pub fn base(&self, question: Question) -> Vec<f64> {
+        let count = self.channels().len();
+        let with = |on: usize| {
+            let each = 1.0 / combinations(count, on);
+            self.each(|cell| is(cell.count_ones() as usize == on) * each)
+        };
+        match question {
+            Question::ManyAgainstOne => with(1),
+            Question::Step(channels) if (1..=count).contains(&channels) => with(channels - 1),
+            Question::Synergy => {
+                self.each(|cell| is(cell.count_ones() == 1) - is(cell == 0) * count as f64)
+            }
+            _ => with(0),
+        }
+    }
+
     fn each(&self, of: impl Fn(ChannelSet) -> f64) -> Vec<f64> {
         (0..=self.full_set()).map(of).collect()
     }

@@ -707,7 +707,7 @@ fn rules_of_the_settings() {
             "write 0.5 for 50 %",
         ),
         (
-            "name: x\ndiscount_rate: -1",
+            "name: x\ndiscount_rate: -0.1",
             "2:16 out-of-range",
             "ten per cent",
         ),

@@ -2,7 +2,7 @@
 //! were measured.
 
 use super::propagate::{Amount, Propagation};
-use super::{Effects, Refusal, Settings, SpendArms, TimingArms, check, horizon_days};
+use super::{Effects, Refusal, Settings, SpendArms, TimingArms, check, check_reach, horizon_days};
 use crate::pareto_nbd::ParetoNbd;
 use crate::quadrature::rule;
 use crate::timing::TimingModel;
@@ -68,7 +68,8 @@ pub fn stays_on_fading(
         });
     }
     let horizon = horizon_days(timing, settings)?;
-    check("horizon", horizon, |days| days > measured_days)?;
+    check("horizon", horizon, |_| true)?;
+    check_reach(horizon, measured_days)?;
     let unit = timing.days_per_unit;
     let discount = settings.discount.continuous(unit);
     let (start, end) = (measured_days / unit, horizon / unit);
@@ -183,7 +184,7 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        for (measured_days, half_life_days) in [(2000.0, 30.0), (0.0, 30.0), (90.0, -1.0)] {
+        for (measured_days, half_life_days) in [(0.0, 30.0), (90.0, -1.0)] {
             let fading = Fading {
                 measured_days,
                 half_life_days,
@@ -191,5 +192,14 @@ mod tests {
             let error = stays_on_fading(&arms(), &spend(), fading, &settings(0.0)).unwrap_err();
             assert!(matches!(error, Refusal::InvalidArgument { .. }), "{error}");
         }
+        let late = Fading {
+            measured_days: 2001.0,
+            half_life_days: 30.0,
+        };
+        let error = stays_on_fading(&arms(), &spend(), late, &settings(0.0)).unwrap_err();
+        assert!(matches!(
+            error,
+            Refusal::HorizonWithinWindow { window: 2001.0, .. }
+        ));
     }
 }

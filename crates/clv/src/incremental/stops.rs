@@ -2,8 +2,8 @@
 
 use super::propagate::{Amount, Propagation};
 use super::{
-    Effects, Measured, Refusal, Settings, SpendArms, TIMING, TimingArms, check, horizon_days,
-    share_after,
+    Effects, Measured, Refusal, Settings, SpendArms, TIMING, TimingArms, check, check_reach,
+    horizon_days, share_after,
 };
 use crate::discount::DAYS_PER_YEAR;
 use crate::linear;
@@ -80,9 +80,10 @@ pub fn stops(
         }
     }
     for history in histories {
-        check("age of a customer", history.customer.age, |age| {
-            age >= 0.0 && age <= horizon
-        })?;
+        let age = history.customer.age;
+        check("age of a customer", age, |age| age >= 0.0)?;
+        let unit = timing.days_per_unit;
+        check_reach(unit * horizon, unit * age)?;
         check("number of customers", history.customers, |n| n >= 0.0)?;
     }
     check(

@@ -15,10 +15,10 @@ use lake::Lake;
 
 use self::cells::{Design, Reading};
 pub use self::finding::{
-    Aliases, Answer, CellMean, ChannelOrder, ChannelShare, ChannelsFinding, ChoiceBySegment,
-    CombinationFinding, CreditedChannel, DesignOfCells, DesignOption, DetectableEffects,
-    EffectOfValue, EvidenceLadder, EvidenceRow, FactorBySegment, FactorLevels, FactorialFinding,
-    FactorsTogether, LadderStep, LevelBySegment, LevelEffect,
+    AddsUp, Aliases, Answer, CellMean, ChannelOrder, ChannelShare, ChannelsFinding,
+    ChoiceBySegment, CombinationFinding, CreditedChannel, DesignOfCells, DesignOption,
+    DetectableEffects, EffectOfValue, EvidenceLadder, EvidenceRow, FactorBySegment, FactorLevels,
+    FactorialFinding, FactorsTogether, LadderStep, LevelBySegment, LevelEffect,
 };
 use crate::Provenance;
 use crate::audience::{Comparison, LiftFinding, Rule, Severity, lift_and};

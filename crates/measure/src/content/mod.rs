@@ -14,10 +14,10 @@ pub use credit::{
     ModelFinding, PathFinding, RankedBy, Ranks, Spread, TestedChannel, attribution,
 };
 pub use factorial::{
-    Aliases, Answer, CellMean, ChannelOrder, ChannelShare, ChannelsFinding, ChoiceBySegment,
-    CombinationFinding, CreditedChannel, DesignOfCells, DesignOption, DetectableEffects,
-    EffectOfValue, EvidenceLadder, EvidenceRow, FactorBySegment, FactorLevels, FactorialFinding,
-    FactorsTogether, LadderStep, LevelBySegment, LevelEffect, factorial,
+    AddsUp, Aliases, Answer, CellMean, ChannelOrder, ChannelShare, ChannelsFinding,
+    ChoiceBySegment, CombinationFinding, CreditedChannel, DesignOfCells, DesignOption,
+    DetectableEffects, EffectOfValue, EvidenceLadder, EvidenceRow, FactorBySegment, FactorLevels,
+    FactorialFinding, FactorsTogether, LadderStep, LevelBySegment, LevelEffect, factorial,
 };
 pub use performance::{
     Believed, CapArm, CapStep, CapsFinding, CellFinding, ComponentTest, ComponentsFinding,

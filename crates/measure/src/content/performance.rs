@@ -10,10 +10,12 @@ mod beliefs;
 mod caps;
 mod components;
 mod consistency;
+mod costs;
 mod drop_one;
 mod economics;
 mod fatigue;
 mod finding;
+mod once;
 mod query;
 mod retire;
 mod unshown;
@@ -70,7 +72,8 @@ fn measured(
             prepared.units(lake, &keys)?
         }
     };
-    let extent = prepared.extent(lake)?;
+    let costs = costs::Costs::read(lake)?;
+    let extent = prepared.extent(lake, &costs)?;
     let unshown = unshown::unshown(catalog, lake, document, &item_rows);
     lake.check_unchanged()?;
     let items = believe_items(catalog, document, prepared.kind, &item_rows);
@@ -79,11 +82,12 @@ fn measured(
     let fatigue = fatigue::fatigue(catalog, lake, document, prepared, caps.as_ref())?;
     let drop_one = drop_one::drop_one(lake, document, prepared, &item_rows)?;
     let value = prepared.value;
+    let once = economics::once(&item_rows);
     let mut item_findings = beliefs::item_findings(&items, &item_rows, document.alpha);
     economics::add_costs(
         catalog,
-        value,
-        &extent,
+        (value, once),
+        &costs,
         drop_one.as_ref(),
         if by.is_empty() {
             &item_rows
@@ -113,6 +117,7 @@ fn measured(
         average: items.average,
         spread: items.spread,
         forecast: items.forecast(document.alpha),
+        once,
         top: beliefs::top(item_rows.len()),
         refusal: items.refusal.clone(),
         items: item_findings,

@@ -69,6 +69,10 @@ pub(super) fn acquisition(finding: &LifetimeFinding) -> Result<Vec<Block>, Repor
         }
     }
     blocks.push(Block::Table(table));
+    let more = finding.acquisition.len().saturating_sub(MOST_COHORTS);
+    if more > 0 {
+        blocks.push(Block::Note(format!("{more} more are in the JSON.")));
+    }
     let refused = finding.acquisition.iter().filter_map(|found| {
         let refusal = found.refusal.as_ref()?;
         let what = format!("{} {}", found.of, found.group);

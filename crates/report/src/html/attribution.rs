@@ -14,7 +14,7 @@ use super::lifetime_credit::lifetime_credit;
 use super::page::{FORMAT, quoted, sentence};
 use super::palette::{QUIET, TEXT};
 use super::rows::{self, Axis, Group, Row};
-use crate::credit::{by, check_name, detailed, name};
+use crate::credit::{by, check_name, chosen, detailed, name};
 use crate::format::{Interval, Shown};
 
 /// The models whose credit stands side by side, as far as they have an answer.
@@ -76,23 +76,7 @@ pub(super) fn says(finding: &AttributionFinding) -> String {
     let Some(first) = model.credits.first() else {
         return "There is nothing to credit.".to_owned();
     };
-    let ranks = finding
-        .keys
-        .iter()
-        .find(|key| key.key == first.key)
-        .map(|key| key.ranks);
-    let agree = match ranks {
-        Some(ranks) if ranks.best == ranks.worst => "whatever the model".to_owned(),
-        Some(ranks) => format!(
-            "by other models between rank {} and {}",
-            ranks.best, ranks.worst
-        ),
-        None => "by this model".to_owned(),
-    };
-    let caused = match finding.calibrations.is_empty() {
-        true => " No experiment says what of this is caused.".to_owned(),
-        false => refuted(finding),
-    };
+    let caused = caused(finding);
     let Some(share) = first.share else {
         let currency = match finding.unit {
             Some(Unit::Money) => format!(" {}", finding.currency),
@@ -105,12 +89,64 @@ pub(super) fn says(finding: &AttributionFinding) -> String {
         );
     };
     format!(
-        "{} is credited with {} of {} ({}), {agree}.{caused}",
+        "{} is credited with {} of {} ({}){}.{caused}",
         first.key,
         FORMAT.percent(share.estimate, 0),
         credited(finding),
         name(model.model),
+        by_models(finding, &first.key),
     )
+}
+
+/// What other models say of one that is credited: its ranks, and its shares, which differ even where ranks do not.
+fn by_models(finding: &AttributionFinding, key: &str) -> String {
+    let credits = finding.models.iter().filter_map(|model| model.credit(key));
+    let shares: Vec<f64> = credits
+        .filter_map(|credit| Some(credit.share?.estimate))
+        .collect();
+    let percent =
+        |share: Option<f64>| share.map_or_else(|| "–".to_owned(), |share| FORMAT.percent(share, 0));
+    let low = percent(shares.iter().copied().reduce(f64::min));
+    let high = percent(shares.iter().copied().reduce(f64::max));
+    let shares = match low == high {
+        true => format!("with {low}"),
+        false => format!("with {low} to {high}"),
+    };
+    let ranks = finding.keys.iter().find(|one| one.key == key);
+    match ranks.map(|one| (one.ranks.best, one.ranks.worst)) {
+        Some((best, worst)) if best == worst => {
+            format!(" and ranks first by every model, {shares}")
+        }
+        Some((best, worst)) => format!("; by all models between rank {best} and {worst}, {shares}"),
+        None => String::new(),
+    }
+}
+
+/// What experiments say of the credit.
+fn caused(finding: &AttributionFinding) -> String {
+    let mut factorials: Vec<&String> = (finding.keys.iter())
+        .filter_map(|key| key.factorial.as_ref())
+        .collect();
+    factorials.sort_unstable();
+    factorials.dedup();
+    if factorials.is_empty() && finding.calibrations.is_empty() {
+        return " No experiment says what of this is caused.".to_owned();
+    }
+    let mut text = match finding.calibrations.is_empty() {
+        true => String::new(),
+        false => refuted(finding),
+    };
+    for factorial in factorials {
+        let of_factorial = |key: &&KeyFinding| key.factorial.as_ref() == Some(factorial);
+        let names: Vec<&str> = (finding.keys.iter().filter(of_factorial))
+            .map(|key| key.key.as_str())
+            .collect();
+        text.push_str(&format!(
+            " {factorial} says what is caused by {}.",
+            names.join(", ")
+        ));
+    }
+    text
 }
 
 /// How many credits experiments refute.
@@ -329,7 +365,7 @@ fn shares(finding: &AttributionFinding, keys: &[&KeyFinding], models: &[&ModelFi
 
 fn in_detail(finding: &AttributionFinding, model: &ModelFinding) -> Table {
     let order = match (&finding.markov, model.model) {
-        (Some(chain), CreditModel::Markov) => format!(" of order {}", chain.order),
+        (Some(chain), CreditModel::Markov) => format!(" of order {}", chosen(chain)),
         _ => String::new(),
     };
     let level = FORMAT.level(1.0 - finding.alpha);

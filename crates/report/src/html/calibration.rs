@@ -34,7 +34,6 @@ pub(super) fn ladder(finding: &AttributionFinding) -> Vec<Block> {
         caption,
         [
             &by(finding),
-            "Touches",
             "Credited over models (D)",
             "Credited (D)",
             "Caused, in all (B)",
@@ -42,7 +41,7 @@ pub(super) fn ladder(finding: &AttributionFinding) -> Vec<Block> {
             "Credit is",
         ],
     )
-    .words([6]);
+    .words([5]);
     let wanted = match finding.ranked_by {
         RankedBy::Value => Calibrated::Value,
         RankedBy::Conversions => Calibrated::Conversions,
@@ -68,17 +67,17 @@ pub(super) fn ladder(finding: &AttributionFinding) -> Vec<Block> {
                 .filter(|tested| tested.channel == key.key && tested.grade == EvidenceGrade::A)
                 .find_map(|tested| tested.increment)
         });
-        let verdict = match factor.map(|factor| factor.refuted) {
-            Some(Some(true)) => Cell::Verdict("worse", "refuted"),
-            Some(Some(false)) => Cell::Verdict("better", "not refuted"),
-            Some(None) => Cell::Verdict("unclear", "not estimable"),
-            None => Cell::Verdict("notice", "never tested"),
+        let verdict = match (factor.map(|factor| factor.refuted), &key.factorial) {
+            (Some(Some(true)), _) => Cell::Verdict("worse", "refuted"),
+            (Some(Some(false)), _) => Cell::Verdict("better", "not refuted"),
+            (Some(None), _) => Cell::Verdict("unclear", "not estimable"),
+            (None, Some(factorial)) => Cell::Words(format!("tested by {factorial}")),
+            (None, None) => Cell::Verdict("notice", "never tested"),
         };
         let credit = model.credit(&key.key);
-        table.row(
+        let row = table.row(
             &key.key,
             vec![
-                Cell::count(key.touches),
                 Cell::Number(format!(
                     "{} to {}",
                     amount(finding, spread.least),
@@ -95,6 +94,7 @@ pub(super) fn ladder(finding: &AttributionFinding) -> Vec<Block> {
                 verdict,
             ],
         );
+        row.about = FORMAT.counted(key.touches, "touch", "touches");
     }
     vec![
         Block::Title("The ladder of evidence".to_owned()),
@@ -144,13 +144,30 @@ pub(super) fn calibrated(
     if let Some(model) = of_shown {
         blocks.extend(baseline(finding, calibration, model)?);
     }
-    if !calibration.untested.is_empty() {
+    let untested = never_tested(finding, calibration);
+    if !untested.is_empty() {
         blocks.push(Block::Note(format!(
             "Never tested: {}. Their credit says nothing of what they caused.",
-            calibration.untested.join(", ")
+            untested.join(", ")
         )));
     }
     Ok(blocks)
+}
+
+/// Channels that neither an experiment of the calibration nor a factorial tested.
+fn never_tested<'c>(
+    finding: &AttributionFinding,
+    calibration: &'c CalibrationFinding,
+) -> Vec<&'c str> {
+    let by_factorial = |channel: &&String| {
+        let mut keys = finding.keys.iter();
+        keys.any(|key| key.key == **channel && key.factorial.is_some())
+    };
+    let untested = calibration.untested.iter();
+    untested
+        .filter(|channel| !by_factorial(channel))
+        .map(String::as_str)
+        .collect()
 }
 
 fn ends(finding: &AttributionFinding, estimate: CreditEstimate) -> String {

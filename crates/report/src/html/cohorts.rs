@@ -9,7 +9,7 @@ use super::lifetime::{MOST_COHORTS, counted_in};
 use super::page::{FORMAT, sentence};
 use super::rows::alone;
 use crate::format::Interval;
-use crate::lifetime::{Words, age as age_of, ages, unit};
+use crate::lifetime::{Words, age as age_of, ages, later_ages, unit};
 
 /// Most months of age that are shown.
 const MOST_MONTHS: usize = 12;
@@ -93,21 +93,17 @@ fn cohort_table(finding: &LifetimeFinding) -> Table {
         let last = cohort.by_age.iter().rposition(Option::is_some);
         last.map_or(0, |last| last + 1)
     };
-    let months = finding
-        .cohorts
-        .iter()
-        .map(observed)
-        .max()
-        .unwrap_or(0)
-        .min(MOST_MONTHS);
+    let known = finding.cohorts.iter().map(observed).max().unwrap_or(0);
+    let months = known.min(MOST_MONTHS);
     let (unit, words) = (unit(finding), Words::of(finding));
     let more = finding.cohorts.len().saturating_sub(MOST_COHORTS);
     let more = match more {
         0 => String::new(),
         more => format!(" {more} later cohorts are in the JSON."),
     };
+    let later = later_ages(finding, known, months);
     let caption = format!(
-        "{}, in {}. Grey and empty: not all of them have been observed to its end.{more}",
+        "{}, in {}. Grey and empty: not all of them have been observed to its end.{more} {later}",
         ages(finding),
         counted_in(finding)
     );

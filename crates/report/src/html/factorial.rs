@@ -12,7 +12,7 @@ use super::page::{FORMAT, quoted, sentence};
 use super::palette::{BAD, GOOD, Ink, TEXT};
 use super::performance::tick;
 use super::rows::{self, Axis, Group, Row};
-use crate::factorial as says;
+use crate::factorial::{self as says, Line};
 use crate::format::Interval;
 use crate::{credit, words};
 
@@ -79,12 +79,12 @@ fn p_value(p: Option<f64>, ln_p: Option<f64>) -> Cell {
     Cell::number(p.map(|p| FORMAT.p_value(p, ln_p)))
 }
 
-fn verdict(answer: &Answer) -> Cell {
-    match answer.verdict {
-        Some(Verdict::Better) => Cell::Verdict("better", words::verdict(Verdict::Better)),
-        Some(Verdict::Worse) => Cell::Verdict("worse", words::verdict(Verdict::Worse)),
-        Some(Verdict::Unclear) => Cell::Words(words::verdict(Verdict::Unclear).to_owned()),
-        None => Cell::number(None),
+fn verdict(line: &Line<'_>) -> Cell {
+    match (line.answer.verdict, line.verdict()) {
+        (Some(Verdict::Better), Some(words)) => Cell::Verdict("better", words),
+        (Some(Verdict::Worse), Some(words)) => Cell::Verdict("worse", words),
+        (_, Some(words)) => Cell::Words(words.to_owned()),
+        (_, None) => Cell::number(None),
     }
 }
 
@@ -124,8 +124,9 @@ fn contrasts(finding: &FactorialFinding) -> Result<Vec<Block>, ReportError> {
         ),
     ));
     let caption = format!(
-        "Effects on {} a customer, with {interval} intervals; each contrast by itself.",
-        finding.metric
+        "Effects on {} a customer, with {interval} intervals; each contrast by itself. {}",
+        finding.metric,
+        says::RELATIVE
     );
     let columns = ["What", "Effect", "Relative", "p", "Verdict"];
     let mut table = Table::new("Effects", caption, columns).words([4]);
@@ -135,7 +136,7 @@ fn contrasts(finding: &FactorialFinding) -> Result<Vec<Block>, ReportError> {
             effect(finding, outcome),
             Cell::interval(says::relative(FORMAT, outcome)),
             p_value(outcome.p_value, outcome.ln_p),
-            verdict(line.answer),
+            verdict(&line),
         ];
         table.row(sentence(&line.what), cells);
     }
@@ -248,8 +249,7 @@ fn interactions(finding: &FactorialFinding) -> Vec<Block> {
     )
     .words([3]);
     let cell = |one: &FactorsTogether| match one.interact {
-        Some(true) => Cell::Verdict("worse", says::interaction_says(one)),
-        Some(false) => Cell::Verdict("better", says::interaction_says(one)),
+        Some(_) => Cell::Words(says::interaction_says(one).to_owned()),
         None => Cell::number(None),
     };
     for one in finding.interactions.iter().take(MOST_LISTED) {

@@ -19,7 +19,11 @@ pub(super) fn behind(
     finding: &LifetimeFinding,
 ) -> Result<Vec<Block>, ReportError> {
     let mut blocks = Vec::new();
-    blocks.extend(words::adjusted(FORMAT, arm, finding).map(Block::Prose));
+    blocks.extend(
+        words::adjusted(FORMAT, arm, finding)
+            .into_iter()
+            .map(Block::Prose),
+    );
     if let Some(found) = &arm.fading {
         blocks.extend(fading(arm, found, finding)?);
     }

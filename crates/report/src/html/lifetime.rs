@@ -1,12 +1,15 @@
 //! The section of a lifetime: what customers are worth, by whom, and how far the forecast can be trusted.
 
 use catalog::Unit;
-use measure::audience::lifetime::{BackTest, GroupValue, LifetimeFinding, LifetimeUnit};
+use measure::audience::lifetime::{
+    BackTest, Distribution, GroupValue, LifetimeFinding, LifetimeUnit,
+};
 
 use super::ReportError;
 use super::acquisition::acquisition;
 use super::block::{Block, Cell, Checked, Section, Table, level, number};
 use super::cohorts::cohorts;
+use super::curve::{self, Curve};
 use super::incremental::incremental;
 use super::incremental_behind::rollout;
 use super::lifetime_states::{covariates, retention, states};
@@ -14,7 +17,7 @@ use super::page::{FORMAT, quoted, sentence};
 use super::palette::{GOOD, QUIET};
 use super::rows::{self, Axis, Group, Row, alone};
 use crate::format::Interval;
-use crate::lifetime::{Words, about_audiences, life, of_any_size, scope, time_unit, unit};
+use crate::lifetime::{Words, about_audiences, life, of_any_size, scope, so_far, time_unit, unit};
 
 /// Most groups of a column that are shown; the others are in the JSON.
 const MOST_GROUPS: usize = 12;
@@ -33,7 +36,7 @@ pub(super) fn section(index: usize, finding: &LifetimeFinding) -> Result<Section
     if let Some(refusal) = &finding.refusal {
         blocks.push(Block::refusal("No value is given", refusal));
     }
-    blocks.extend(worth(finding));
+    blocks.extend(worth(finding)?);
     blocks.extend(audiences(finding)?);
     blocks.extend(covariates(finding));
     blocks.extend(states(finding));
@@ -75,7 +78,9 @@ pub(super) fn says(finding: &LifetimeFinding) -> String {
             .as_ref()
             .map_or("", |refusal| &refusal.message);
         let customer = Words::of(finding).customer;
-        return format!("What a {customer} is worth cannot be said: {why}.");
+        let so_far = so_far(finding).map(|text| format!(" {text}"));
+        let so_far = so_far.unwrap_or_default();
+        return format!("What a {customer} is worth cannot be said: {why}.{so_far}");
     };
     let (unit, words) = (unit(finding), Words::of(finding));
     let future = level(unit, (&value.future).into());
@@ -109,9 +114,9 @@ pub(super) fn says(finding: &LifetimeFinding) -> String {
 }
 
 /// All customers: past, future, other models, simple rules.
-fn worth(finding: &LifetimeFinding) -> Vec<Block> {
+fn worth(finding: &LifetimeFinding) -> Result<Vec<Block>, ReportError> {
     let Some(value) = &finding.value else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
     let (unit, words) = (unit(finding), Words::of(finding));
     let caption = format!(
@@ -156,6 +161,7 @@ fn worth(finding: &LifetimeFinding) -> Vec<Block> {
     }
     let mut blocks = vec![Block::Table(table)];
     if let Some(spread) = &finding.distribution {
+        blocks.extend(spread_of(spread, finding)?);
         let median = spread
             .quantiles
             .iter()
@@ -180,7 +186,36 @@ fn worth(finding: &LifetimeFinding) -> Vec<Block> {
         let what = "No value of a whole life without discount";
         blocks.push(Block::refusal(what, refusal));
     }
-    blocks
+    Ok(blocks)
+}
+
+/// How future value is spread over customers: the value that each share of them is worth at most.
+fn spread_of(
+    spread: &Distribution,
+    finding: &LifetimeFinding,
+) -> Result<Option<Block>, ReportError> {
+    let points = spread.quantiles.iter().map(|quantile| {
+        let value = Interval {
+            estimate: quantile.value,
+            low: quantile.value,
+            high: quantile.value,
+        };
+        (100.0 * quantile.share, value)
+    });
+    let drawn = curve::draw(&Curve {
+        points: points.collect(),
+        x_tick: &|share| FORMAT.percent(share / 100.0, 0),
+        y_tick: &|value| FORMAT.quantity(value),
+        line: None,
+    })?;
+    let customers = Words::of(finding).customers;
+    let title = format!("How future value is spread over {customers}");
+    let caption = format!(
+        "The value, in {}, that each share of the {customers} is worth at most, in the next {}.",
+        counted_in(finding),
+        finding.horizon
+    );
+    Ok(Block::picture(drawn, title, caption))
 }
 
 /// Future value by audience and channel.

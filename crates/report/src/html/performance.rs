@@ -1,17 +1,21 @@
 //! The section of content's performance: items, what moves the outcome, wear, and what would be missed.
 
 use catalog::Unit;
+use measure::audience::Severity;
 use measure::content::{Believed, ItemFinding, PerformanceFinding, Valued};
 
 use super::ReportError;
-use super::block::{Block, Cell, Section, Table, level};
+use super::block::{Block, Cell, Checked, Section, Table, level};
 use super::components::ladder;
 use super::curve::{self, Curve, Threshold, whole_number};
 use super::page::{FORMAT, quoted, sentence};
 use super::palette::{QUIET, TEXT};
 use super::rows::{self, Axis, Group, Row};
 use crate::format::{Interval, Shown};
-use crate::performance::{as_it_is, capped, decisions, exposures, not_in_curve, replaced_by};
+use crate::performance::{
+    adapting, as_it_is, capped, counted_once, decisions, exposures, negative_costs, not_in_curve,
+    replaced_by, variants,
+};
 use crate::scope;
 
 /// Most items, cells and contexts that are shown; the others are in the JSON.
@@ -24,6 +28,10 @@ pub(super) fn section(index: usize, finding: &PerformanceFinding) -> Result<Sect
         blocks.push(Block::Prose(description.clone()));
     }
     blocks.push(Block::Note(scope(finding)));
+    if let Some(wrong) = negative_costs(FORMAT, finding) {
+        let checked = Checked::new(Severity::Warning, "Costs of touches", &wrong);
+        blocks.push(Block::Checks(vec![checked]));
+    }
     blocks.extend(items(finding)?);
     blocks.extend(money(finding));
     blocks.extend(ladder(finding)?);
@@ -270,15 +278,8 @@ fn money(finding: &PerformanceFinding) -> Vec<Block> {
         Block::Title("What content costs and brings".to_owned()),
         Block::Table(table),
     ];
-    if let Some(portfolio) = &finding.portfolio {
-        blocks.push(Block::Prose(format!(
-            "Variants: with a cost of {}\u{a0}{} a variant, and the best one found and shown, up to {} pay; there are {}.",
-            FORMAT.fixed(portfolio.cost_of_variant, 2),
-            finding.currency,
-            FORMAT.counted(portfolio.best_number, "variant", "variants"),
-            FORMAT.count(portfolio.variants),
-        )));
-    }
+    blocks.extend(counted_once(FORMAT, finding).map(|text| Block::Note(quoted(&text))));
+    blocks.extend(variants(FORMAT, finding).map(Block::Prose));
     blocks
 }
 
@@ -453,7 +454,7 @@ fn drop_one(finding: &PerformanceFinding) -> Result<Vec<Block>, ReportError> {
     };
     let mut blocks = vec![
         Block::Title("What would be missed".to_owned()),
-        Block::Note(decisions(FORMAT, drop_one)),
+        Block::Note(quoted(&decisions(FORMAT, drop_one))),
     ];
     if let Some(refusal) = &drop_one.refusal {
         let what = "What items are worth cannot be said";
@@ -570,13 +571,7 @@ fn reuse(finding: &PerformanceFinding) -> Vec<String> {
         FORMAT.count(reuse.reused),
         FORMAT.counted(reuse.items, "item", "items"),
     )];
-    if let Some(saved) = reuse.saved.filter(|_| reuse.adapted > 0) {
-        says.push(format!(
-            "Adapting {} instead of making them new saved {}\u{a0}{currency}.",
-            FORMAT.counted(reuse.adapted, "piece", "pieces"),
-            FORMAT.fixed(saved, 2),
-        ));
-    }
+    says.extend(adapting(FORMAT, finding));
     if let Some(refusal) = &reuse.dead_refusal {
         says.push(format!(
             "What is never shown cannot be said: {}.",

@@ -9,7 +9,7 @@ use measure::content::{
 use super::Side::{Left, Right};
 use super::lifetime_credit::lifetime_credit;
 use super::{Screen, Tone, finish};
-use crate::credit::{by, check_name, detailed, name};
+use crate::credit::{by, check_name, chosen, detailed, name};
 use crate::format::{Format, Interval};
 
 const FORMAT: Format = Format::PLAIN;
@@ -187,7 +187,7 @@ fn credits(finding: &AttributionFinding, model: &ModelFinding, screen: Screen) -
         screen.cell("", Tone::Plain),
     ]);
     let order = match (&finding.markov, model.model) {
-        (Some(chain), CreditModel::Markov) => format!(" (order {})", chain.order),
+        (Some(chain), CreditModel::Markov) => format!(" (order {})", chosen(chain)),
         _ => String::new(),
     };
     let title = format!("{}{order}: {}", name(model.model), model.definition);

@@ -7,7 +7,7 @@ use measure::content::{
 
 use super::Side::{Left, Right};
 use super::{Screen, Tone, finish};
-use crate::factorial::{self as says, Line};
+use crate::factorial as says;
 use crate::format::Format;
 use crate::{credit, words};
 
@@ -87,7 +87,8 @@ fn contrasts(finding: &FactorialFinding, screen: Screen) -> String {
         ],
         true,
     );
-    for Line { what, answer } in says::lines(finding) {
+    for line in says::lines(finding) {
+        let answer = line.answer;
         let outcome = &answer.outcome;
         let relative = says::relative(FORMAT, outcome).map_or_else(dash, |shown| shown.estimate);
         let p = outcome
@@ -99,13 +100,13 @@ fn contrasts(finding: &FactorialFinding, screen: Screen) -> String {
                 (
                     shown.estimate,
                     interval,
-                    answer.verdict.map_or("–", words::verdict).to_owned(),
+                    line.verdict().unwrap_or("–").to_owned(),
                 )
             }
             Err(reason) => (dash(), dash(), format!("no answer: {reason}")),
         };
         table.add_row([
-            screen.cell(what, Tone::Plain),
+            screen.cell(line.what, Tone::Plain),
             screen.cell(estimate, Tone::Plain),
             screen.cell(interval, Tone::Plain),
             screen.cell(relative, Tone::Plain),
@@ -113,7 +114,7 @@ fn contrasts(finding: &FactorialFinding, screen: Screen) -> String {
             screen.cell(verdict, tone(answer.verdict)),
         ]);
     }
-    finish(&table)
+    finish(&table) + &screen.prose(says::RELATIVE, Tone::Quiet)
 }
 
 fn shares(finding: &FactorialFinding, channels: &ChannelsFinding, screen: Screen) -> String {

@@ -17,7 +17,7 @@ const MOST_LISTED: usize = 12;
 /// Whether an arm's effect fades, and the second opinion.
 pub(super) fn behind(arm: &IncrementalArm, finding: &LifetimeFinding, screen: Screen) -> String {
     let mut text = String::new();
-    if let Some(adjusted) = words::adjusted(FORMAT, arm, finding) {
+    for adjusted in words::adjusted(FORMAT, arm, finding) {
         text.push_str(&screen.prose(&adjusted, Tone::Plain));
     }
     if let Some(fading) = &arm.fading {

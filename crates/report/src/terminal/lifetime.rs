@@ -12,8 +12,10 @@ use super::{Screen, Tone, finish, lifetime_states as states};
 use crate::format::{Format, places};
 use crate::incremental as increments;
 use crate::lifetime::{
-    Words, about_audiences, about_payback, age, ages, life, of_any_size, running, scope, time_unit,
+    Words, about_audiences, about_payback, age, ages, later_ages, life, of_any_size, running,
+    scope, so_far, time_unit,
 };
+use crate::words::capitalized;
 
 const FORMAT: Format = Format::PLAIN;
 /// Most groups that are listed one by one; the others are in the JSON.
@@ -103,7 +105,8 @@ fn heading(finding: &LifetimeFinding, screen: Screen) -> String {
 fn refusal(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
     let refusal = finding.refusal.as_ref()?;
     let text = format!("No value is given: {}.", refusal.message);
-    Some(screen.prose(&text, Tone::Bad))
+    let so_far = so_far(finding).map(|text| screen.prose(&text, Tone::Plain));
+    Some(screen.prose(&text, Tone::Bad) + &so_far.unwrap_or_default())
 }
 
 fn worth(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
@@ -322,20 +325,25 @@ fn groups(
         ]);
     }
     let more = values.len().saturating_sub(MOST_LISTED) as u64;
-    let note = match more {
+    finish(&table) + &more_in_json(more, "", screen)
+}
+
+/// How many more there are than a table shows.
+fn more_in_json(more: u64, what: &str, screen: Screen) -> String {
+    match more {
         0 => String::new(),
-        more => screen.prose(&format!("{more} more in the JSON."), Tone::Quiet),
-    };
-    finish(&table) + &note
+        more => screen.prose(
+            &format!("{} more{what} in the JSON.", FORMAT.count(more)),
+            Tone::Quiet,
+        ),
+    }
 }
 
 fn cohorts(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
-    let months = finding
-        .cohorts
-        .iter()
-        .map(|cohort| cohort.by_age.iter().flatten().count())
-        .max()?
-        .min(MOST_MONTHS);
+    let known = finding.cohorts.iter();
+    let known = known.map(|cohort| cohort.by_age.iter().flatten().count());
+    let known = known.max()?;
+    let months = known.min(MOST_MONTHS);
     let names: Vec<String> = (1..=MOST_MONTHS)
         .map(|number| age(finding, number))
         .collect();
@@ -367,7 +375,13 @@ fn cohorts(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
         "{}; empty where not all of them have been observed to its end.",
         ages(finding)
     );
-    Some(finish(&table) + &screen.prose(&note, Tone::Plain))
+    let cohorts = finding.cohorts.len().saturating_sub(MOST_LISTED) as u64;
+    Some(
+        finish(&table)
+            + &screen.prose(&note, Tone::Plain)
+            + &more_in_json(cohorts, " cohorts", screen)
+            + &screen.prose(&later_ages(finding, known, months), Tone::Quiet),
+    )
 }
 
 fn acquisition(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
@@ -403,7 +417,20 @@ fn acquisition(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
             payback(found),
         ]);
     }
-    let mut text = finish(&table) + &screen.prose(&about_payback(finding), Tone::Plain);
+    let more = finding.acquisition.len().saturating_sub(2 * MOST_LISTED) as u64;
+    let without = finding.acquisition[0].without_cost;
+    let without = match without {
+        0 => String::new(),
+        _ => format!(
+            "{} {} whose cost is not known are left out of all of it.",
+            FORMAT.count(without),
+            Words::of(finding).customers
+        ),
+    };
+    let mut text = finish(&table)
+        + &screen.prose(&about_payback(finding), Tone::Plain)
+        + &screen.prose(&without, Tone::Plain)
+        + &more_in_json(more, "", screen);
     // Why something is missing, once for all of whom it is true.
     let mut missing: Vec<(&str, Vec<String>)> = Vec::new();
     for found in finding.acquisition.iter().take(2 * MOST_LISTED) {
@@ -546,7 +573,7 @@ fn checks(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
                 Severity::Warning => Tone::Caution,
                 Severity::Stop => Tone::Bad,
             };
-            screen.prose(&format!("{}.", check.message), tone)
+            screen.prose(&format!("{}.", capitalized(&check.message)), tone)
         })
         .collect();
     (!lines.is_empty()).then(|| lines.concat())

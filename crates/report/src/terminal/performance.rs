@@ -8,7 +8,8 @@ use super::Side::{Left, Right};
 use super::{Screen, Tone, finish};
 use crate::format::{Format, places};
 use crate::performance::{
-    as_it_is, capped, decisions, exposures, noise, not_in_curve, replaced_by,
+    adapting, as_it_is, capped, counted_once, decisions, exposures, negative_costs, noise,
+    not_in_curve, replaced_by, variants,
 };
 use crate::scope;
 
@@ -37,7 +38,11 @@ fn heading(finding: &PerformanceFinding, screen: Screen) -> String {
         text.push_str(&screen.prose(description, Tone::Plain));
     }
     let scope = scope::performance(FORMAT, finding) + &scope::performance_left_out(FORMAT, finding);
-    text + &screen.prose(&scope, Tone::Quiet)
+    text.push_str(&screen.prose(&scope, Tone::Quiet));
+    if let Some(wrong) = negative_costs(FORMAT, finding) {
+        text.push_str(&screen.prose(&format!("Warning: {wrong}."), Tone::Caution));
+    }
+    text
 }
 
 fn items(finding: &PerformanceFinding, screen: Screen) -> String {
@@ -195,15 +200,8 @@ fn money(finding: &PerformanceFinding, screen: Screen) -> Option<String> {
         finding.currency
     );
     let mut text = finish(&table) + &screen.prose(&note, Tone::Plain);
-    if let Some(portfolio) = &finding.portfolio {
-        let line = format!(
-            "Variants: with a cost of {} a variant, and the best one found and shown, up to {} pay; there are {}.",
-            FORMAT.fixed(portfolio.cost_of_variant, 2),
-            FORMAT.counted(portfolio.best_number, "variant", "variants"),
-            FORMAT.count(portfolio.variants),
-        );
-        text.push_str(&screen.prose(&line, Tone::Plain));
-    }
+    text.extend(counted_once(FORMAT, finding).map(|line| screen.prose(&line, Tone::Plain)));
+    text.extend(variants(FORMAT, finding).map(|line| screen.prose(&line, Tone::Plain)));
     Some(text)
 }
 
@@ -538,13 +536,8 @@ fn reuse(finding: &PerformanceFinding, screen: Screen) -> String {
         FORMAT.count(reuse.reused),
         FORMAT.counted(reuse.items, "item", "items"),
     );
-    if let Some(saved) = reuse.saved.filter(|_| reuse.adapted > 0) {
-        text.push_str(&format!(
-            " Adapting {} instead of making them new saved {} {}.",
-            FORMAT.counted(reuse.adapted, "piece", "pieces"),
-            FORMAT.fixed(saved, 2),
-            finding.currency
-        ));
+    if let Some(adapting) = adapting(FORMAT, finding) {
+        text.push_str(&format!(" {adapting}"));
     }
     if let Some(refusal) = &reuse.dead_refusal {
         text.push_str(&format!(

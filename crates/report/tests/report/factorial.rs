@@ -1,6 +1,6 @@
 //! A factorial in a terminal and on the page: the same numbers, and refusals where numbers would be.
 
-use measure::content::FactorialFinding;
+use measure::content::{AddsUp, FactorialFinding};
 use measure::{Reason, Refusal};
 use report::html::{Report, render};
 use report::terminal::{Screen, factorial};
@@ -105,7 +105,7 @@ fn finding() -> FactorialFinding {
 
 const SAID: [&str; 5] = [
     "any channel against none",
-    "all together beyond the sum of each alone",
+    "all together against the sum of each alone",
     "it is assumed to be zero",
     "app-push",
     "choosing without for north, and with for all others",
@@ -161,6 +161,30 @@ fn the_page_has_the_same_numbers() {
     ] {
         assert!(page.contains(said), "{said} is not on the page");
     }
+}
+
+/// Effects that do not add up are neither better nor worse.
+#[test]
+fn the_sum_of_each_alone_has_words_of_its_own() {
+    let mut finding = finding();
+    let channels = finding.channels.as_mut().unwrap();
+    let mut synergy: measure::content::Answer =
+        serde_json::from_value(answer(-0.5, -0.8, -0.2, "worse")).unwrap();
+    synergy.verdict = None;
+    channels.synergy = Some(synergy);
+    channels.adds_up = Some(AddsUp::LessThanTheSum);
+    let screen = Screen {
+        width: 200,
+        color: false,
+    };
+    let text = factorial(&finding, screen);
+    let mut lines = text.lines();
+    let line = lines.find(|line| line.contains("against the sum of each alone"));
+    assert!(
+        line.unwrap().trim_end().ends_with("less than the sum"),
+        "{text}"
+    );
+    assert!(text.contains("Relative: to what an effect is against."));
 }
 
 #[test]

@@ -7,9 +7,9 @@ use measure::audience::lifetime::{
     AcquisitionFinding, AudienceValue, Audiences, BackTest, Band, BuyerShare, BuyerShares,
     CohortFinding, CovariateFinding, Distribution, Forecast, GroupValue, IncrementalArm,
     IncrementalFinding, IncrementalPart, LifeUnit, LifetimeCheck, LifetimeExtent, LifetimeFinding,
-    LifetimeUnit, MeanLife, NewCustomer, PaybackMonths, PaybackPoint, Placebo, QuantileValue,
-    RetentionFinding, RetentionPoint, State, States, StatesRow, StaysOnFinding, StopsFinding,
-    WindowMeasured,
+    LifetimeUnit, MeanLife, NeverBought, NewCustomer, PaybackMonths, PaybackPoint, Placebo,
+    QuantileValue, RetentionFinding, RetentionPoint, State, States, StatesRow, StaysOnFinding,
+    StopsFinding, WindowMeasured,
 };
 use measure::audience::{Estimate, NotCounted, Pair, Severity};
 use measure::content::{
@@ -186,6 +186,10 @@ pub(crate) fn lifetime() -> LifetimeFinding {
             group: String::new(),
             customers: 2_600,
             without_cost: 100,
+            never_bought: Some(NeverBought {
+                customers: 40,
+                cost: 600.0,
+            }),
             cost: Some(33.0),
             value: Some(effect(155.5, 1.2)),
             value_over_cost: Some(effect(4.7, 0.04)),
@@ -431,6 +435,7 @@ pub(crate) fn attribution() -> AttributionFinding {
         value: Some(Spread { least, greatest }),
         ranks: Ranks { best: 1, worst: 2 },
         tested: Some(tested),
+        factorial: None,
     };
     let named = |name: &str| FlowNode::Key(name.to_owned());
     let step = |from: FlowNode, to: FlowNode, journeys| FlowStep { from, to, journeys };
@@ -688,10 +693,12 @@ pub(crate) fn performance() -> PerformanceFinding {
             }],
             from: None,
             until: None,
+            negative_costs: 0,
         },
         average: Some(0.081),
         spread: Some(0.011),
         forecast: Some(believed(0.081, 0.011)),
+        once: 1.0,
         top: 1,
         refusal: None,
         items: vec![

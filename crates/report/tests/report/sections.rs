@@ -79,7 +79,7 @@ fn contracts_are_not_called_customers_and_show_who_renews() {
     });
     let text = section(&page, "lifetime-1");
     assert!(text.contains("2,700 contracts from 2024-01-01"), "{text}");
-    assert!(text.contains("1,010 of them not renewed yet; 3,780 renewals."));
+    assert!(text.contains("1,010 of them never renewed; 3,780 renewals."));
     assert!(text.contains("1,900 contracts run, renewed for 1 month each time; 800 have ended."));
     assert!(text.contains("The end of 30 that run is known"));
     assert!(

@@ -69,7 +69,7 @@ fn items_that_nothing_is_learned_from_have_their_own_intervals() {
     let mut finding = others::performance();
     let refusal = measure::Refusal::new(
         measure::Reason::TooLittleData,
-        "4 cell(s) are given; at least 5 are needed",
+        "the table has 4 cells; at least 5 are needed",
     );
     finding.refusal = Some(refusal.clone());
     for item in &mut finding.items {
@@ -88,7 +88,7 @@ fn items_that_nothing_is_learned_from_have_their_own_intervals() {
     let text = terminal::performance(&finding, wide);
     assert!(text.contains("18.6 % to 23.6 %"), "{text}");
     assert!(!text.contains("(*)"), "{text}");
-    let told = "Components are not told apart: 4 cell(s) are given; at least 5 are needed.";
+    let told = "Components are not told apart: the table has 4 cells; at least 5 are needed.";
     assert!(text.contains(told), "{text}");
     assert!(!text.contains("moves the outcome by") && !text.contains("combinations at random"));
 }
@@ -124,9 +124,9 @@ fn what_tells_of_wear_is_said() {
     finding.fatigue.retire_by = Some(WearEvidence::Curve);
     let text = terminal::performance(&finding, wide);
     assert!(text.contains("told by the curve, which no chance stands behind.\n"));
-    finding.fatigue.without_caps = Some("the arm `one` has 1 customer(s)".to_owned());
+    finding.fatigue.without_caps = Some("the arm `one` has 1 customer".to_owned());
     let text = terminal::performance(&finding, wide);
-    assert!(text.contains("The caps do not tell: the arm `one` has 1 customer(s)."));
+    assert!(text.contains("The caps do not tell: the arm `one` has 1 customer."));
     finding.fatigue.retire_by = None;
     finding.fatigue.retire.clear();
     finding.fatigue.refusal = Some(measure::Refusal::new(

@@ -147,6 +147,23 @@ fn a_life_counts_by_parts_that_follow_one_another_and_the_lift_stands_beside() {
 }
 
 #[test]
+fn gains_and_losses_that_balance_in_part_are_no_shares() {
+    let gains = Gains {
+        to_twelve_months: (-4.0, 1.0),
+        beyond: (-2.0, 2.0),
+        ..GAINS
+    };
+    let found = counted(lives("stays-on", gains));
+    let said = |words: &str| found.caveats.iter().any(|caveat| caveat.contains(words));
+    // 800 times 10 - 4 - 2.
+    assert!(
+        said("after the data, -4800.00 of 3200.00 is modelled"),
+        "{:?}",
+        found.caveats
+    );
+}
+
+#[test]
 fn a_treatment_that_stops_has_the_error_that_the_lifetime_knows() {
     let found = counted(lives("stops", GAINS));
     let increment = &found.initiatives[0].increments[0];
@@ -263,6 +280,17 @@ fn a_life_that_cannot_be_valued_is_refused_and_its_lift_does_not_take_its_place(
         one.refusal.clone().unwrap()
     };
     let good = lives("stays-on", GAINS);
+
+    // The lift is not in a total in which nothing of the initiative is.
+    let mut unmeasured = tests();
+    unmeasured.experiment = "other".to_owned();
+    let found = of(&shop(""), &[unmeasured], std::slice::from_ref(&good));
+    assert!(found.initiatives[0].refusal.is_some());
+    assert!(
+        found.beside[0].because.ends_with("and is refused"),
+        "{:?}",
+        found.beside
+    );
 
     let mut unbounded = good.clone();
     let arm = &mut unbounded.incremental.as_mut().unwrap().arms[0];

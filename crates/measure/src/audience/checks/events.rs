@@ -107,7 +107,10 @@ fn rows_of(
         Some(_) => sum(|day| day.2),
         None => stray(&by_day),
     };
-    let repeated = duplicates(plan, lake, fact, clock, &time)?;
+    let repeated = match by_day.is_empty() {
+        true => Repeated::default(),
+        false => duplicates(plan, lake, fact, clock, &time)?,
+    };
     let (outliers, outlier_rows) = outliers(lake, fact, &context)?;
     Ok(FactRows {
         fact: fact.name.clone(),
@@ -296,7 +299,11 @@ pub(super) fn checks(fact: &FactRows, has_until: bool) -> Vec<Check> {
     let mut say =
         |severity, message| checks.push(super::check(CheckKind::Events, severity, message));
     let share = |number: u64| number as f64 / fact.rows.max(1) as f64;
-    let percent = |number: u64| format!("{number} rows ({:.2} %)", 100.0 * share(number));
+    let percent = |number: u64| {
+        let rows = if number == 1 { "row" } else { "rows" };
+        format!("{number} {rows} ({:.2} %)", 100.0 * share(number))
+    };
+    let are = |number: u64| if number == 1 { "is" } else { "are" };
     let name = &fact.fact;
     if let Some(duplicates) = fact.duplicates.filter(|&duplicates| duplicates > 0) {
         let money = match &fact.duplicate_money {
@@ -327,17 +334,19 @@ pub(super) fn checks(fact: &FactRows, has_until: bool) -> Vec<Check> {
             (
                 Severity::Notice,
                 format!(
-                    "{} of `{name}` are after the experiment's `until`",
-                    percent(fact.after_end)
+                    "{} of `{name}` {} after the experiment's `until`",
+                    percent(fact.after_end),
+                    are(fact.after_end)
                 ),
             )
         } else {
             (
                 Severity::Warning,
                 format!(
-                    "{} of `{name}` are long after all others: a clock that goes wrong, or a date that stands for \
+                    "{} of `{name}` {} long after all others: a clock that goes wrong, or a date that stands for \
                      `never`; say with `until` when the data end",
-                    percent(fact.after_end)
+                    percent(fact.after_end),
+                    are(fact.after_end)
                 ),
             )
         };

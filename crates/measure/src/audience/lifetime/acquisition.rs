@@ -1,4 +1,10 @@
 //! What acquisition cost, against what customers bring.
+//!
+//! The cost of acquisition is what was spent over how many customers it brought, those who bought: what was spent on others
+//! who never did is part of it. Customers whose cost is not known are left out of all of it: of the cost, of the value and of
+//! the curve by which it is paid back.
+
+use std::collections::BTreeMap;
 
 use catalog::Lifetime;
 use clv::acquisition::{Acquisition, NoPayback, Value};
@@ -6,10 +12,11 @@ use clv::acquisition::{Acquisition, NoPayback, Value};
 use super::ALPHA;
 use super::cohorts::{Ages, Cohort, DAYS_PER_MONTH, curve, month_name};
 use super::finding::{
-    AcquisitionFinding, GroupValue, LifetimeFinding, PaybackMonths, PaybackPoint,
+    AcquisitionFinding, LifetimeCheck, LifetimeFinding, NeverBought, PaybackMonths, PaybackPoint,
 };
 use super::purchases::Purchases;
-use crate::audience::Estimate;
+use super::worth::{Worth, Worths};
+use crate::audience::{Estimate, Severity};
 use crate::{Reason, Refusal};
 
 /// What cohorts are seen with.
@@ -22,11 +29,12 @@ struct View {
     alpha: f64,
 }
 
-/// Adds what acquisition cost, where it is declared: of all customers, by channel and by cohort, whose values are in the
-/// finding. Channels that `by` shows are not shown twice.
+/// Adds what acquisition cost, where it is declared: of all customers, by channel and by cohort. `worths` are those of the
+/// customers whose cost is known. Channels that `by` shows are not shown twice.
 pub(super) fn add(
     finding: &mut LifetimeFinding,
     lifetime: &Lifetime,
+    worths: &Worths,
     (cohorts, purchases): (&[Cohort], &Purchases),
     (ages, margin): (Ages, f64),
 ) {
@@ -39,63 +47,155 @@ pub(super) fn add(
         margin,
         alpha: ALPHA,
     };
-    finding.acquisition = all(finding, cohorts, purchases, view);
+    finding.acquisition = all(worths, cohorts, purchases, view);
+    if let (Some(customers), Some(all)) = (&lifetime.customers, finding.acquisition.first()) {
+        let said = [never_bought(all, &customers.source), without_cost(all)];
+        finding.checks.extend(said.into_iter().flatten());
+    }
     let channel = acquisition.channel.as_ref();
     if channel.is_some_and(|channel| lifetime.by.contains(channel)) {
         finding.channels.clear();
     }
 }
 
+/// What customers who never bought do to the cost.
+fn never_bought(all: &AcquisitionFinding, source: &str) -> Option<LifetimeCheck> {
+    let never = all.never_bought.filter(|never| never.cost > 0.0)?;
+    let customers = all.customers as f64;
+    let per_customer = match all.cost {
+        Some(cost) => format!(
+            "what was spent on all over those who bought is {cost:.2} each, of which {:.2} was spent on these",
+            cost - never.cost / customers
+        ),
+        None => "nobody whose cost is known bought".to_owned(),
+    };
+    Some(LifetimeCheck {
+        severity: Severity::Warning,
+        message: format!(
+            "{} customers of `{source}` cost {:.0} and never bought: {per_customer}; cohorts count only what was spent on \
+             their own customers. Whose acquisition is not part of this, as of a time that is not measured, leave out of \
+             the source",
+            never.customers, never.cost
+        ),
+    })
+}
+
+/// That the cost of some customers is not known.
+fn without_cost(all: &AcquisitionFinding) -> Option<LifetimeCheck> {
+    (all.without_cost > 0 && all.customers > 0).then(|| LifetimeCheck {
+        severity: Severity::Notice,
+        message: format!(
+            "the cost of {} customers is not known: cost, value and payback are of the {} others, of whom the one model of all \
+             customers expects what it expects of their like; if who has a cost is unlike who has none, name a column in \
+             `covariates` that tells them apart",
+            all.without_cost, all.customers
+        ),
+    })
+}
+
 fn all(
-    finding: &LifetimeFinding,
+    worths: &Worths,
     cohorts: &[Cohort],
     purchases: &Purchases,
     view: View,
 ) -> Vec<AcquisitionFinding> {
-    let everyone: Vec<&Cohort> = cohorts.iter().collect();
-    let mut found = vec![acquisition(
-        ("all", ""),
-        &everyone,
-        finding.value.as_ref(),
-        view,
-    )];
-    if let Some(channel) = purchases.channel {
-        let (numbers, of_cell) = purchases.by_value(channel);
-        for worth in &finding.channels {
-            let number = numbers.get(&worth.group);
-            let in_channel = cohorts
-                .iter()
-                .filter(|cohort| number == Some(&of_cell[cohort.cell as usize]));
-            let what = ("channel", worth.group.as_str());
-            found.push(acquisition(
-                what,
-                &in_channel.collect::<Vec<_>>(),
-                Some(worth),
-                view,
-            ));
+    let group = |of: &str, name: &str, never_bought: Option<NeverBought>| Acquired {
+        of: of.to_owned(),
+        group: name.to_owned(),
+        costed: Vec::new(),
+        without_cost: 0.0,
+        never_bought,
+    };
+    let mut everyone = group("all", "", Some(NeverBought::default()));
+    for never in purchases.never_bought.values() {
+        let all = everyone.never_bought.get_or_insert_default();
+        all.customers += never.customers;
+        all.cost += never.cost;
+    }
+    let mut by_channel: BTreeMap<String, Acquired> = BTreeMap::new();
+    let channels = purchases.channel.map(|channel| purchases.by_value(channel));
+    let (numbers, of_cell) = channels.unwrap_or_default();
+    if purchases.channel.is_some() {
+        for name in numbers.keys().chain(purchases.never_bought.keys()) {
+            let never = purchases.never_bought.get(name).copied();
+            let channel = || group("channel", name, Some(never.unwrap_or_default()));
+            by_channel.entry(name.clone()).or_insert_with(channel);
         }
     }
-    for cohort in &finding.cohorts {
-        let of_month = cohorts
-            .iter()
-            .filter(|part| month_name(part.month) == cohort.month);
-        let what = ("cohort", cohort.month.as_str());
-        let worth = cohort.value.as_ref();
-        found.push(acquisition(
-            what,
-            &of_month.collect::<Vec<_>>(),
-            worth,
-            view,
-        ));
+    let mut by_number: Vec<&str> = vec![""; numbers.len()];
+    for (name, number) in &numbers {
+        by_number[*number] = name;
+    }
+    let mut by_month: BTreeMap<i64, Acquired> = BTreeMap::new();
+    for cohort in cohorts {
+        let cell = cohort.cell as usize;
+        let is_costed = purchases.costed.get(cell).copied().unwrap_or(false);
+        everyone.add(cohort, is_costed);
+        let channel = of_cell
+            .get(cell)
+            .and_then(|number| by_channel.get_mut(by_number[*number]));
+        if let Some(channel) = channel {
+            channel.add(cohort, is_costed);
+        }
+        let month = || group("cohort", &month_name(cohort.month), None);
+        by_month
+            .entry(cohort.month)
+            .or_insert_with(month)
+            .add(cohort, is_costed);
+    }
+    let mut channels: Vec<Acquired> = by_channel.into_values().collect();
+    // The largest first; of equals by name, in which order they are.
+    channels.sort_by(|a, b| b.customers().total_cmp(&a.customers()));
+    let of = |worths: &'_ [Worth], group: &Acquired| -> Option<Worth> {
+        let mut each = worths.iter();
+        each.find(|worth| worth.value.group == group.group).cloned()
+    };
+    let mut found = vec![acquisition(&everyone, worths.all.as_ref(), view)];
+    for channel in &channels {
+        let worth = of(&worths.channels, channel);
+        found.push(acquisition(channel, worth.as_ref(), view));
+    }
+    for month in by_month.values() {
+        let worth = of(&worths.cohorts, month);
+        found.push(acquisition(month, worth.as_ref(), view));
     }
     found
 }
 
-/// The acquisition of a group of customers: its cohorts, and what it is worth.
+/// A group of customers who were acquired.
+struct Acquired<'c> {
+    of: String,
+    group: String,
+    /// Those whose cost is known.
+    costed: Vec<&'c Cohort>,
+    /// How many the others are.
+    without_cost: f64,
+    never_bought: Option<NeverBought>,
+}
+
+impl<'c> Acquired<'c> {
+    fn add(&mut self, cohort: &'c Cohort, is_costed: bool) {
+        if is_costed {
+            self.costed.push(cohort);
+        } else {
+            self.without_cost += cohort.customers;
+        }
+    }
+
+    fn total(&self, of: fn(&Cohort) -> f64) -> f64 {
+        self.costed.iter().map(|cohort| of(cohort)).sum()
+    }
+
+    /// All of them.
+    fn customers(&self) -> f64 {
+        self.total(|cohort| cohort.customers) + self.without_cost
+    }
+}
+
+/// The acquisition of a group, and what its customers whose cost is known are worth.
 fn acquisition(
-    (of, group): (&str, &str),
-    cohorts: &[&Cohort],
-    worth: Option<&GroupValue>,
+    group: &Acquired<'_>,
+    worth: Option<&Worth>,
     View {
         ages,
         end,
@@ -103,17 +203,17 @@ fn acquisition(
         alpha,
     }: View,
 ) -> AcquisitionFinding {
-    let total = |of: fn(&Cohort) -> f64| cohorts.iter().map(|cohort| of(cohort)).sum::<f64>();
-    let (all, costed) = (total(|c| c.customers), total(|c| c.costed));
+    let never_bought = group.never_bought.unwrap_or_default();
     let known = Acquisition {
-        cost: total(|c| c.cost),
-        customers: costed,
+        cost: group.total(|cohort| cohort.cost) + never_bought.cost,
+        customers: group.total(|cohort| cohort.customers),
     };
     let mut finding = AcquisitionFinding {
-        of: of.to_owned(),
-        group: group.to_owned(),
-        customers: costed as u64,
-        without_cost: (all - costed) as u64,
+        of: group.of.clone(),
+        group: group.group.clone(),
+        customers: known.customers as u64,
+        without_cost: group.without_cost as u64,
+        never_bought: group.never_bought,
         cost: None,
         value: None,
         value_over_cost: None,
@@ -121,6 +221,11 @@ fn acquisition(
         curve: Vec::new(),
         refusal: None,
     };
+    if known.customers == 0.0 && group.without_cost > 0.0 {
+        let message = "the cost of none of these customers is known";
+        finding.refusal = Some(Refusal::new(Reason::TooLittleData, message));
+        return finding;
+    }
     match known.cost_per_customer() {
         Ok(cost) => finding.cost = Some(cost),
         Err(error) => {
@@ -129,13 +234,7 @@ fn acquisition(
         }
     }
     if let Some(worth) = worth {
-        let past = worth.past;
-        let value = Estimate {
-            estimate: past + worth.future.estimate,
-            low: past + worth.future.low,
-            high: past + worth.future.high,
-            ..worth.future
-        };
+        let value = worth.total;
         finding.value = Some(value);
         let known_value = Value {
             estimate: value.estimate,
@@ -145,7 +244,7 @@ fn acquisition(
             Ok(ratio) => {
                 finding.value_over_cost = Some(Estimate {
                     estimate: ratio.estimate,
-                    se: worth.future.se / known.cost * known.customers,
+                    se: value.se / known.cost * known.customers,
                     low: value.low / known.cost * known.customers,
                     high: value.high / known.cost * known.customers,
                     df: None,
@@ -154,7 +253,7 @@ fn acquisition(
             Err(error) => finding.refusal = Some(refusal(&error)),
         }
     }
-    let points = curve(cohorts, ages, end, margin);
+    let points = curve(&group.costed, ages, end, margin);
     let months = |days: Option<f64>| days.map(|days| days / DAYS_PER_MONTH);
     for point in &points {
         // The curve is refused as a whole below where a point has no interval.

@@ -4,6 +4,7 @@ use catalog::Lifetime;
 use clv::FitError;
 
 use super::LifetimeCheck;
+use super::days::{Gap, Gaps};
 use super::measured::Measured;
 use super::purchases::{Purchases, day};
 use crate::audience::{READ_ONCE, Severity, of_duplicates};
@@ -19,33 +20,37 @@ pub(super) fn without_limit(error: &FitError) -> LifetimeCheck {
     }
 }
 
-/// The fewest customers with a repeat purchase of whom values are given. Errors are the sandwich's, a sum of one square for
+/// The fewest customers with a repeat purchase, or contracts that were up for renewal, of whom values are given. Errors are the sandwich's, a sum of one square for
 /// each customer: of no more customers than the four parameters it is singular, and some error looks like none.
 const FEWEST_AGAIN: u64 = 5;
-/// The fewest customers with a repeat purchase whose intervals are to be relied on: with four parameters the sandwich's
+/// The fewest of them whose intervals are to be relied on: with four parameters the sandwich's
 /// variances come out too small by some 4 in the number of customers, 13 % here.
 const FEW_AGAIN: u64 = 30;
 
-/// Why there are no values of so few customers who bought again.
-pub(super) fn too_few(again: u64) -> Option<Refusal> {
-    (again < FEWEST_AGAIN).then(|| {
+/// Why there are no values of so few who tell something: customers who bought again, contracts that were up for renewal.
+pub(super) fn too_few(number: u64, who: &str) -> Option<Refusal> {
+    (number < FEWEST_AGAIN).then(|| {
         let message = format!(
-            "customers who bought again: {again}; how sure a value is cannot be said of fewer than {FEWEST_AGAIN}"
+            "{who}: {number}; how sure a value is cannot be said of fewer than {FEWEST_AGAIN}"
         );
         Refusal::new(Reason::TooLittleData, message)
     })
 }
 
-/// That intervals are not to be relied on with so few customers who bought again.
-pub(super) fn few(again: u64) -> Option<LifetimeCheck> {
-    (again < FEW_AGAIN).then(|| LifetimeCheck {
+/// That intervals are not to be relied on with so few of them.
+pub(super) fn few(number: u64, who: &str) -> Option<LifetimeCheck> {
+    (number < FEW_AGAIN).then(|| LifetimeCheck {
         severity: Severity::Warning,
         message: format!(
-            "only {again} customers bought again: errors are those of large samples, and intervals of fewer than \
-             {FEW_AGAIN} such customers are too narrow"
+            "{who}: only {number}; errors are those of large samples, and intervals of fewer than {FEW_AGAIN} are too narrow"
         ),
     })
 }
+
+/// Who tells when customers buy.
+pub(super) const AGAIN: &str = "customers who bought again";
+/// Who tells how long contracts last.
+pub(super) const DUE: &str = "contracts that have been up for renewal";
 
 /// What is wrong with the rows of the fact and of the source of customers.
 pub(super) fn of_rows(lifetime: &Lifetime, purchases: &Purchases) -> Vec<LifetimeCheck> {
@@ -70,6 +75,11 @@ pub(super) fn of_rows(lifetime: &Lifetime, purchases: &Purchases) -> Vec<Lifetim
                 lifetime.fact
             ),
         );
+    }
+    if purchases.orders.all > 0 {
+        for (severity, message) in of_orders(purchases) {
+            say(severity, message);
+        }
     }
     let Some(customers) = &lifetime.customers else {
         return checks;
@@ -96,6 +106,104 @@ pub(super) fn of_rows(lifetime: &Lifetime, purchases: &Purchases) -> Vec<Lifetim
     checks
 }
 
+/// What is the matter with orders as the column that names them tells them apart.
+fn of_orders(purchases: &Purchases) -> Vec<(Severity, String)> {
+    let orders = purchases.orders;
+    let share = |number: u64| {
+        let percent = 100.0 * number as f64 / orders.all as f64;
+        format!("{number} orders ({percent:.2} %)")
+    };
+    let mut found = Vec::new();
+    if orders.of_several > 0 {
+        found.push((
+            of_duplicates(orders.of_several, orders.all),
+            format!(
+                "{} have rows of several customers: what each of them has in it counts as an order of that customer; if \
+                 these are one customer under several ids, resolve the ids before",
+                share(orders.of_several)
+            ),
+        ));
+    }
+    // Rows that are equal in all columns are told of above.
+    let doubled = match purchases.repeated {
+        0 => orders.doubled,
+        _ => orders.doubled_later,
+    };
+    if doubled > 0 {
+        let severity = match orders.doubled_later {
+            0 => Severity::Notice,
+            later => of_duplicates(later, orders.all),
+        };
+        found.push((
+            severity,
+            format!(
+                "{} have each of their amounts an even number of times, {} of them at several times: they count as often as \
+                 they are there; if rows were loaded again with other columns or dates, keep one of each, for example with \
+                 `SELECT DISTINCT ON` in the fact's `sql`",
+                share(doubled),
+                orders.doubled_later
+            ),
+        ));
+    }
+    found
+}
+
+/// What gaps between days of purchase say of their dates. `has_until` says whether the end is declared.
+fn of_gaps(gaps: &Gaps, has_until: bool) -> Vec<String> {
+    let compared = |gap: &Gap| {
+        format!(
+            "by {} days, where nowhere else more than {} lie between two purchases",
+            gap.after - gap.before,
+            gap.longest_other
+        )
+    };
+    let number = |gap: &Gap| match gap.beyond {
+        1 => "1 purchase is".to_owned(),
+        purchases => format!("{purchases} purchases are"),
+    };
+    let late = gaps.late.map(|gap| {
+        let far = format!(
+            "{} dated {} or later, after the others {}",
+            number(&gap),
+            day(gap.after),
+            compared(&gap)
+        );
+        let before = day(gap.before);
+        if has_until {
+            format!(
+                "{far}: no forecast is held against them, and the back-test ends on {before}; if a date is wrong, mend \
+                 it or leave its row out"
+            )
+        } else {
+            format!(
+                "{far}: they do not count, and the data are taken to end on {before}; if a date is wrong, mend it, or say \
+                 `until: {}`; if all are right, say with `until` where the data end",
+                day(gap.before + 1)
+            )
+        }
+    });
+    let early = gaps.early.map(|gap| {
+        format!(
+            "{} dated {} or earlier, before the others {}: the data are taken to begin on {after}, and whoever had bought \
+             before does not count; if a date is wrong, mend it or leave its row out, or say `from: {after}`; if all are \
+             right, say with `from` where the data begin",
+            number(&gap),
+            day(gap.before),
+            compared(&gap),
+            after = day(gap.after),
+        )
+    });
+    let within = gaps.within.map(|gap| {
+        format!(
+            "nobody bought between {} and {}: if a date is wrong, leave its row out, or say with `from` or `until` where \
+             the data begin or end; if purchases are missing there, models take their customers to have been silent",
+            day(gap.before),
+            day(gap.after)
+        )
+    });
+    [late, early, within].into_iter().flatten().collect()
+}
+
 impl Measured<'_> {
     /// What is wrong, or worth knowing, before any model.
     pub(super) fn checks(&self) -> Vec<LifetimeCheck> {
@@ -120,17 +228,9 @@ impl Measured<'_> {
                 purchases.varying
             ));
         }
-        let length = purchases.data_end - purchases.from;
-        if let Some((before, after)) = purchases.gap
-            && self.lifetime.until.is_none()
-            && 10 * (after - before) > length.max(60)
-        {
-            warn(format!(
-                "nobody bought between {} and {}: if a date is wrong, leave its row out, or say with `until` where the \
-                 data end",
-                day(before),
-                day(after)
-            ));
+        let declared = self.lifetime.until.is_some();
+        for message in of_gaps(&purchases.gaps, declared) {
+            warn(message);
         }
         let unobserved: u64 = (self.base.kept.iter())
             .filter(|row| row.age == 0)
@@ -154,7 +254,7 @@ mod tests {
 
     #[test]
     fn few_customers_are_warned_of_and_fewer_are_refused() {
-        assert!(too_few(4).is_some() && too_few(5).is_none());
-        assert!(few(29).is_some() && few(30).is_none());
+        assert!(too_few(4, AGAIN).is_some() && too_few(5, AGAIN).is_none());
+        assert!(few(29, DUE).is_some() && few(30, DUE).is_none());
     }
 }

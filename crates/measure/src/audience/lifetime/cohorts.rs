@@ -109,9 +109,8 @@ pub(super) struct Cohort {
     /// What their first purchases sum to.
     pub(super) first: f64,
     /// What the squares of these sum to.
-    first_squares: f64,
-    /// Customers whose acquisition cost is known, and what it sums to.
-    pub(super) costed: f64,
+    pub(super) first_squares: f64,
+    /// What acquiring them cost, where that is known of the customers of the cell.
     pub(super) cost: f64,
     /// By age: what they brought in it, and, where acquisition is declared, by how much the sum over customers of the
     /// square of what each has brought so far grew.
@@ -199,9 +198,9 @@ pub(super) fn sizes(
     has_cost: bool,
 ) -> Result<Vec<Cohort>, MeasureError> {
     let costs = if has_cost {
-        format!("count(cost), coalesce({}, 0)", exact_sum("cost", ""))
+        format!("coalesce({}, 0)", exact_sum("cost", ""))
     } else {
-        "0::BIGINT, 0::DOUBLE".to_owned()
+        "0::DOUBLE".to_owned()
     };
     let query = format!(
         "SELECT {}, CAST(cell AS BIGINT), count(*), CAST(max(first) AS BIGINT), {}, \
@@ -218,8 +217,7 @@ pub(super) fn sizes(
             youngest: row.get(3)?,
             first: row.get(4)?,
             first_squares: row.get(5)?,
-            costed: row.get::<_, i64>(6)? as f64,
-            cost: row.get(7)?,
+            cost: row.get(6)?,
             by_age: BTreeMap::new(),
         })
     })?)

@@ -5,6 +5,7 @@
 
 mod model;
 mod read;
+mod worth;
 
 use catalog::{Catalog, Lifetime, LifetimeContracts};
 use clv::discount::Discount;
@@ -16,17 +17,17 @@ pub(super) use self::read::Contracts;
 use self::read::Held;
 use super::acquisition;
 use super::backtest::{BackTest, Seen, Test};
-use super::checks::{of_rows, without_limit};
-use super::cohorts::{self, Ages, Cohort, month_of};
+use super::checks::{DUE, few, of_rows, too_few, without_limit};
+use super::cohorts::{self, Ages, Cohort};
 use super::life::unbounded_life;
 use super::purchases::{self, Purchases};
 use super::retention::retention;
-use super::value::{Weighted, distribution_of};
+use super::worth::Worths;
 use super::{
-    ALPHA, Audiences, Baseline, GroupValue, LifetimeCheck, LifetimeFinding, NewCustomer,
-    RetentionFinding, TimingFinding, blank, days, margin_of, refusal_of,
+    ALPHA, Baseline, LifetimeCheck, LifetimeFinding, RetentionFinding, TimingFinding, blank, days,
+    margin_of, refusal_of,
 };
-use crate::audience::{Estimate, Severity};
+use crate::audience::Severity;
 use crate::error::MeasureError;
 use crate::{Reason, Refusal};
 
@@ -110,6 +111,7 @@ impl Measured<'_> {
             curve: retention(&self.held, fit.as_ref().ok(), ALPHA),
         });
         finding.back_test = self.back_test(lake, fit.as_ref().ok())?;
+        let mut worths = Worths::default();
         match fit {
             Err(error) => {
                 said.refusal = Some(if self.held.renewals().0 > 0.0 {
@@ -118,119 +120,28 @@ impl Measured<'_> {
                     Refusal::new(Reason::TooLittleData, "no contract has been up for renewal")
                 });
                 finding.refusal.clone_from(&said.refusal);
+                self.baselines(finding, None);
             }
             Ok(fit) => {
                 fit.describe(&mut said);
                 finding.model = Some(MODEL.to_owned());
-                finding.unbounded = unbounded_life(said.sees_no_attrition, fit.attrition_shape());
-                self.values(finding, &fit);
-                said.future = finding.value.as_ref().map(|value| value.future.estimate);
-                self.baselines(finding, &fit);
+                let due = sum(&|row| u64::from(row.renewals() > 0 || row.ended));
+                // Without attrition the limits are exact, however few there are.
+                finding.refusal = too_few(due, DUE).filter(|_| !said.sees_no_attrition);
+                if finding.refusal.is_none() {
+                    finding.checks.extend(few(due, DUE));
+                    finding.unbounded =
+                        unbounded_life(said.sees_no_attrition, fit.attrition_shape());
+                    worths = self.values(finding, &fit);
+                    said.future = finding.value.as_ref().map(|value| value.future.estimate);
+                }
+                self.baselines(finding, Some(&fit));
             }
         }
         finding.models.push(said);
         let read = (self.cohorts.as_slice(), &self.purchases);
-        acquisition::add(finding, self.lifetime, read, (self.ages, margin));
+        acquisition::add(finding, self.lifetime, &worths, read, (self.ages, margin));
         Ok(())
-    }
-
-    /// Values of all contracts, of groups, and of a new contract.
-    fn values(&self, finding: &mut LifetimeFinding, fit: &Renewals) {
-        let rows = || self.held.rows.iter();
-        finding.value = self.group(String::new(), rows(), fit);
-        if self.terms.discount > 0.0 {
-            let forever = Terms {
-                horizon: f64::INFINITY,
-                ..self.terms
-            };
-            let total = |terms: &Terms| fit.total(rows(), terms).prediction.value;
-            let tail = (total(&forever) - total(&self.terms)) / number_of(rows());
-            finding.tail = tail.is_finite().then_some(tail);
-        }
-        finding.new_customer = self.new_contract(fit);
-        let each = rows().map(|row| Weighted {
-            value: fit.value(row, &self.terms),
-            customers: row.contracts,
-        });
-        finding.distribution = Some(distribution_of(each.collect()));
-        let column = |column: usize| {
-            let (names, of_cell) = self.purchases.by_value(column);
-            let groups = names.into_iter().filter_map(|(name, number)| {
-                let rows = rows().filter(|row| of_cell[row.cell as usize] == number);
-                self.group(name, rows, fit)
-            });
-            let mut groups: Vec<GroupValue> = groups.collect();
-            groups.sort_by(|a, b| b.customers.cmp(&a.customers).then(a.group.cmp(&b.group)));
-            groups
-        };
-        for (place, name) in self.lifetime.by.iter().enumerate() {
-            finding.by.push(Audiences {
-                column: name.clone(),
-                values: column(place),
-            });
-        }
-        finding.channels = self.purchases.channel.map(column).unwrap_or_default();
-        for (month, cohort) in cohorts::months(&self.cohorts)
-            .into_iter()
-            .zip(&mut finding.cohorts)
-        {
-            let rows = rows().filter(|row| month_of(row.start) == month);
-            cohort.value = self.group(cohort.month.clone(), rows, fit);
-        }
-    }
-
-    /// What a group of contracts is worth; none of no contract.
-    fn group<'r>(
-        &self,
-        name: String,
-        rows: impl Iterator<Item = &'r Held> + Clone,
-        fit: &Renewals,
-    ) -> Option<GroupValue> {
-        let mean = |of: &dyn Fn(&Held) -> f64| {
-            let each = rows.clone().map(|row| (f64::from(row.contracts), of(row)));
-            let (n, sum) = each.fold((0.0, 0.0), |(n, sum), (m, value)| (n + m, sum + m * value));
-            (n > 0.0).then_some(sum / n)
-        };
-        let contracts = number_of(rows.clone());
-        Some(GroupValue {
-            group: name,
-            customers: contracts as u64,
-            purchases: mean(&|row| f64::from(row.renewals()))?,
-            past: self.terms.margin * mean(&|row| f64::from(row.paid) * row.price)?,
-            alive: mean(&|row| f64::from(u8::from(!row.ended)))?,
-            expected_purchases: mean(&|row| fit.expected(row, &self.terms))?,
-            future: fit
-                .total(rows.clone(), &self.terms)
-                .per_customer(contracts, ALPHA),
-        })
-    }
-
-    /// A new contract at the mean price of those that are known.
-    fn new_contract(&self, fit: &Renewals) -> Option<NewCustomer> {
-        let rows = || self.held.rows.iter();
-        let prices = rows()
-            .map(|row| f64::from(row.contracts) * row.price)
-            .sum::<f64>();
-        let price = prices / number_of(rows());
-        price.is_finite().then(|| {
-            let renewals = fit.new_contract(&self.terms);
-            let worth = self.terms.margin * price;
-            let later = renewals.times(worth).per_customer(1.0, ALPHA);
-            let undiscounted = Terms {
-                discount: 0.0,
-                ..self.terms
-            };
-            NewCustomer {
-                first_purchase: worth,
-                expected_purchases: fit.new_contract(&undiscounted).prediction.value,
-                value: Estimate {
-                    estimate: worth + later.estimate,
-                    low: worth + later.low,
-                    high: worth + later.high,
-                    ..later
-                },
-            }
-        })
     }
 
     /// A forecast of renewals that are known by now, as of purchases.
@@ -255,17 +166,26 @@ impl Measured<'_> {
     }
 
     /// Simple rules.
-    fn baselines(&self, finding: &mut LifetimeFinding, fit: &Renewals) {
+    fn baselines(&self, finding: &mut LifetimeFinding, fit: Option<&Renewals>) {
+        let rows = || self.held.rows.iter();
+        let contracts = number_of(rows());
+        if contracts == 0.0 {
+            return;
+        }
+        let mean = |of: fn(&Held) -> f64| {
+            let sum: f64 = rows().map(|row| f64::from(row.contracts) * of(row)).sum();
+            self.terms.margin * sum / contracts
+        };
         let (due, renewed) = self.held.renewals();
         let rate = (due > 0.0).then_some(renewed / due);
-        let past = finding.value.as_ref().map(|value| value.past);
-        let contracts = number_of(self.held.rows.iter());
-        let constant = rate.map(|rate| fit.constant(&self.held, rate, &self.terms) / contracts);
-        let price = finding.new_customer.as_ref().map(|new| new.first_purchase);
-        let textbook = match (rate, price) {
-            (Some(rate), Some(price)) if rate < 1.0 => Some(price / (1.0 - rate)),
-            _ => None,
-        };
+        let past = Some(mean(|row| f64::from(row.paid) * row.price));
+        let constant = fit
+            .zip(rate)
+            .map(|(fit, rate)| fit.constant(&self.held, rate, &self.terms) / contracts);
+        let price = mean(|row| row.price);
+        let textbook = rate
+            .filter(|rate| *rate < 1.0)
+            .map(|rate| price / (1.0 - rate));
         let rules = [
             (
                 "historic-average",
@@ -283,7 +203,11 @@ impl Measured<'_> {
                 textbook,
             ),
         ];
-        let nothing = || Refusal::new(Reason::TooLittleData, "no contract has ended");
+        let why = match rate {
+            None => "no contract has been up for renewal",
+            Some(_) => "no contract has ended",
+        };
+        let nothing = || Refusal::new(Reason::TooLittleData, why);
         finding.baselines = rules
             .into_iter()
             .map(|(rule, what, value)| Baseline {

@@ -1,13 +1,16 @@
 //! The customers of purchases, each with a cell: the values of all columns by which customers are told apart.
 
+use std::collections::BTreeMap;
+
 use lake::sql;
 
-use super::purchases::{CELLS, CLASSES, CUSTOMERS, PURCHASES, Purchases};
+use super::NeverBought;
+use super::purchases::{CELLS, CLASSES, CUSTOMERS, PURCHASES, Purchases, named};
 use super::reader::{Reader, class_of, leave_out};
-use crate::audience::query::source_view;
 use crate::audience::query::types::{
     check_number, is_number, require_column, same_customer, type_of,
 };
+use crate::audience::query::{exact_sum, source_view};
 use crate::error::MeasureError;
 
 /// The most combinations of values by which customers are shown.
@@ -21,7 +24,8 @@ impl Reader<'_> {
         purchases: &mut Purchases,
         holder: &str,
     ) -> Result<(), MeasureError> {
-        let (joined, cost) = self.joined(purchases)?;
+        let Joined { joined, cost } = self.joined(purchases, holder)?;
+        let has_cost = cost.is_some();
         let classes: Vec<String> = self
             .classes
             .iter()
@@ -58,7 +62,9 @@ impl Reader<'_> {
             &with_classes,
             &format!("SELECT {select} FROM ({all}) AS c{valued}{joined}"),
         )?;
-        let names: Vec<String> = (0..self.classes.len()).map(|i| format!("g{i}")).collect();
+        let names = (0..self.classes.len()).map(|i| format!("g{i}"));
+        // Of some customers the cost is not known: who is compared with what was paid is told apart by cells.
+        let names: Vec<String> = names.chain(has_cost.then(|| "costed".to_owned())).collect();
         let (cells, on, order) = if names.is_empty() {
             (
                 "SELECT 0::BIGINT AS cell".to_owned(),
@@ -81,11 +87,7 @@ impl Reader<'_> {
             )
         };
         self.run(CELLS, &cells)?;
-        let cost = if self.lifetime.acquisition.is_some() {
-            ", c.cost"
-        } else {
-            ""
-        };
+        let cost = if has_cost { ", c.cost" } else { "" };
         self.run(
             CUSTOMERS,
             &format!(
@@ -119,14 +121,19 @@ impl Reader<'_> {
             purchases.cells = vec![Vec::new()];
             return Ok(());
         }
-        let width = names.len();
+        let width = self.classes.len();
         let query = format!(
             "SELECT {order} FROM {CELLS} ORDER BY cell LIMIT {}",
             MOST_CELLS + 1
         );
-        purchases.cells = self.lake.engine().rows(&query, &self.context, |row| {
-            (0..width).map(|i| row.get(i)).collect()
+        type Cell = (Vec<Option<String>>, Option<bool>);
+        let cells: Vec<Cell> = self.lake.engine().rows(&query, &self.context, |row| {
+            let values = (0..width).map(|i| row.get(i)).collect::<Result<_, _>>()?;
+            let costed = has_cost.then(|| row.get(width)).transpose()?;
+            Ok((values, costed))
         })?;
+        purchases.costed = cells.iter().filter_map(|(_, costed)| *costed).collect();
+        purchases.cells = cells.into_iter().map(|(values, _)| values).collect();
         if purchases.cells.len() > MOST_CELLS {
             return Err(MeasureError::Limit {
                 place: format!("{}, by and covariates", self.place),
@@ -139,10 +146,10 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The join with what else is known of customers, and the cost of acquisition as a column.
-    fn joined(&self, purchases: &mut Purchases) -> Result<(String, Option<String>), MeasureError> {
+    /// What else is known of customers. Where acquisition is declared, those who never bought are counted.
+    fn joined(&self, purchases: &mut Purchases, holder: &str) -> Result<Joined, MeasureError> {
         let Some(customers) = &self.lifetime.customers else {
-            return Ok((String::new(), None));
+            return Ok(Joined::default());
         };
         let view = source_view(&customers.source);
         let columns = self.lake.columns(&view)?;
@@ -196,7 +203,7 @@ impl Reader<'_> {
             // What acquiring somebody cost is spent once, however many contracts follow.
             cost = Some(
                 "CASE WHEN row_number() OVER (PARTITION BY c.holder ORDER BY c.first, c.customer) = 1 THEN k.cost \
-                 WHEN k.cost IS NOT NULL THEN 0 END AS cost"
+                 WHEN k.cost IS NOT NULL THEN 0 END AS cost, k.cost IS NOT NULL AS costed"
                     .to_owned(),
             );
         }
@@ -214,8 +221,53 @@ impl Reader<'_> {
             let ambiguous: i64 = self.lake.engine().value(&ambiguous, &self.context)?;
             purchases.ambiguous = ambiguous as u64;
         }
-        Ok((format!(" LEFT JOIN ({rows}) AS k ON {same}"), cost))
+        if cost.is_some() {
+            purchases.never_bought = self.never_bought(purchases, (&rows, holder, &same))?;
+        }
+        Ok(Joined {
+            joined: format!(" LEFT JOIN ({rows}) AS k ON {same}"),
+            cost,
+        })
     }
+
+    /// The customers of the source, as `rows` called `k`, whose cost is known and who never bought, by channel.
+    fn never_bought(
+        &self,
+        purchases: &Purchases,
+        (rows, holder, same): (&str, &str, &str),
+    ) -> Result<BTreeMap<String, NeverBought>, MeasureError> {
+        let channel = match purchases.channel {
+            Some(channel) => format!("k.g{channel}"),
+            None => "NULL::VARCHAR".to_owned(),
+        };
+        let query = format!(
+            "SELECT {channel} AS channel, CAST(count(*) AS UBIGINT), {} FROM ({rows}) AS k \
+             WHERE k.cost IS NOT NULL AND k.customer IS NOT NULL AND NOT EXISTS \
+             (SELECT 1 FROM (SELECT DISTINCT {holder} AS holder FROM {PURCHASES}) AS c WHERE {same}) \
+             GROUP BY 1 ORDER BY 1",
+            exact_sum("k.cost", "")
+        );
+        let never: Vec<(Option<String>, u64, f64)> =
+            (self.lake.engine()).rows(&query, &self.context, |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        let mut by_channel: BTreeMap<String, NeverBought> = BTreeMap::new();
+        for (channel, customers, cost) in never {
+            let found = by_channel.entry(named(channel.as_deref())).or_default();
+            found.customers += customers;
+            found.cost += cost;
+        }
+        Ok(by_channel)
+    }
+}
+
+/// What is joined to the customers of purchases.
+#[derive(Default)]
+struct Joined {
+    /// SQL: the join, or nothing.
+    joined: String,
+    /// SQL: the columns `cost` and `costed`, whether it is known, where acquisition is declared.
+    cost: Option<String>,
 }
 
 /// SQL: a row for each `customer` of a view, by the column `id`, with what is `known`, by name. Of several rows it is the

@@ -346,11 +346,14 @@ pub struct AcquisitionFinding {
     pub group: String,
     /// Customers whose cost is known.
     pub customers: u64,
-    /// Customers whose cost is not known: they are left out.
+    /// Customers whose cost is not known: they are left out of the cost, the value and the curve.
     pub without_cost: u64,
-    /// Cost per customer.
+    /// Customers whose cost is known and who never bought. None of a cohort: no date is known of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub never_bought: Option<NeverBought>,
+    /// Cost per customer who bought: what was spent on them, and on those who never bought.
     pub cost: Option<f64>,
-    /// Past and future value per customer.
+    /// Past and future value per customer whose cost is known; its interval counts the chance of who they are.
     pub value: Option<Estimate>,
     /// Value over cost; low and high are limits of its interval.
     pub value_over_cost: Option<Estimate>,
@@ -360,6 +363,14 @@ pub struct AcquisitionFinding {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curve: Vec<PaybackPoint>,
     pub refusal: Option<Refusal>,
+}
+
+/// Customers of the source that never bought, or nothing of which something is left, and what acquiring them cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct NeverBought {
+    pub customers: u64,
+    /// All of them together.
+    pub cost: f64,
 }
 
 /// What the mean customer has brought by an age.

@@ -8,12 +8,13 @@ use stats::tail::normal_quantile;
 use super::acquisition;
 use super::audiences::Members;
 use super::base::{Base, Histories};
-use super::checks::{few, too_few, without_limit};
+use super::checks::{AGAIN, few, too_few, without_limit};
 use super::cohorts::{self, Ages, Cohort};
 use super::fit::{Fitted, Kind};
 use super::purchases::Purchases;
 use super::spend::Spend;
 use super::value::{self, Expected, Group, Limit, Terms, in_units};
+use super::worth::Worths;
 use super::{
     ALPHA, BackTest, LifetimeCheck, LifetimeExtent, LifetimeFinding, TimingFinding, backtest, days,
     refusal_of,
@@ -66,25 +67,33 @@ impl Measured<'_> {
         lake: &Lake,
         finding: &mut LifetimeFinding,
     ) -> Result<(), MeasureError> {
-        self.model(lake, finding)?;
+        let worths = self.model(lake, finding)?;
+        if finding.refusal.is_some() {
+            // What is refused is not said of single models either.
+            for model in &mut finding.models {
+                model.future = None;
+            }
+        }
         let read = (self.cohorts.as_slice(), &self.purchases);
-        acquisition::add(finding, self.lifetime, read, (self.ages, self.terms.margin));
+        let view = (self.ages, self.terms.margin);
+        acquisition::add(finding, self.lifetime, &worths, read, view);
         Ok(())
     }
 
-    /// Fits models and adds what they say.
-    fn model(&self, lake: &Lake, finding: &mut LifetimeFinding) -> Result<(), MeasureError> {
+    /// Fits models and adds what they say. Returns what is compared with the costs of acquisition.
+    fn model(&self, lake: &Lake, finding: &mut LifetimeFinding) -> Result<Worths, MeasureError> {
         finding.checks = self.checks();
         let audiences = self.audiences.iter();
         finding.audiences = audiences.map(|members| members.counted.clone()).collect();
-        let all = Group::split(&self.base, 1, |_| 0).remove(0);
+        let all = Group::split(&self.base, 1, |_| Some(0)).remove(0);
         let (end, margin) = (self.purchases.end, self.terms.margin);
         finding.cohorts = cohorts::finding(&self.cohorts, self.ages, end, margin);
         let histories = match self.base.all() {
             Ok(histories) => histories,
             Err(error) => {
                 finding.refusal = Some(refusal_of(&error));
-                return Ok(());
+                self.baselines(finding, &all, &self.base);
+                return Ok(Worths::default());
             }
         };
         let fits: Vec<(Kind, Result<Fitted, FitError>)> = kinds(self.lifetime)
@@ -132,20 +141,20 @@ impl Measured<'_> {
         let Some((kind, best, expected)) = best else {
             let refused = finding.models.first();
             finding.refusal = refused.and_then(|model| model.refusal.clone());
-            return Ok(());
+            return Ok(Worths::default());
         };
         finding.model = Some(kind.name().to_owned());
         let again = finding.extent.customers - finding.extent.without_repeat;
-        if let Some(refusal) = too_few(again) {
+        if let Some(refusal) = too_few(again, AGAIN) {
             finding.refusal = Some(refusal);
-            return Ok(());
+            return Ok(Worths::default());
         }
-        finding.checks.extend(few(again));
+        finding.checks.extend(few(again, AGAIN));
         self.add_covariates(finding, best, spend.as_ref());
         let Some(spend) = spend else {
             let said = finding.spend.as_ref();
             finding.refusal = said.and_then(|spend| spend.refusal.clone());
-            return Ok(());
+            return Ok(Worths::default());
         };
         let mut limits = Vec::new();
         // Without attrition the models are one, and each may hide another attrition.
@@ -165,10 +174,10 @@ impl Measured<'_> {
             expected,
             limits,
         };
-        if let Err(error) = self.values(finding, &chosen, &all) {
+        Ok(self.values(finding, &chosen, &all).unwrap_or_else(|error| {
             finding.refusal = Some(Refusal::new(Reason::UnfitData, error.to_string()));
-        }
-        Ok(())
+            Worths::default()
+        }))
     }
 
     /// What covariates do to the chosen model of timing and to spend.

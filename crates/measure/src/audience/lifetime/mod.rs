@@ -9,6 +9,7 @@ mod cohorts;
 mod contracts;
 mod covariates;
 mod customers;
+mod days;
 mod discrete;
 mod finding;
 mod fit;
@@ -32,7 +33,7 @@ pub use backtest::{BackTest, Forecast};
 pub use finding::{
     AcquisitionFinding, AudienceValue, Audiences, Band, Baseline, CohortFinding, CovariateFinding,
     Distribution, GroupValue, LifetimeCheck, LifetimeExtent, LifetimeFinding, LifetimeUnit,
-    NewCustomer, Parameter, PaybackMonths, PaybackPoint, QuantileValue, SpendFinding,
+    NeverBought, NewCustomer, Parameter, PaybackMonths, PaybackPoint, QuantileValue, SpendFinding,
     TimingFinding,
 };
 pub use incremental::{

@@ -14,6 +14,8 @@ use jiff::Span;
 use jiff::civil::{Date, date};
 use lake::{Lake, sql};
 
+use super::NeverBought;
+use super::days::Gaps;
 use super::histories::HISTORIES;
 use super::periods::Periods;
 use super::reader::{Reader, leave_out, together};
@@ -22,7 +24,9 @@ use crate::audience::query::exact_sum;
 use crate::error::MeasureError;
 
 /// Columns `status` (0 of orders that count), `customer`, `day` (since 1970), `amount`, and where an experiment is declared
-/// `moment`: that of an order's first row, and of a day's last row where rows are netted by day.
+/// `moment`: that of an order's first row, and of a day's last row where rows are netted by day. Where a column names orders,
+/// `number` stands for its value, and `doubled` is 1 or 2 where each amount is there an even number of times, at one time or
+/// at several.
 pub(super) const ORDERS: &str = "_ts_lifetime_orders";
 /// A view with the columns `customer`, `day` (since 1970), `amount`.
 pub(super) const PURCHASES: &str = "_ts_lifetime_purchases";
@@ -31,7 +35,7 @@ pub(super) const DAYS: &str = "_ts_lifetime_days";
 /// Column `class` and the values of the fact's columns that it stands for.
 pub(super) const CLASSES: &str = "_ts_lifetime_classes";
 /// Columns `customer`, `first` (day since 1970), `at_first` (what was bought on it), `cell`, and `cost` where acquisition is
-/// declared.
+/// declared, which tells cells apart by whether it is known.
 pub(super) const CUSTOMERS: &str = "_ts_lifetime_customers";
 /// Columns `cell` and the values that it stands for.
 pub(super) const CELLS: &str = "_ts_lifetime_cells";
@@ -48,8 +52,9 @@ pub(super) struct Purchases {
     pub(super) data_end: i64,
     /// The last day that models see in a back-test, where `end` is that of the data: they see half of the time.
     pub(super) half: Option<i64>,
-    /// The two days on which somebody bought that have the most days between them on which nobody did.
-    pub(super) gap: Option<(i64, i64)>,
+    /// Gaps between the days on which somebody bought that are no chance. What is beyond one at an end counts only where the
+    /// document says so, by `from` or `until`.
+    pub(super) gaps: Gaps,
     pub(super) left_out: Vec<NotCounted>,
     pub(super) returns_netted: u64,
     pub(super) unmatched_returns: f64,
@@ -66,10 +71,16 @@ pub(super) struct Purchases {
     pub(super) periods: Option<Periods>,
     /// The values of the columns in each cell.
     pub(super) cells: Vec<Vec<Option<String>>>,
+    /// Whether the acquisition cost of the customers of each cell is known; empty where none is declared.
+    pub(super) costed: Vec<bool>,
+    /// Customers whose acquisition cost is known and who never bought, by channel.
+    pub(super) never_bought: BTreeMap<String, NeverBought>,
     /// Customers in whose purchases a column of the fact varies.
     pub(super) varying: u64,
     /// Rows of the fact that are equal to another one in all columns, among those that count.
     pub(super) repeated: u64,
+    /// What is the matter with orders, where a column names them.
+    pub(super) orders: OrderCounts,
     /// Customers of whom the source of customers has rows that say different things.
     pub(super) ambiguous: u64,
     /// Rows of the source of customers in which acquisition cost less than nothing.
@@ -80,18 +91,35 @@ pub(super) struct Purchases {
     pub(super) customer_type: String,
 }
 
+/// Orders that a column names, and what is the matter with them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct OrderCounts {
+    pub(super) all: u64,
+    /// Those with rows of several customers.
+    pub(super) of_several: u64,
+    /// Those of a customer in which each amount is there an even number of times, and those of them with rows of several
+    /// times.
+    pub(super) doubled: u64,
+    pub(super) doubled_later: u64,
+}
+
 impl Purchases {
     /// The values of a column behind cells, each with a number, and the number of each cell.
     pub(super) fn by_value(&self, column: usize) -> (BTreeMap<String, usize>, Vec<usize>) {
         let mut numbers = BTreeMap::new();
         let of_cell = self.cells.iter().map(|cell| {
             let next = numbers.len();
-            let value = cell[column].as_deref().unwrap_or("(none)");
-            *numbers.entry(value.to_owned()).or_insert(next)
+            let value = named(cell[column].as_deref());
+            *numbers.entry(value).or_insert(next)
         });
         let of_cell = of_cell.collect();
         (numbers, of_cell)
     }
+}
+
+/// The value of a column behind cells, in words.
+pub(super) fn named(value: Option<&str>) -> String {
+    value.unwrap_or("(none)").to_owned()
 }
 
 /// The day of a number of days since 1970.
@@ -171,6 +199,15 @@ impl Reader<'_> {
             ),
             None => (String::new(), "false", day.clone(), day),
         };
+        // What one order has twice: of each amount an even number of rows, whose hashes cancel, at one time or at several.
+        let of_orders = match &self.lifetime.order {
+            Some(_) => {
+                ", CASE WHEN status = 0 THEN hash(any_value(ordering)) END AS number, \
+                 CASE WHEN status > 0 OR count(ordering) < 2 OR bit_xor(hash(spend)) <> 0 THEN 0 \
+                 WHEN min(moment) = max(moment) THEN 1 ELSE 2 END AS doubled"
+            }
+            None => "",
+        };
         let judged = self.judged(&columns, currency, &ordering)?;
         // Lines and their returns cancel to the last digits only: three times 10.10 less 30.30 is not 0 in binary.
         let net = exact_sum("spend", "");
@@ -183,7 +220,7 @@ impl Reader<'_> {
         };
         let orders = format!(
             "SELECT status, {customer} AS customer, {day} AS day, {amount} AS amount, \
-             count(*) AS lines, count(*) FILTER (WHERE spend < 0) AS returned{}{moment} \
+             count(*) AS lines, count(*) FILTER (WHERE spend < 0) AS returned{}{moment}{of_orders} \
              FROM ({judged}) GROUP BY status, {customer}, {keys}",
             self.head(", min(head) AS head"),
         );
@@ -194,7 +231,29 @@ impl Reader<'_> {
         }
         let mut purchases = self.nothing(&columns);
         purchases.repeated = self.repeated_in_orders(&columns)?;
+        if self.lifetime.order.is_some() {
+            purchases.orders = self.order_counts()?;
+        }
         self.counts(purchases)
+    }
+
+    /// What is the matter with orders as the column that names them tells them apart.
+    fn order_counts(&self) -> Result<OrderCounts, MeasureError> {
+        let query = format!(
+            "SELECT count(*), count(*) FILTER (WHERE customers > 1), \
+             CAST(coalesce(sum(doubled), 0) AS BIGINT), CAST(coalesce(sum(later), 0) AS BIGINT) FROM (SELECT count(*) AS customers, \
+             count(*) FILTER (WHERE doubled > 0) AS doubled, count(*) FILTER (WHERE doubled = 2) AS later \
+             FROM {ORDERS} WHERE status = 0 AND number IS NOT NULL GROUP BY number)"
+        );
+        let counts: Vec<OrderCounts> = (self.lake.engine()).rows(&query, &self.context, |row| {
+            Ok(OrderCounts {
+                all: row.get::<_, i64>(0)? as u64,
+                of_several: row.get::<_, i64>(1)? as u64,
+                doubled: row.get::<_, i64>(2)? as u64,
+                doubled_later: row.get::<_, i64>(3)? as u64,
+            })
+        })?;
+        Ok(counts.into_iter().next().unwrap_or_default())
     }
 
     /// Lets go of orders where purchases are a table of their own.
@@ -259,7 +318,7 @@ impl Reader<'_> {
         for (status, lines, zero, negative, below, above, returned) in counts {
             purchases.rows += lines as u64;
             if status == 4 {
-                return Err(self.foreign(lines));
+                return Err(self.foreign(lines)?);
             }
             if status > 0 {
                 leave_out(&mut purchases.left_out, WRONG[status as usize], lines);
@@ -299,28 +358,35 @@ impl Reader<'_> {
 
     /// The days between which customers count.
     fn window(&self, purchases: &mut Purchases) -> Result<(), MeasureError> {
-        // The first day has none before it, and a missing length would be the longest.
-        let at_gap = |day: &str| {
-            format!("arg_max({day}, (day - before, -day)) FILTER (WHERE before IS NOT NULL)")
-        };
         let query = format!(
-            "SELECT min(day), max(day), {}, {} FROM (SELECT day, lag(day) OVER (ORDER BY day) AS before FROM (SELECT DISTINCT day FROM {PURCHASES}))",
-            at_gap("before"),
-            at_gap("day")
+            "SELECT CAST(day AS BIGINT), CAST(count(*) AS UBIGINT) FROM {PURCHASES} GROUP BY day ORDER BY day"
         );
-        type Days = (Option<i64>, Option<i64>, Option<i64>, Option<i64>);
-        let days: Vec<Days> = self.lake.engine().rows(&query, &self.context, |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })?;
-        let (first, last, before, after) = days.into_iter().next().unwrap_or_default();
+        let days: Vec<(i64, u64)> = (self.lake.engine())
+            .rows(&query, &self.context, |row| Ok((row.get(0)?, row.get(1)?)))?;
         // Without a purchase there is no day: the window is empty unless it is declared.
-        let (first, last) = (first.unwrap_or(0), last.unwrap_or(-1));
+        let first = days.first().map_or(0, |day| day.0);
+        let last = days.last().map_or(-1, |day| day.0);
         let number = |text: &Option<String>| declared(text).map(number_of_day);
-        purchases.from = number(&self.lifetime.from).unwrap_or(first);
+        let from = number(&self.lifetime.from);
         // Until the day before `until`, also where nobody bought on the last days.
-        purchases.end = number(&self.lifetime.until).map_or(last, |until| until - 1);
+        let end = number(&self.lifetime.until).map(|until| until - 1);
+        let mut gaps = Gaps::of(&days);
+        gaps.early = gaps.early.filter(|_| from.is_none());
+        gaps.late = gaps
+            .late
+            .filter(|gap| end.is_none_or(|end| end < gap.after));
+        let first = gaps.early.map_or(first, |gap| gap.after);
+        let last = gaps.late.map_or(last, |gap| gap.before);
+        purchases.from = from.unwrap_or(first);
+        purchases.end = end.unwrap_or(last);
         purchases.data_end = last.max(purchases.end);
-        purchases.gap = before.zip(after);
+        purchases.gaps = gaps;
+        let beyond = gaps.late.map_or(0, |gap| gap.beyond);
+        leave_out(
+            &mut purchases.left_out,
+            "purchases of days far after all others",
+            beyond as i64,
+        );
         if let Some(periods) = purchases.periods {
             self.whole_periods(&periods, purchases)?;
         }
@@ -339,9 +405,13 @@ impl Reader<'_> {
         periods: &Periods,
         purchases: &mut Purchases,
     ) -> Result<(), MeasureError> {
+        let sound = match purchases.gaps.late {
+            Some(gap) => format!(" AND day < {}", gap.after),
+            None => String::new(),
+        };
         // The orders' own days: purchases lie on the first day of their period.
         let query = format!(
-            "SELECT CAST(max(day) AS BIGINT) FROM {ORDERS} WHERE status = 0 AND amount > 0"
+            "SELECT CAST(max(day) AS BIGINT) FROM {ORDERS} WHERE status = 0 AND amount > 0{sound}"
         );
         let last: Option<i64> = self.lake.engine().value(&query, &self.context)?;
         let over = |end: i64| periods.last_over(end).unwrap_or(purchases.from - 1);
@@ -349,9 +419,8 @@ impl Reader<'_> {
         let data_end = over(last.max(declared_end).unwrap_or(purchases.end));
         purchases.end = declared_end.map_or(data_end, over);
         purchases.data_end = data_end;
-        purchases.gap = None;
         let unfinished = format!(
-            "SELECT count(*) FROM {PURCHASES} WHERE day > {}",
+            "SELECT count(*) FROM {PURCHASES} WHERE day > {}{sound}",
             purchases.data_end
         );
         let unfinished: i64 = self.lake.engine().value(&unfinished, &self.context)?;

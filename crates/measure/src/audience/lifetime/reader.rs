@@ -20,6 +20,9 @@ pub(super) struct Class<'a> {
 /// Heads of one day: a head is the day times this, and the number in [`CLASSES`].
 const HEADS_A_DAY: i64 = 1 << 32;
 
+/// Currencies that are named one by one.
+const MOST_CURRENCIES: usize = 5;
+
 /// SQL: the number in [`CLASSES`] of a head.
 pub(super) fn class_of(head: &str) -> String {
     format!("({head} & {})", HEADS_A_DAY - 1)
@@ -36,6 +39,8 @@ pub(super) struct Reader<'a> {
     pub(super) lake: &'a Lake,
     pub(super) lifetime: &'a Lifetime,
     fact: &'a Fact,
+    /// The project's.
+    currency: &'a str,
     /// Those of `by`, then the channel, then covariates.
     pub(super) classes: Vec<Class<'a>>,
     pub(super) place: String,
@@ -83,6 +88,7 @@ impl<'a> Reader<'a> {
             lake,
             lifetime,
             fact,
+            currency: &catalog.project().currency,
             classes: by
                 .chain(channel.map(of_customers))
                 .chain(covariates.map(of_customers))
@@ -251,15 +257,32 @@ impl<'a> Reader<'a> {
         if self.has_classes() { column } else { "" }
     }
 
-    /// Why rows in another currency are refused.
-    pub(super) fn foreign(&self, rows: i64) -> MeasureError {
-        MeasureError::Unusable {
+    /// Why rows in another currency are refused: how many there are, and which currencies they name.
+    pub(super) fn foreign(&self, rows: i64) -> Result<MeasureError, MeasureError> {
+        let column = self.lifetime.currency.as_deref().unwrap_or_default();
+        let column = format!("CAST({} AS VARCHAR)", sql::identifier(column));
+        let query = format!(
+            "SELECT coalesce({column}, '(none)') FROM {}{} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {}",
+            self.rows(),
+            where_clause(self.fact.filter.as_ref()),
+            MOST_CURRENCIES + 1,
+        );
+        let mut named: Vec<String> =
+            (self.lake.engine()).rows(&query, &self.context, |row| row.get(0))?;
+        named.retain(|name| *name != self.currency);
+        if named.len() > MOST_CURRENCIES {
+            named[MOST_CURRENCIES - 1] = "others".to_owned();
+            named.truncate(MOST_CURRENCIES);
+        }
+        Ok(MeasureError::Unusable {
             place: format!("{}, currency", self.place),
             message: format!(
-                "{rows} rows are not in the project's currency: convert them in `spend`, or leave them out with `where` \
-                 in the fact"
+                "{rows} rows are not in the project's currency, {}, but in {}: convert them in `spend`, or leave them out \
+                 with `where` in the fact",
+                self.currency,
+                named.join(", ")
             ),
-        }
+        })
     }
 
     /// Rows of the fact that are equal to another one in all columns, where there are orders of several rows.

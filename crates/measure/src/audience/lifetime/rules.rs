@@ -9,8 +9,11 @@ use super::{Baseline, LifetimeFinding};
 use crate::{Reason, Refusal};
 
 impl Measured<'_> {
-    /// Simple rules; `earlier` is the customer base with what its customers did later.
+    /// Simple rules; `earlier` is the customer base with what its customers did later. Nothing is said of nobody.
     pub(super) fn baselines(&self, finding: &mut LifetimeFinding, all: &Group, earlier: &Base) {
+        if all.customers == 0.0 {
+            return;
+        }
         let margin = self.terms.margin;
         let (spend, repeats) = all.repeats();
         let first: f64 = self.cohorts.iter().map(|cohort| cohort.first).sum();

@@ -96,6 +96,30 @@ impl Limit {
 struct Share {
     customers: f64,
     spend: f64,
+    /// Squares of what customers spent around its mean, summed.
+    squares: f64,
+}
+
+impl Share {
+    /// Adds customers who have spent the same each.
+    fn add(&mut self, customers: f64, spend: f64) {
+        if self.customers > 0.0 {
+            let apart = spend - self.spend / self.customers;
+            self.squares +=
+                apart * apart * self.customers * customers / (self.customers + customers);
+        }
+        self.customers += customers;
+        self.spend += customers * spend;
+    }
+}
+
+/// How much the customers of a group differ: standard deviations of one of them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Spread {
+    /// Of the future value that is expected of a customer.
+    pub(super) future: f64,
+    /// Of that and what repeat purchases have brought, together.
+    pub(super) total: f64,
 }
 
 /// A group of customers by histories: the place of each, and how much of it is in the group.
@@ -127,12 +151,18 @@ impl Expected {
 }
 
 impl Group {
-    /// The customers by the number of a group that each row belongs to.
-    pub(super) fn split(base: &Base, groups: usize, of: impl Fn(&Kept) -> usize) -> Vec<Self> {
+    /// The customers by the number of the group that each row belongs to, where it belongs to one.
+    pub(super) fn split(
+        base: &Base,
+        groups: usize,
+        of: impl Fn(&Kept) -> Option<usize>,
+    ) -> Vec<Self> {
         let mut split: Vec<Self> = (0..groups).map(|_| Self::default()).collect();
         for (place, rows) in base.histories().enumerate() {
             for row in rows {
-                split[of(row)].add(place, row);
+                if let Some(group) = of(row) {
+                    split[group].add(place, row);
+                }
             }
         }
         split
@@ -157,16 +187,16 @@ impl Group {
 
     fn add(&mut self, place: usize, row: &Kept) {
         let customers = f64::from(row.customers);
-        let spend = customers * row.spend;
         self.customers += customers;
         self.repeats += customers * f64::from(row.frequency);
-        self.spend += spend;
+        self.spend += customers * row.spend;
         match self.shares.last_mut() {
-            Some((last, share)) if *last == place => {
-                share.customers += customers;
-                share.spend += spend;
+            Some((last, share)) if *last == place => share.add(customers, row.spend),
+            _ => {
+                let mut share = Share::default();
+                share.add(customers, row.spend);
+                self.shares.push((place, share));
             }
-            _ => self.shares.push((place, Share { customers, spend })),
         }
     }
 
@@ -229,6 +259,51 @@ impl Group {
             value: by_spend.value,
             by_timing: clv::quadratic(&covariance, &slopes).max(0.0).sqrt(),
             by_spend: by_spend.standard_error,
+            by_chance: 0.0,
+        })
+    }
+
+    /// How much its customers differ in what is expected of them, and in what they have brought; nothing where it has one.
+    pub(super) fn spread(
+        &self,
+        base: &Base,
+        expected: &Expected,
+        spend: &Spend,
+        margin: f64,
+    ) -> Result<Spread, InfiniteMeanSpend> {
+        // Given a history, value is linear in what a customer has spent: what it is at the mean, and its slope.
+        let line = |(place, share): &(usize, Share)| {
+            let row = base.history(*place);
+            let (purchases, covariates) = (f64::from(row.frequency), base.covariates(row));
+            let mean = share.spend / share.customers;
+            let worth = margin * expected.discounted[*place];
+            let at_mean = worth * spend.conditional(purchases, mean, covariates)?;
+            let slope = if mean > 0.0 {
+                (at_mean - worth * spend.conditional(purchases, 0.0, covariates)?) / mean
+            } else {
+                0.0
+            };
+            Ok((at_mean, slope, mean))
+        };
+        let lines: Vec<(f64, f64, f64)> =
+            (self.shares.iter().map(line)).collect::<Result<_, _>>()?;
+        // With a factor of what customers have brought.
+        let deviation = |brought: f64| {
+            let each = || self.shares.iter().map(|(_, share)| share).zip(&lines);
+            let at = |(at_mean, _, spent): &(f64, f64, f64)| at_mean + brought * spent;
+            let sum: f64 = each().map(|(share, line)| share.customers * at(line)).sum();
+            let mean = sum / self.customers;
+            let squares: f64 = each()
+                .map(|(share, line)| {
+                    let slope = line.1 + brought;
+                    share.customers * (at(line) - mean).powi(2) + slope * slope * share.squares
+                })
+                .sum();
+            (squares / (self.customers - 1.0).max(1.0)).sqrt()
+        };
+        Ok(Spread {
+            future: deviation(0.0),
+            total: deviation(margin),
         })
     }
 
@@ -260,33 +335,37 @@ impl Group {
     }
 }
 
-/// The future value of customers together, with the standard errors that timing and spend leave.
+/// The future value of customers together, with the standard errors that timing, spend and the chance of who these
+/// customers are leave.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Future {
     pub(super) value: f64,
     pub(super) by_timing: f64,
     pub(super) by_spend: f64,
+    /// Zero where the value is that of these customers, and of no others like them.
+    pub(super) by_chance: f64,
 }
 
 impl Future {
     pub(super) fn prediction(&self) -> Prediction {
         Prediction {
             value: self.value,
-            standard_error: self.by_timing.hypot(self.by_spend),
+            standard_error: self.by_timing.hypot(self.by_spend).hypot(self.by_chance),
         }
     }
 
     /// As a share of the customers, with its interval. `lowest` is the value at the lower limit of timing, where no
     /// attrition is visible and standard errors do not count that there may be some. The lower end is then as far from
-    /// the value, in logarithms, as the distances by timing and by spend make together (G. Y. Zou and A. Donner,
+    /// the value, in logarithms, as the distances by timing, by spend and by chance make together (G. Y. Zou and A. Donner,
     /// "Construction of confidence limits about effect measures: a general approach", Statistics in Medicine 27, 2008).
     pub(super) fn per_customer(&self, lowest: Option<f64>, customers: f64, alpha: f64) -> Estimate {
         let estimate = per_customer(self.prediction(), customers, alpha);
         let Some(lowest) = lowest.filter(|lowest| *lowest < self.value) else {
             return estimate;
         };
-        let by_spend = normal_quantile(1.0 - 0.5 * alpha) * self.by_spend / self.value;
-        let reach = (self.value / lowest.max(0.0)).ln().hypot(by_spend);
+        let others = self.by_spend.hypot(self.by_chance) / self.value;
+        let others = normal_quantile(1.0 - 0.5 * alpha) * others;
+        let reach = (self.value / lowest.max(0.0)).ln().hypot(others);
         Estimate {
             low: estimate.low.min(self.value / customers * (-reach).exp()),
             ..estimate

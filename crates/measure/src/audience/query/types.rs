@@ -10,6 +10,9 @@ const FIRST_TIME: &str = "TIMESTAMP '1000-01-01'";
 /// Times before this are times: years beyond, such as 9999, stand for "never".
 const END_OF_TIMES: &str = "TIMESTAMP '3100-01-01'";
 
+/// The number of a table without rows, whose columns have no types to speak of: no row is there to have another.
+pub(super) const OF_NO_ROWS: &str = "(CAST(NULL AS DOUBLE))";
+
 /// Whether a type of the engine is one of numbers.
 pub(crate) fn is_number(type_name: &str) -> bool {
     is_integer(type_name)
@@ -74,7 +77,8 @@ pub(crate) fn number_of(
     let columns = lake.columns(rows)?;
     let number = column_or_sql(&columns, text);
     match check_number(lake, rows, &number, place.to_owned()) {
-        Ok(_) => Ok(number),
+        Ok(Some(_)) => Ok(number),
+        Ok(None) => Ok(OF_NO_ROWS.to_owned()),
         Err(error) => Err(unless_unknown(&columns, table, text, place, error)),
     }
 }
@@ -95,36 +99,63 @@ pub(super) fn unless_unknown(
     }
 }
 
-/// The type of an expression over rows, which must be a number or a truth value.
+/// The type of an expression over rows, which must be a number or a truth value; none where there are no rows, and so no
+/// types to speak of.
+///
+/// # Errors
+///
+/// What is no number, what the engine cannot read, and what adds up over rows.
 pub(crate) fn check_number(
     lake: &Lake,
     rows: &str,
     expression: &str,
     place: String,
-) -> Result<String, MeasureError> {
+) -> Result<Option<String>, MeasureError> {
     let shown = (expression.strip_prefix('('))
         .and_then(|rest| rest.strip_suffix(')'))
         .unwrap_or(expression)
         .trim();
-    let columns = lake
-        .columns(&format!("(SELECT {expression} AS value FROM {rows})"))
-        .map_err(|error| unusable(&place, format!("`{shown}`: {error}")))?;
-    let type_name = columns
-        .into_iter()
-        .next()
-        .map(|column| column.type_name)
-        .unwrap_or_default();
-    if is_number(&type_name) || type_name == "BOOLEAN" {
-        return Ok(type_name);
+    // Beside the columns of a row stands no aggregate.
+    let beside =
+        |rows: &str| lake.columns(&format!("(SELECT {expression} AS value, * FROM {rows})"));
+    let described = beside(rows);
+    let type_name = (described.as_ref().ok())
+        .and_then(|columns| columns.first())
+        .map(|column| column.type_name.as_str());
+    if let Some(type_name) = type_name.filter(|name| is_number(name) || *name == "BOOLEAN") {
+        return Ok(Some(type_name.to_owned()));
     }
-    check_any_rows(lake, rows, &place)?;
-    Err(unusable(
-        &place,
-        format!(
-            "`{shown}` is {type_name}, not a number: convert it in SQL, such as `CAST(... AS DOUBLE)`, or give the \
-             column's type in the source's `types:`"
+    if !has_rows(lake, rows, &place)? && beside(&nulls(&lake.columns(rows)?)).is_ok() {
+        return Ok(None);
+    }
+    let message = match described {
+        Ok(columns) => format!(
+            "`{shown}` is {}, not a number: convert it in SQL, such as `CAST(... AS DOUBLE)`, or give the column's type \
+             in the source's `types:`",
+            columns
+                .first()
+                .map_or("nothing", |column| &column.type_name)
         ),
-    ))
+        Err(error) => {
+            let alone = lake.columns(&format!("(SELECT {expression} AS value FROM {rows})"));
+            match alone {
+                Ok(_) => format!(
+                    "`{shown}` adds up over rows, and what is asked for here is the number of one row: write that, such \
+                     as a column"
+                ),
+                Err(_) => format!("`{shown}`: {error}"),
+            }
+        }
+    };
+    Err(unusable(&place, message))
+}
+
+/// A row of nothing in all columns.
+fn nulls(columns: &[Column]) -> String {
+    let nulls: Vec<String> = (columns.iter())
+        .map(|column| format!("NULL AS {}", sql::identifier(&column.name)))
+        .collect();
+    format!("(SELECT {})", nulls.join(", "))
 }
 
 /// A `where` must be a condition on the rows: wrong, it would be blamed on whatever is read by it.
@@ -140,7 +171,7 @@ pub(crate) fn check_condition(
     described.map(drop).map_err(wrong)
 }
 
-/// A covariate must be a number or a truth value.
+/// A covariate must be a number or a truth value, where there are rows.
 pub(super) fn check_covariate(
     lake: &Lake,
     columns: &[Column],
@@ -152,7 +183,9 @@ pub(super) fn check_covariate(
     if is_number(type_name) || type_name == "BOOLEAN" {
         return Ok(());
     }
-    check_any_rows(lake, rows, place)?;
+    if !has_rows(lake, rows, place)? {
+        return Ok(());
+    }
     Err(unusable(
         place,
         format!(
@@ -203,19 +236,13 @@ pub(crate) fn check_time(
     ))
 }
 
-/// A table without rows has no types to speak of: that is then what is wrong.
-fn check_any_rows(lake: &Lake, rows: &str, place: &str) -> Result<(), MeasureError> {
+/// Whether a table has rows: without, its columns have no types to speak of.
+fn has_rows(lake: &Lake, rows: &str, place: &str) -> Result<bool, MeasureError> {
     let query = format!("SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT 1)");
     let number: i64 = lake
         .engine()
         .value(&query, &format!("cannot read the rows of {place}"))?;
-    if number > 0 {
-        return Ok(());
-    }
-    Err(unusable(
-        place,
-        "its table has no rows, so that nothing can be measured".to_owned(),
-    ))
+    Ok(number > 0)
 }
 
 /// The condition that two columns name the same customer, by their types: a number and a text are compared as texts,

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use catalog::{Aggregate, Fact};
 use lake::{Column, sql};
 
-use super::types::{check_number, column_or_sql, same_customer, type_of, unless_unknown};
+use super::types::{
+    OF_NO_ROWS, check_number, column_or_sql, same_customer, type_of, unless_unknown,
+};
 use super::{Writer, fact_rows, where_clause};
 use crate::audience::funnel;
 use crate::audience::plan::Value;
@@ -62,7 +64,7 @@ impl<'a> Writer<'_, 'a> {
             .collect();
         for (place, value) in values {
             if takes_value(value.aggregate) {
-                inner.push(format!("{} AS e{place}", expression(value, &columns)));
+                inner.push(format!("{} AS e{place}", self.input(value, &columns)?));
             }
             if let Some(filter) = value.filter() {
                 inner.push(format!("{filter} AS w{place}"));
@@ -146,7 +148,7 @@ impl<'a> Writer<'_, 'a> {
     fn exact(&self, value: &Value<'_>, column: &str, filter: &str) -> Result<String, MeasureError> {
         let columns = self.lake.columns(&fact_rows(value.fact))?;
         let type_name = self.check_value(value, &expression(value, &columns))?;
-        let is_floating = matches!(type_name.as_str(), "DOUBLE" | "FLOAT");
+        let is_floating = matches!(type_name.as_deref(), None | Some("DOUBLE" | "FLOAT"));
         Ok(match (value.aggregate, is_floating) {
             (Aggregate::Mean, true) => {
                 format!(
@@ -160,12 +162,23 @@ impl<'a> Writer<'_, 'a> {
         })
     }
 
-    /// The type of an expression over a fact's rows, which must be a number or a truth value.
+    /// What is aggregated, as SQL over a row of the fact.
+    fn input(&self, value: &Value<'_>, columns: &[Column]) -> Result<String, MeasureError> {
+        let own = expression(value, columns);
+        let is_added_up = matches!(value.aggregate, Aggregate::Sum | Aggregate::Mean);
+        match is_added_up && self.check_value(value, &own)?.is_none() {
+            true => Ok(OF_NO_ROWS.to_owned()),
+            false => Ok(own),
+        }
+    }
+
+    /// The type of an expression over a fact's rows, which must be a number or a truth value; none where there are no
+    /// rows.
     pub(super) fn check_value(
         &self,
         value: &Value<'_>,
         expression: &str,
-    ) -> Result<String, MeasureError> {
+    ) -> Result<Option<String>, MeasureError> {
         let place = match value.metric {
             Some(metric) => format!("metric `{}`, value", metric.name),
             None => format!("fact `{}`", value.fact.name),

@@ -2,8 +2,8 @@
 //!
 //! An experiment says what a channel brought to the customers of an arm, from their assignment on. So the models are
 //! worked out anew on the journeys of these same customers in that same time, and the factor is the measured increment
-//! over what the model credits the channel with there. Factor times the credit in all journeys is what the channel caused
-//! in all, if it worked there as it did in the experiment.
+//! over what the model credits the channel with there, a Markov chain with the order that all journeys chose. Factor times
+//! the credit in all journeys is what the channel caused in all, if it worked there as it did in the experiment.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -75,6 +75,11 @@ pub(super) fn calibrations(
         .collect();
     // Channels may share an experiment, in arms of their own or in several measures.
     let mut lifts: BTreeMap<&str, LiftFinding> = BTreeMap::new();
+    // A factor multiplies the credit of the model that it was found for: a chain of another order is another model.
+    let settings = Settings {
+        order: whole.credits.markov.as_ref().map(|chain| chain.order),
+        ..whole.settings.clone()
+    };
     let mut findings = Vec::new();
     for measures in [Measures::Value, Measures::Conversions] {
         let mut measured = Vec::new();
@@ -90,7 +95,7 @@ pub(super) fn calibrations(
                     let inside = journeys(lake, &query, whole.making)?;
                     // Chance gave the arm its customers, whether or not it reached them.
                     let customers = Some(one.customers);
-                    Some((credits(&inside, customers, whole.settings), inside))
+                    Some((credits(&inside, customers, &settings), inside))
                 }
                 Err(_) => None,
             };
@@ -383,6 +388,7 @@ mod tests {
                 has_direct: false,
                 valued: true,
                 alpha: 0.05,
+                order: None,
                 threads: 1,
                 affordable,
             };

@@ -1,5 +1,7 @@
 //! Whether an attribution can be relied on: what was left out, and what looks wrong.
 
+use std::collections::BTreeMap;
+
 use catalog::{AfterConversion, Attribution, Catalog, did_you_mean};
 use stats::tail::binomial_upper;
 
@@ -32,6 +34,7 @@ pub(super) struct Looked<'a> {
 /// All checks, in the order of their kinds.
 pub(super) fn checks(looked: &Looked<'_>) -> Vec<AttributionCheck> {
     let mut checks = dropped(looked);
+    checks.extend(costs(looked));
     checks.extend(conversions(looked));
     checks.extend(without_shares(looked));
     checks.extend(untouched(looked));
@@ -65,6 +68,16 @@ fn counted(
     (number > 0).then(|| check(kind, severity, number, message(number)))
 }
 
+/// A number of things with what they are or do, in the singular where there is one.
+fn plural(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", plural_of(number, one, many))
+}
+
+/// The words for one thing, or for several.
+fn plural_of<'w>(number: u64, one: &'w str, many: &'w str) -> &'w str {
+    if number == 1 { one } else { many }
+}
+
 /// Rows that could not be used.
 fn dropped(looked: &Looked<'_>) -> Vec<AttributionCheck> {
     let reasons = [
@@ -72,60 +85,91 @@ fn dropped(looked: &Looked<'_>) -> Vec<AttributionCheck> {
             what::TOUCH_WITHOUT_CUSTOMER,
             Kind::Touches,
             Severity::Warning,
-            "rows of touches have no customer",
+            [
+                "row of touches has no customer",
+                "rows of touches have no customer",
+            ],
         ),
         (
             what::TOUCH_WITHOUT_TIME,
             Kind::Touches,
             Severity::Warning,
-            "touches have no time from the years 1000 to 3099",
+            [
+                "touch has no time from the years 1000 to 3099",
+                "touches have no time from the years 1000 to 3099",
+            ],
         ),
         (
             what::TOUCH_WITHOUT_CHANNEL,
             Kind::Touches,
             Severity::Warning,
-            "touches have no channel",
+            ["touch has no channel", "touches have no channel"],
         ),
         (
             what::TOUCH_OF_OTHER_KIND,
             Kind::Touches,
             Severity::Notice,
-            "rows are neither a view nor a click",
+            [
+                "row is neither a view nor a click",
+                "rows are neither a view nor a click",
+            ],
         ),
         (
             what::TOUCH_EXCLUDED,
             Kind::Touches,
             Severity::Fine,
-            "touches are of excluded channels",
+            [
+                "touch is of an excluded channel",
+                "touches are of excluded channels",
+            ],
         ),
         (
             what::CONVERSION_WITHOUT_CUSTOMER,
             Kind::Conversions,
             Severity::Warning,
-            "conversions have no customer",
+            ["conversion has no customer", "conversions have no customer"],
         ),
         (
             what::CONVERSION_WITHOUT_TIME,
             Kind::Conversions,
             Severity::Warning,
-            "conversions have no time from the years 1000 to 3099",
+            [
+                "conversion has no time from the years 1000 to 3099",
+                "conversions have no time from the years 1000 to 3099",
+            ],
         ),
         (
             what::CONVERSION_NOT_FINITE,
             Kind::Conversions,
             Severity::Warning,
-            "conversions have a value that is infinite or not a number",
+            [
+                "conversion has a value that is infinite or not a number",
+                "conversions have a value that is infinite or not a number",
+            ],
         ),
     ];
     let counts = &looked.journeys.counts;
     reasons
         .into_iter()
-        .filter_map(|(reason, kind, severity, words)| {
+        .filter_map(|(reason, kind, severity, [one, many])| {
             counted(kind, severity, counts.dropped(reason), |number| {
-                format!("{number} {words}: they are left out")
+                let left_out = plural_of(number, "it is left out", "they are left out");
+                format!("{}: {left_out}", plural(number, one, many))
             })
         })
         .collect()
+}
+
+/// Touches that cost less than nothing.
+fn costs(looked: &Looked<'_>) -> Option<AttributionCheck> {
+    let number = looked.journeys.counts.negative_costs;
+    counted(Kind::Touches, Severity::Warning, number, |number| {
+        plural(
+            number,
+            "touch costs less than nothing: what it costs counts as unknown, and credit less cost is without it",
+            "touches cost less than nothing: what they cost counts as unknown, and credit less cost is without it",
+        )
+    })
 }
 
 fn conversions(looked: &Looked<'_>) -> Vec<AttributionCheck> {
@@ -134,19 +178,33 @@ fn conversions(looked: &Looked<'_>) -> Vec<AttributionCheck> {
     let by_share = |number| of_duplicates(number, counts.conversions);
     [
         counted(Kind::Conversions, Severity::Notice, counts.worthless, |number| {
-            format!("{number} conversions have no value: they count as conversions that are worth nothing")
+            plural(
+                number,
+                "conversion has no value: it counts as a conversion that is worth nothing",
+                "conversions have no value: they count as conversions that are worth nothing",
+            )
         }),
         counted(Kind::Conversions, Severity::Notice, counts.negative, |number| {
-            format!("{number} conversions are worth less than nothing, as refunds are: their touches lose value")
+            plural(
+                number,
+                "conversion is worth less than nothing, as a refund is: its touches lose value",
+                "conversions are worth less than nothing, as refunds are: their touches lose value",
+            )
         }),
         counted(Kind::Conversions, Severity::Fine, counts.later_conversions, |number| {
-            format!("{number} conversions came after a customer's first: they are left out")
+            plural(
+                number,
+                "conversion came after a customer's first: it is left out",
+                "conversions came after a customer's first: they are left out",
+            )
         }),
         counted(Kind::Duplicates, by_share(counts.repeated_rows), counts.repeated_rows, |number| {
-            format!(
-                "{number} rows of conversions are the same in every column as others: their order counts once, and their \
-                 values add up, as in metrics; {READ_ONCE}"
-            )
+            let rows = plural(
+                number,
+                "row of conversions is the same in every column as another",
+                "rows of conversions are the same in every column as others",
+            );
+            format!("{rows}: their order counts once, and their values add up, as in metrics; {READ_ONCE}")
         }),
         counted(Kind::Duplicates, by_share(counts.alike), counts.alike, |number| {
             let known = if has_order {
@@ -154,7 +212,8 @@ fn conversions(looked: &Looked<'_>) -> Vec<AttributionCheck> {
             } else {
                 format!("all count, as in metrics; {READ_ONCE}, or name the order's column with `order`")
             };
-            format!("{number} conversions are of a customer, time and value that another one has: {known}")
+            let conversions = plural(number, "conversion is", "conversions are");
+            format!("{conversions} of a customer, time and value that another one has: {known}")
         }),
     ]
     .into_iter()
@@ -185,26 +244,33 @@ fn untouched(looked: &Looked<'_>) -> Option<AttributionCheck> {
         Severity::Notice
     };
     counted(Kind::Untouched, severity, number, |number| {
-        format!(
-            "{number} of {all} conversions have no touch before them that counts: no model credits them"
-        )
+        let no_touch = plural_of(
+            number,
+            "has no touch before it that counts: no model credits it",
+            "have no touch before them that counts: no model credits them",
+        );
+        format!("{number} of {all} conversions {no_touch}")
     })
 }
 
 fn windows(looked: &Looked<'_>) -> Vec<AttributionCheck> {
     let counts = &looked.journeys.counts;
     let of_later = match looked.attribution.after_conversion {
-        AfterConversion::FirstOnly => "they are left out",
+        AfterConversion::FirstOnly => "left out",
         AfterConversion::Cut | AfterConversion::Carry => {
-            "they earn nothing from it, and make journeys without a conversion"
+            "no credit from it, but a journey without a conversion"
         }
     };
     [
         counted(Kind::Windows, Severity::Fine, counts.too_old, |number| {
-            format!("{number} times a touch was too old for the end of its journey: it earns nothing there")
+            let times = plural(number, "time", "times");
+            format!(
+                "{times} a touch was too old for the end of its journey: it earns nothing there"
+            )
         }),
         counted(Kind::Windows, Severity::Fine, counts.after_last, |number| {
-            format!("{number} touches came after the customer's last conversion: {of_later}")
+            let touches = plural(number, "touch", "touches");
+            format!("{touches} came after the customer's last conversion: {of_later}")
         }),
     ]
     .into_iter()
@@ -228,7 +294,8 @@ fn clocks(looked: &Looked<'_>) -> Vec<AttributionCheck> {
 }
 
 /// Conversions that no touch came before and one soon after, more than by chance: where that is so in most channels, the
-/// clocks differ; where it is so in few, conversions trigger these touches, as an order does its confirmation.
+/// clocks differ; where it is so in few, conversions trigger these touches, as an order does its confirmation. One channel
+/// alone does not tell the two apart.
 fn skewed(looked: &Looked<'_>) -> Option<AttributionCheck> {
     let channels = &looked.journeys.channels;
     let level = ALARM / channels.len().max(1) as f64;
@@ -244,9 +311,17 @@ fn skewed(looked: &Looked<'_>) -> Option<AttributionCheck> {
         .map(|name| channels[*name].soon - channels[*name].later)
         .sum();
     let share = excess as f64 / looked.journeys.counts.conversions.max(1) as f64;
-    let is_everywhere = more.len() > 1 && 2 * more.len() >= channels.len();
+    let is_everywhere = 2 * more.len() >= channels.len() && (more.len() > 1 || channels.len() == 1);
     let (severity, why) = match (more.is_empty(), is_everywhere) {
         (true, _) => (Severity::Fine, "as many as by chance".to_owned()),
+        (false, true) if share > MANY_SKEWED && channels.len() == 1 => (
+            Severity::Warning,
+            format!(
+                "more than by chance in {}, the only channel: the clocks of touches and conversions may differ, or \
+                 conversions trigger these touches",
+                names.join(", ")
+            ),
+        ),
         (false, true) if share > MANY_SKEWED => (
             Severity::Warning,
             format!(
@@ -268,9 +343,12 @@ fn skewed(looked: &Looked<'_>) -> Option<AttributionCheck> {
     };
     let soon = channels.values().map(|count| count.soon).sum();
     counted(Kind::Clocks, severity, soon, |number| {
-        format!(
-            "{number} conversions have no touch before them and one within five minutes after, {why}"
-        )
+        let conversions = plural(
+            number,
+            "conversion has no touch before it",
+            "conversions have no touch before them",
+        );
+        format!("{conversions} and one within five minutes after, {why}")
     })
 }
 
@@ -288,12 +366,12 @@ fn channels(looked: &Looked<'_>) -> Vec<AttributionCheck> {
         .map(|(name, count)| {
             let touches = count.touches;
             let help = match did_you_mean(name, declared.iter().copied()) {
-                Some(meant) => format!("did they mean `{meant}`?"),
-                None => "they are credited as they are".to_owned(),
+                Some(meant) => format!("is `{meant}` meant?"),
+                None => "it is credited as it is".to_owned(),
             };
-            let message = format!(
-                "{touches} touches are of the channel `{name}`, which is not declared: {help}"
-            );
+            let of_channel = plural(touches, "touch is", "touches are");
+            let message =
+                format!("{of_channel} of the channel `{name}`, which is not declared: {help}");
             check(Kind::Channels, Severity::Warning, touches, message)
         })
         .collect()
@@ -308,10 +386,12 @@ fn keys(looked: &Looked<'_>) -> Option<AttributionCheck> {
         .map(|(_, count)| count.touches)
         .sum();
     counted(Kind::Keys, Severity::Notice, number, |number| {
-        format!(
-            "{number} touches do not say what is credited: they stand under `{}`",
-            events::NONE
-        )
+        let touches = plural(
+            number,
+            "touch does not say what is credited: it stands",
+            "touches do not say what is credited: they stand",
+        );
+        format!("{touches} under `{}`", events::NONE)
     })
 }
 
@@ -326,18 +406,26 @@ fn open_journeys(looked: &Looked<'_>) -> Vec<AttributionCheck> {
     let Some((_, last)) = counts.period else {
         return checks;
     };
-    let days = looked
-        .attribution
-        .lookback
-        .nominal_seconds()
-        .div_ceil(86_400);
+    // Where a channel's window is longer, journeys are open for as long.
+    let attribution = looked.attribution;
+    let of_channels = attribution.windows.values();
+    let windows = of_channels.flat_map(|window| [window.view(), window.click()]);
+    let longest = (windows.flatten()).fold(attribution.lookback, |longest, window| {
+        match window.nominal_seconds() > longest.nominal_seconds() {
+            true => window,
+            false => longest,
+        }
+    });
+    let days = longest.nominal_seconds().div_ceil(86_400);
     let first_open = last.div_euclid(MICROSECONDS_A_DAY) - i64::try_from(days).unwrap_or(i64::MAX);
     let open: u64 = counts.null_days.range(first_open..).map(|(_, n)| n).sum();
     checks.extend(counted(Kind::OpenJourneys, Severity::Notice, open, |number| {
+        let journeys = plural(number, "journey", "journeys");
+        let may = plural_of(number, "it may", "they may");
+        let count = plural_of(number, "counts", "count");
         format!(
-            "{number} journeys without a conversion had their last touch within {} of the last conversion: they may \
-             still convert, and count as not converted",
-            looked.attribution.lookback
+            "{journeys} without a conversion had a last touch within {longest} of the last conversion: {may} still \
+             convert, and {count} as not converted"
         )
     }));
     checks
@@ -359,30 +447,49 @@ fn models(looked: &Looked<'_>) -> Option<AttributionCheck> {
     })
 }
 
+/// What experiments say of what is credited, and of what none does.
 fn experiments(looked: &Looked<'_>) -> AttributionCheck {
-    let Some((first, others)) = looked.calibrations.split_first() else {
+    let is_tested = |key: &&KeyFinding| key.tested == Some(true);
+    let (tested, others): (Vec<&KeyFinding>, Vec<&KeyFinding>) =
+        looked.keys.iter().partition(is_tested);
+    let mut by_factorial: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut untested = Vec::new();
+    for key in others {
+        let name = format!("`{}`", key.key);
+        match &key.factorial {
+            Some(factorial) => by_factorial.entry(factorial).or_default().push(name),
+            None => untested.push(name),
+        }
+    }
+    if tested.is_empty() && by_factorial.is_empty() && looked.calibrations.is_empty() {
         let message = "no experiment says how much of the credit is caused: all of it may be what would have happened \
                        anyway";
         return check(Kind::Experiments, Severity::Notice, 0, message.to_owned());
-    };
-    // A channel is tested where one of its numbers is: what it is worth, or how many.
-    let in_all = |name: &&String| others.iter().all(|other| other.untested.contains(*name));
-    let names: Vec<String> = (first.untested.iter())
-        .filter(in_all)
-        .map(|name| format!("`{name}`"))
-        .collect();
-    if names.is_empty() {
-        let message = "an experiment tested each channel".to_owned();
-        return check(Kind::Experiments, Severity::Fine, 0, message);
     }
-    let message = format!(
-        "no experiment tested {}: their credit is a model's word",
-        names.join(", ")
-    );
+    let mut says: Vec<String> = (by_factorial.iter())
+        .map(|(factorial, names)| {
+            format!(
+                "the factorial `{factorial}` says what is caused by {}",
+                names.join(", ")
+            )
+        })
+        .collect();
+    let severity = if untested.is_empty() {
+        Severity::Fine
+    } else {
+        says.push(format!(
+            "no experiment tested {}: their credit is a model's word",
+            untested.join(", ")
+        ));
+        Severity::Warning
+    };
+    if says.is_empty() {
+        says.push("an experiment tested each channel".to_owned());
+    }
     check(
         Kind::Experiments,
-        Severity::Warning,
-        names.len() as u64,
-        message,
+        severity,
+        untested.len() as u64,
+        says.join("; "),
     )
 }

@@ -34,6 +34,8 @@ pub(super) struct Counts {
     /// Customers without a conversion.
     pub(super) unconverted: u64,
     pub(super) touches: u64,
+    /// Touches that cost less than nothing: what they cost is not known.
+    pub(super) negative_costs: u64,
     pub(super) conversions: u64,
     /// Conversions without a value.
     pub(super) worthless: u64,
@@ -82,6 +84,7 @@ impl Counts {
         self.customers += other.customers;
         self.unconverted += other.unconverted;
         self.touches += other.touches;
+        self.negative_costs += other.negative_costs;
         self.conversions += other.conversions;
         self.worthless += other.worthless;
         self.negative += other.negative;

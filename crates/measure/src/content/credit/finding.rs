@@ -277,6 +277,9 @@ pub struct KeyFinding {
     pub ranks: Ranks,
     /// Whether an experiment measured what it causes; none where no credit is held against experiments.
     pub tested: Option<bool>,
+    /// Of a channel, the factorial that says what it causes, alone and with others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factorial: Option<String>,
 }
 
 /// How far models differ.

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use attribution::bootstrap::Measure;
 use attribution::{Credits, JourneyTable, Totals};
-use catalog::{Attribution, Catalog};
+use catalog::{Attribution, Catalog, Dimension};
 use lake::Lake;
 
 use self::aged::Keeping;
@@ -84,6 +84,8 @@ pub fn attribution(
         _ => None,
     };
     let shown = Shown {
+        catalog,
+        by_channel: attribution.by.dimensions() == [Dimension::Channel],
         table,
         costs: costs(&journeys),
         money: attribution.conversion.is_of_money(),
@@ -157,6 +159,7 @@ fn settings(attribution: &Attribution, lake: &Lake) -> Settings {
         has_direct: attribution.direct.is_some(),
         valued: attribution.conversion.value.is_some(),
         alpha: attribution.alpha,
+        order: None,
         threads: lake.engine().threads(),
         affordable: models::AFFORDABLE,
     }
@@ -210,6 +213,9 @@ fn costs(journeys: &Journeys) -> Option<BTreeMap<String, f64>> {
 
 /// How credits are shown.
 struct Shown<'a> {
+    catalog: &'a Catalog,
+    /// Whether what is credited are channels.
+    by_channel: bool,
     table: &'a JourneyTable,
     costs: Option<BTreeMap<String, f64>>,
     /// Whether values are money, which adds up to the cent.
@@ -352,6 +358,11 @@ impl Shown<'_> {
                     let untested = |one: &CalibrationFinding| one.untested.contains(key);
                     !calibrations.iter().all(untested)
                 }),
+                factorial: (self
+                    .by_channel
+                    .then(|| self.catalog.factorial_of(key))
+                    .flatten())
+                .map(|factorial| factorial.name.clone()),
             }
         };
         journeys.keys.iter().map(one).collect()

@@ -42,6 +42,8 @@ pub(super) struct Settings {
     /// Whether conversions have values, by which credit is then ranked.
     pub(super) valued: bool,
     pub(super) alpha: f64,
+    /// The order of the Markov chain; none where the journeys choose it.
+    pub(super) order: Option<usize>,
     pub(super) threads: usize,
     /// Steps of arithmetic that the bootstrap of one group of models may take.
     pub(super) affordable: f64,
@@ -162,15 +164,18 @@ fn by_touch(journeys: &Journeys, settings: &Settings) -> Vec<(CreditModel, Model
     models
 }
 
-/// The chain of the best order that can be solved.
+/// The chain of the order that is asked for, or else of the best one that can be solved.
 fn best_chain(
     table: &JourneyTable,
     customers: Option<u64>,
     settings: &Settings,
 ) -> (Option<MarkovFinding>, Credited) {
-    let scores = order_scores(table).unwrap_or_default();
+    let scores = match settings.order {
+        Some(_) => Vec::new(),
+        None => order_scores(table).unwrap_or_default(),
+    };
     let mut orders: Vec<usize> = if scores.is_empty() {
-        vec![1]
+        vec![settings.order.unwrap_or(1)]
     } else {
         (1..=GREATEST_ORDER).collect()
     };

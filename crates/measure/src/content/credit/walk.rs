@@ -148,13 +148,15 @@ impl Walk<'_> {
     fn count_touch(&mut self, touch: &Event) {
         let maker = &mut *self.maker;
         maker.counts.touches += 1;
+        let is_known = touch.amount >= 0.0;
+        maker.counts.negative_costs += u64::from(!is_known);
         maker.channel_counts[touch.channel()].touches += 1;
         let is_direct = maker.direct == Some(touch.channel());
         let count: &mut KeyCount = &mut maker.key_counts[touch.key()];
         count.touches += 1;
         count.clicks += u64::from(touch.what == what::CLICK);
-        // Costs are whole numbers.
-        count.cost += touch.amount as i128;
+        // Costs are whole numbers; one below zero would be an income, and is none.
+        count.cost += if is_known { touch.amount as i128 } else { 0 };
         count.direct += u64::from(is_direct);
     }
 

@@ -4,7 +4,7 @@ use attribution::factorial::{Factorial, Question};
 use stats::{Contrast, Method, probability_above};
 
 use super::cells::{Reading, refusal};
-use super::finding::{Answer, ChannelOrder, ChannelShare, ChannelsFinding, LadderStep};
+use super::finding::{AddsUp, Answer, ChannelOrder, ChannelShare, ChannelsFinding, LadderStep};
 use crate::Refusal;
 use crate::audience::{Relative, outcome_of};
 
@@ -42,11 +42,17 @@ pub(super) fn channels(factorial: &Factorial, reading: &Reading<'_, '_>) -> Chan
         let others = order[place + 1..].iter();
         others.map(move |&other| (one, other))
     });
+    let synergy = several.then(|| answer(Question::Synergy));
+    let adds_up = synergy.as_ref().and_then(|answer| answer.verdict);
     ChannelsFinding {
         any_against_none: answer(Question::AnyAgainstNone),
         all_against_none: answer(Question::AllAgainstNone),
         many_against_one: several.then(|| answer(Question::ManyAgainstOne)),
-        synergy: several.then(|| answer(Question::Synergy)),
+        synergy: synergy.map(|answer| Answer {
+            verdict: None,
+            ..answer
+        }),
+        adds_up: adds_up.map(AddsUp::from),
         ladder: (1..=names.len())
             .map(|channels| LadderStep {
                 channels,

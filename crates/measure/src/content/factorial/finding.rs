@@ -157,10 +157,15 @@ pub struct ChannelsFinding {
     /// The mean of all combinations with any channel against none.
     pub any_against_none: Answer,
     pub all_against_none: Answer,
-    /// Combinations of two channels or more against those of one; none of a single channel.
+    /// Combinations of two channels or more against those of one, and relative to these; none of a single channel.
     pub many_against_one: Option<Answer>,
-    /// What all bring beyond the sum of what each brings alone; none of a single channel.
+    /// What all bring beyond the sum of what each brings alone, relative to that sum; none of a single channel. That
+    /// effects do not add up is neither good nor bad: `adds_up` says what it is, and there is no verdict.
     pub synergy: Option<Answer>,
+    /// Whether all together bring the sum of what each brings alone; none before the experiment's plan lets anything be
+    /// decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adds_up: Option<AddsUp>,
     /// Each number of channels against one less.
     pub ladder: Vec<LadderStep>,
     /// Shapley values of all against none, the largest first.
@@ -172,12 +177,31 @@ pub struct ChannelsFinding {
     pub evidence: Option<EvidenceLadder>,
 }
 
+/// What all channels bring together beside the sum of what each brings alone, the good direction counting as more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AddsUp {
+    LessThanTheSum,
+    MoreThanTheSum,
+    NotToldApart,
+}
+
+impl From<Verdict> for AddsUp {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Better => Self::MoreThanTheSum,
+            Verdict::Worse => Self::LessThanTheSum,
+            Verdict::Unclear => Self::NotToldApart,
+        }
+    }
+}
+
 /// A step of the ladder from none to all channels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LadderStep {
     /// How many channels.
     pub channels: usize,
-    /// The combinations of so many channels, each counted alike, against those of one less; relative to no channel.
+    /// The combinations of so many channels, each counted alike, against those of one less, and relative to these.
     pub effect: Answer,
 }
 

@@ -1,5 +1,7 @@
 //! What is believed of items and cells, given all of them.
 
+use std::collections::BTreeMap;
+
 use catalog::{Catalog, Performance};
 use stats::bayes::Credible;
 use stats::crossed::{Cell, CrossedEffects, moderated_variances};
@@ -53,6 +55,40 @@ impl Beliefs {
         self.new
     }
 
+    /// What a new item is like that has the components of one of the items, each as probable: the mixture of what is
+    /// expected of an item with these. Levels beyond those that there are would be guessed from few: the spread of two
+    /// images says little of a third.
+    fn know_levels(&mut self, levels: &[Vec<String>]) {
+        let Some((model, names)) = &self.crossed else {
+            return;
+        };
+        let mut combinations: BTreeMap<Vec<Option<usize>>, f64> = BTreeMap::new();
+        let known = levels.iter().zip(&self.posteriors);
+        for (levels, _) in known.filter(|(_, posterior)| posterior.is_some()) {
+            let named = levels.iter().zip(names);
+            let places = named.map(|(level, names)| names.binary_search(level).ok());
+            *combinations.entry(places.collect()).or_default() += 1.0;
+        }
+        let items: f64 = combinations.values().sum();
+        let forecasts: Vec<(f64, Posterior)> = combinations
+            .into_iter()
+            .filter_map(|(levels, number)| {
+                Some((number / items, model.forecast(&[], &levels).ok()?))
+            })
+            .collect();
+        let over = |of: &dyn Fn(&Posterior) -> f64| -> f64 {
+            forecasts.iter().map(|(share, one)| share * of(one)).sum()
+        };
+        let mean = over(&|one| one.mean());
+        let between = over(&|one| (one.mean() - mean).powi(2));
+        let within = over(&|one| one.sd() * one.sd());
+        let new = Posterior::normal(mean, (between + within).sqrt()).ok();
+        let own = model.spreads().last().map_or(0.0, |own| own.sd);
+        self.spread = Some(between.sqrt().hypot(own));
+        self.middle_half = new.and_then(|new| new.interval(0.5).ok());
+        self.new = new.map(|new| of_kind(self.kind, new));
+    }
+
     /// Whether an item may as well be a good one as a bad one. Where all are refused nothing says so, but of those with too
     /// few customers for an interval of their own.
     fn is_thin(&self, posterior: Option<Posterior>, row: &Units, alpha: f64) -> bool {
@@ -97,7 +133,9 @@ pub(super) fn believe_items(
         .iter()
         .map(|row| levels_of(catalog, &row.keys[0], &document.components))
         .collect();
-    of_parts(kind, rows, &levels, document.components.len())
+    let mut beliefs = of_parts(kind, rows, &levels, document.components.len());
+    beliefs.know_levels(&levels);
+    beliefs
 }
 
 /// What is believed of cells: what content and every key bring, and a part of their own.

@@ -18,7 +18,7 @@
 use catalog::{Catalog, Experiment, Performance, SeveralArms};
 use lake::{Lake, sql};
 use stats::tail::student_t_critical;
-use stats::{ratio_of_estimates, sample_ratio};
+use stats::{Number, ratio_of_estimates, sample_ratio};
 
 use super::finding::{CapArm, CapStep, CapsFinding, Valued};
 use super::query::{OUTCOMES, Prepared, SHOWN};
@@ -104,8 +104,9 @@ pub(super) fn caps(
     let too_few = || {
         let (arm, sums) = arms.iter().find(|(_, sums)| sums.customers < 2)?;
         let message = format!(
-            "the arm `{}` has {} customer(s)",
-            experiment.arms[*arm].name, sums.customers
+            "the arm `{}` has {}",
+            experiment.arms[*arm].name,
+            Number(sums.customers, "customer")
         );
         Some(Refusal::new(Reason::TooLittleData, message))
     };

@@ -184,7 +184,7 @@ pub(super) fn personalizing(
         for (place, segment) in prepared.keys.iter().enumerate() {
             // A half is a fixed one for each customer, whatever the table.
             let rows = format!(
-                "(SELECT customer, moment, cost, k{place} AS segment, {levels} AS level, \
+                "(SELECT customer, moment, k{place} AS segment, {levels} AS level, \
                  CASE WHEN substr(md5(CAST(customer AS VARCHAR)), 1, 1) IN ('0', '1', '2', '3', '4', '5', '6', '7') \
                  THEN 'a' ELSE 'b' END AS half FROM {SHOWN} WHERE {levels} IS NOT NULL)"
             );

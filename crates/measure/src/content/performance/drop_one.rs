@@ -1,5 +1,8 @@
 //! What would be lost without an item, from the logged probabilities of choices.
 //!
+//! A decision brings the outcomes from its exposure until the customer's next one, at most within the time of the
+//! outcome: so each outcome is brought by one decision, and what decisions bring adds up to no more than the data hold.
+//!
 //! Only the probability of what was chosen is logged. That of the other candidates is known where choices among the
 //! same candidates were always made with the same probabilities; where an item's probability changes among them, the
 //! choice used something that is not logged, and there is no value.
@@ -54,19 +57,22 @@ pub(super) fn drop_one(
     let context = "cannot read the decisions that chose content";
     lake.engine().execute(
         &format!(
-            "CREATE OR REPLACE TEMP TABLE {EXPOSED} AS SELECT s.customer, s.candidates AS list, s.content, \
-             s.propensity, s.left_out, CAST({} AS HUGEINT) AS y FROM (SELECT *, \
+            "CREATE OR REPLACE TEMP TABLE {EXPOSED} AS WITH exposures AS (SELECT *, {} AS shown_at FROM {SHOWN}), \
+             timed AS ({}) SELECT s.customer, s.candidates AS list, s.content, s.propensity, s.left_out, {} AS y \
+             FROM (SELECT *, \
              CASE WHEN propensity IS NULL THEN 'without a probability' \
              WHEN NOT (propensity > 0 AND propensity <= 1) THEN 'with a probability outside (0, 1]' \
              WHEN candidates IS NULL THEN 'without candidates' \
-             WHEN NOT {} THEN 'whose time was not over at the end of the data' END AS left_out FROM {SHOWN}) s \
-             LEFT JOIN {OUTCOMES} f ON f.customer = s.customer AND {} \
-             GROUP BY s.id, s.customer, s.candidates, s.content, s.propensity, s.left_out; \
+             WHEN NOT {} THEN 'whose time was not over at the end of the data' END AS left_out FROM timed) s \
+             LEFT JOIN {OUTCOMES} f \
+             ON f.customer = s.customer AND f.moment >= s.shown_at AND f.moment < s.own_end \
+             GROUP BY s.id, s.customer, s.candidates, s.content, s.propensity, s.left_out, s.together; \
              CREATE OR REPLACE TEMP VIEW {DECISIONS} AS SELECT * EXCLUDE (left_out) FROM {EXPOSED} \
              WHERE left_out IS NULL",
-            prepared.kind.aggregate(),
-            prepared.is_mature("moment"),
-            prepared.follows("s.moment"),
+            prepared.start("moment"),
+            prepared.timed("exposures"),
+            prepared.own_outcome("s"),
+            prepared.is_mature("shown_at"),
         ),
         context,
     )?;
@@ -149,8 +155,11 @@ fn of_decisions(
             let message = "where it is the only candidate, nothing can be shown in its place";
             finding.refusal = Some(Refusal::new(Reason::TooLittleData, message));
         } else {
-            for (list, chances) in &chances {
-                let chance = chances.get(content).copied().unwrap_or(0.0);
+            // Where it was no candidate, dropping it changes nothing.
+            let with_it = chances
+                .iter()
+                .filter_map(|(list, chances)| Some((list, *chances.get(content)?)));
+            for (list, chance) in with_it {
                 let weight = (drop_weight(false, chance) * WEIGHT_UNITS).round();
                 heaviest = heaviest.max(weight);
                 let (content, list) = (sql::text(content), sql::text(list));
@@ -167,7 +176,12 @@ fn of_decisions(
         );
         lake.engine()
             .execute(&statement, "cannot weigh the decisions that chose content")?;
-        add_values(lake, document, prepared, heaviest, &mut dropped)?;
+        let sums = sums(lake, prepared, heaviest)?;
+        for item in &mut dropped {
+            if let Some(sums) = sums.get(&item.content) {
+                add_value(item, sums, decisions, document.alpha);
+            }
+        }
     }
     dropped.sort_by(|a, b| {
         let value = |item: &DroppedItem| item.value.map_or(f64::NEG_INFINITY, |v| v.estimate);
@@ -182,7 +196,7 @@ fn of_decisions(
     Ok(DropOneFinding {
         decisions,
         left_out,
-        mean: Some(mean / prepared.kind.units()),
+        mean: Some(mean / prepared.own_units()),
         items: dropped,
         items_left_out,
         refusal: None,
@@ -271,14 +285,31 @@ fn shifts(lake: &Lake, heaviest: f64) -> Result<[f64; 4], MeasureError> {
     Ok([n, r, n * heaviest, r * heaviest].map(shift))
 }
 
-/// Adds the values of items that have weights, of which the largest is `heaviest`.
-fn add_values(
+/// Adds what all `decisions` would lose without an item, by the sums of those for which it was a candidate.
+fn add_value(item: &mut DroppedItem, sums: &PolicySums, decisions: u64, alpha: f64) {
+    match sums.drop_value(item.chosen, alpha) {
+        Ok(value) => {
+            let share = item.decisions as f64 / decisions as f64;
+            item.value = Some(Valued {
+                estimate: share * value.difference.estimate,
+                low: share * value.difference.low,
+                high: share * value.difference.high,
+            });
+            item.effective = Some(value.effective);
+        }
+        Err(error) => {
+            item.refusal = Some(Refusal::new(Reason::TooLittleData, error.to_string()));
+        }
+    }
+}
+
+/// The sums over the decisions for which an item was a candidate, by item, of those that have weights, the largest of
+/// which is `heaviest`.
+fn sums(
     lake: &Lake,
-    document: &Performance,
     prepared: &Prepared,
     heaviest: f64,
-    items: &mut [DroppedItem],
-) -> Result<(), MeasureError> {
+) -> Result<BTreeMap<String, PolicySums>, MeasureError> {
     // Sums of a customer: decisions n, rewards r, weights d, weighted rewards b.
     const NAMES: [&str; 4] = ["n", "r", "d", "b"];
     let shifts = shifts(lake, heaviest)?;
@@ -311,9 +342,9 @@ fn add_values(
     );
     let scales = [
         1.0,
-        prepared.kind.units(),
+        prepared.own_units(),
         WEIGHT_UNITS,
-        WEIGHT_UNITS * prepared.kind.units(),
+        WEIGHT_UNITS * prepared.own_units(),
     ];
     let found = lake
         .engine()
@@ -336,23 +367,5 @@ fn add_values(
             }
             Ok((row.get::<_, String>(0)?, sums))
         })?;
-    for (content, sums) in found {
-        let Some(item) = items.iter_mut().find(|item| item.content == content) else {
-            continue;
-        };
-        match sums.value(document.alpha) {
-            Ok(value) => {
-                item.value = Some(Valued {
-                    estimate: value.difference.estimate,
-                    low: value.difference.low,
-                    high: value.difference.high,
-                });
-                item.effective = Some(value.effective);
-            }
-            Err(error) => {
-                item.refusal = Some(Refusal::new(Reason::TooLittleData, error.to_string()));
-            }
-        }
-    }
-    Ok(())
+    Ok(found.into_iter().collect())
 }

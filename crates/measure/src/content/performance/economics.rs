@@ -2,69 +2,63 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::{Catalog, Content, ContentCost};
+use catalog::{Catalog, Content};
 use stats::ranking::Posterior;
 
 use super::beliefs::{Beliefs, believed};
+use super::costs::{Costs, making, making_and_keeping};
 use super::finding::{
-    ContextFinding, CostFinding, DropOneFinding, Extent, ItemFinding, PortfolioFinding,
-    ReuseFinding, Valued, VariantCount,
+    ContextFinding, CostFinding, DropOneFinding, ItemFinding, PortfolioFinding, ReuseFinding,
+    Valued, VariantCount,
 };
 use super::query::Units;
 use crate::Refusal;
 
-const MICROSECONDS_A_DAY: f64 = 86_400e6;
-/// Days of a year over months.
-const DAYS_A_MONTH: f64 = 365.25 / 12.0;
 /// Most variants that are looked at.
 const MOST_VARIANTS: u64 = 60;
 
-/// What making a piece cost, once.
-pub(super) fn making(cost: &ContentCost) -> f64 {
-    number(cost.creation) + number(cost.localisation) + number(cost.approval)
-}
-
-fn number(amount: impl TryInto<f64>) -> f64 {
-    // Decimals of the catalog are far inside the range of doubles.
-    amount.try_into().unwrap_or(0.0)
+/// The share of outcomes that is left where each counts once, for the last of a customer's units before it.
+pub(super) fn once<'u>(rows: impl IntoIterator<Item = &'u Units>) -> f64 {
+    let (own, total) = rows.into_iter().fold((0.0, 0.0), |(own, total), row| {
+        (own + row.own, total + row.total)
+    });
+    match total > 0.0 {
+        // Refunds may leave more of the part than of the whole.
+        true => (own / total).clamp(0.0, 1.0),
+        false => 1.0,
+    }
 }
 
 /// Adds to each item what it cost and brings, where its document says the former or a value the latter.
 pub(super) fn add_costs(
     catalog: &Catalog,
-    value: Option<f64>,
-    extent: &Extent,
+    (value, once): (Option<f64>, f64),
+    costs: &Costs,
     drop_one: Option<&DropOneFinding>,
     cells: &[Units],
     items: &mut [ItemFinding],
 ) {
-    let months = match (extent.from, extent.until) {
-        (Some(from), Some(until)) => (until - from) as f64 / MICROSECONDS_A_DAY / DAYS_A_MONTH,
-        _ => 0.0,
-    };
     let customers: u64 = items.iter().map(|item| item.customers).sum();
     let total: f64 = items.iter().map(|item| item.total).sum();
     let average = total / customers as f64;
     let mut contexts: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut showing: BTreeMap<&str, f64> = BTreeMap::new();
     for cell in cells {
         *contexts.entry(&cell.keys[0]).or_default() += 1;
-        *showing.entry(&cell.keys[0]).or_default() += cell.cost;
     }
     for item in items {
         let declared = catalog
             .content(&item.content)
             .and_then(|content| content.cost.as_ref());
-        let showing = showing.get(item.content.as_str()).copied().unwrap_or(0.0);
+        let showing = costs.showing.get(&item.content).copied().unwrap_or(0.0);
         if declared.is_none() && value.is_none() && showing == 0.0 {
             continue;
         }
-        let content = declared.map_or(0.0, |cost| making(cost) + number(cost.upkeep) * months);
+        let content = declared.map_or(0.0, |cost| making_and_keeping(cost, costs.months));
         let all = content + showing;
         let reached = item.customers + item.immature;
         let above = |value: f64| {
             let shrunk = item.shrunk?;
-            let each = item.customers as f64 * value;
+            let each = item.customers as f64 * once * value;
             Some(Valued {
                 estimate: each * (shrunk.mean - average),
                 low: each * (shrunk.low - average),
@@ -167,6 +161,7 @@ pub(super) fn portfolio(
     rows: &[Units],
     value: f64,
 ) -> Option<PortfolioFinding> {
+    let once = once(rows);
     let costs: Vec<f64> = declared(catalog, rows)
         .into_iter()
         .filter_map(|content| content.cost.as_ref().map(making))
@@ -189,17 +184,19 @@ pub(super) fn portfolio(
         curve.push(VariantCount {
             variants,
             best,
-            marginal_margin: (best - before) * customers as f64 * value,
+            marginal_margin: (best - before) * customers as f64 * once * value,
         });
         before = best;
     }
     let paying = |count: &&VariantCount| count.marginal_margin >= cost;
     let best_number = 1 + curve[1..].iter().take_while(paying).count() as u64;
+    let more_may_pay = best_number == curve.len() as u64;
     Some(PortfolioFinding {
         cost_of_variant: cost,
         customers,
         variants: rows.len() as u64,
         best_number,
+        more_may_pay,
         curve,
     })
 }
@@ -219,16 +216,18 @@ pub(super) fn coverage(
         .into_iter()
         .map(|(by, places)| {
             let customers: u64 = places.iter().map(|place| rows[*place].customers).sum();
+            let once = once(places.iter().map(|place| &rows[*place]));
             let current = current(cells, rows, &places);
             let forecast = forecast(cells, by);
             let missing = forecast
                 .zip(current)
-                .map(|(new, current)| customers as f64 * new.mean_excess(current));
+                .map(|(new, current)| customers as f64 * once * new.mean_excess(current));
             ContextFinding {
                 by: by.to_vec(),
                 items: places.len() as u64,
                 exposures: places.iter().map(|place| rows[*place].exposures).sum(),
                 customers,
+                once,
                 current,
                 forecast: forecast.and_then(|posterior| believed(&posterior, alpha)),
                 missing_variant: missing,

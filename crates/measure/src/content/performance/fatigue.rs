@@ -43,7 +43,7 @@ pub(super) struct Row {
     /// Of these, those with a response in the time that all of their sequence have, and in their own time.
     responses: u64,
     pub(super) answered: u64,
-    /// The outcome of the latter.
+    /// The outcome that came before the customer's next exposure to any item: each counts once.
     pub(super) outcome: f64,
     /// All of the last days, whether or not their time was over.
     pub(super) recent: u64,
@@ -142,25 +142,26 @@ fn read(lake: &Lake, prepared: &Prepared) -> Result<Vec<Row>, MeasureError> {
     let query = format!(
         "WITH exposed AS ( \
          SELECT customer, content, {start} AS shown_at, count(*) AS times FROM {SHOWN} GROUP BY ALL \
-         ), numbered AS ( \
+         ), owned AS ({timed}), numbered AS ( \
          SELECT *, lead(shown_at) OVER sequence AS next, row_number() OVER sequence AS exposure, {mature} AS mature, \
          shown_at >= (SELECT max(shown_at) FROM exposed) - INTERVAL {RECENT_DAYS} DAY AS recent \
-         FROM exposed WINDOW sequence AS (PARTITION BY customer, content ORDER BY shown_at) \
+         FROM owned WINDOW sequence AS (PARTITION BY customer, content ORDER BY shown_at) \
          ), compared AS ( \
          SELECT *, mature AND exposure <= {MOST_EXPOSURES} AS counts, {horizon} AS horizon FROM numbered \
          ), timed AS ( \
-         SELECT *, least(horizon, next) AS own_end, \
+         SELECT *, least(horizon, next) AS item_end, \
          count(*) FILTER (counts) OVER sequence AS length, \
          least(horizon, shown_at + to_microseconds( \
          min(epoch_us(next) - epoch_us(shown_at)) FILTER (counts) OVER sequence)) AS equal_end \
          FROM compared WINDOW sequence AS (PARTITION BY customer, content) \
          ), answered AS ( \
          SELECT e.content, e.length, e.exposure, e.times, e.mature, e.counts, e.recent, count(f.moment) > 0 AS answered, \
-         {outcome} AS outcome, \
+         {own} AS outcome, \
          count(f.moment) FILTER (f.moment < e.equal_end) > 0 AS responded \
          FROM timed e LEFT JOIN {OUTCOMES} f \
-         ON f.customer = e.customer AND f.moment >= e.shown_at AND f.moment < e.own_end \
-         GROUP BY e.customer, e.shown_at, e.content, e.length, e.exposure, e.times, e.mature, e.counts, e.recent) \
+         ON f.customer = e.customer AND f.moment >= e.shown_at AND f.moment < e.item_end \
+         GROUP BY e.customer, e.shown_at, e.content, e.length, e.exposure, e.times, e.mature, e.counts, e.recent, \
+         e.own_end, e.together) \
          SELECT content, length, least(exposure, {MOST_EXPOSURES}) AS number, count(*) FILTER (counts), \
          count(*) FILTER (counts AND responded), count(*) FILTER (counts AND answered), count(*) FILTER (recent), \
          CAST(sum(times - 1) AS BIGINT), count(*) FILTER (NOT mature), count(*) FILTER (mature AND NOT counts), \
@@ -169,9 +170,10 @@ fn read(lake: &Lake, prepared: &Prepared) -> Result<Vec<Row>, MeasureError> {
         start = prepared.start("moment"),
         mature = prepared.is_mature("shown_at"),
         horizon = prepared.horizon("shown_at"),
-        outcome = prepared.kind.aggregate(),
+        timed = prepared.timed("exposed"),
+        own = prepared.own_outcome("e"),
     );
-    let units = prepared.kind.units();
+    let units = prepared.own_units();
     let place = |value: u64| usize::try_from(value).unwrap_or(MOST_EXPOSURES);
     let rows = lake
         .engine()

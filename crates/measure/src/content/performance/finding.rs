@@ -33,8 +33,11 @@ pub struct PerformanceFinding {
     pub average: Option<f64>,
     /// The standard deviation of the items' true outcomes, without their noise.
     pub spread: Option<f64>,
-    /// What is to be expected of a new item.
+    /// What is to be expected of a new item, with the components of any of the items where they have some.
     pub forecast: Option<Believed>,
+    /// The share of the items' outcomes that is left where each counts once: for the last item before it that the customer
+    /// was shown for the first time. Rates count an outcome for every item within whose time it came; money counts it once.
+    pub once: f64,
     /// How many items `probability_top` means.
     pub top: u64,
     /// Why items are not told apart from their noise.
@@ -94,6 +97,8 @@ pub struct Extent {
     /// The first and the last exposure, in microseconds since 1970.
     pub from: Option<i64>,
     pub until: Option<i64>,
+    /// Rows of touches with a cost below zero: it is taken for unknown, and counts as nothing.
+    pub negative_costs: u64,
 }
 
 /// A belief: its mean, its standard deviation, and limits that hold the true value with probability 1 - alpha.
@@ -147,15 +152,17 @@ pub struct ItemFinding {
 /// What an item cost and brings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CostFinding {
-    /// Creation, localisation and approval, and upkeep for the months of the data.
+    /// Creation, localisation and approval, and upkeep for the months from the first to the last outcome: one that has
+    /// begun counts whole, and there is at least one.
     pub content: f64,
-    /// What showing it cost.
+    /// What its touches cost, views and clicks.
     pub showing: f64,
     /// Where it was shown: different combinations of what the table is divided by.
     pub contexts: u64,
     /// Cost a customer reached.
     pub per_customer: Option<f64>,
-    /// Margin beyond that of as many customers of the average item. It describes, and does not prove.
+    /// Margin beyond that of as many customers of the average item, each outcome counted `once`. It describes, and does not
+    /// prove.
     pub margin_above_average: Option<Valued>,
     /// Margin that would be lost without the item in the decisions that `drop_one` counts, from logged probabilities of
     /// choices: causal.
@@ -291,12 +298,14 @@ pub struct ReuseFinding {
 pub struct PortfolioFinding {
     /// Mean creation, localisation and approval of the items that say what they cost.
     pub cost_of_variant: f64,
-    /// Customers reached, for whom a better variant would count.
+    /// Customers of the items, added up, for whom a better variant would count.
     pub customers: u64,
     /// Items now.
     pub variants: u64,
-    /// The number from which one more costs more than it brings.
+    /// The number from which one more costs more than it brings, as far as was looked.
     pub best_number: u64,
+    /// The last that was looked at pays, too: `best_number` or more.
+    pub more_may_pay: bool,
     pub curve: Vec<VariantCount>,
 }
 
@@ -306,7 +315,7 @@ pub struct VariantCount {
     pub variants: u64,
     /// The outcome to be expected of the best of them.
     pub best: f64,
-    /// Margin that the last of them adds, over all customers.
+    /// Margin that the last of them adds, over all customers, each outcome counted `once`.
     pub marginal_margin: f64,
 }
 
@@ -317,12 +326,16 @@ pub struct ContextFinding {
     /// Items shown there.
     pub items: u64,
     pub exposures: u64,
+    /// Customers of the items there, added up.
     pub customers: u64,
+    /// The share of their outcomes that is left where each counts once: for the last of the customer's cells before it.
+    pub once: f64,
     /// What is shown there now brings, a customer.
     pub current: Option<f64>,
     /// What a new item is expected to bring there.
     pub forecast: Option<Believed>,
-    /// Outcomes that one more variant would add, if it is shown where it is better: `customers E max(new - current, 0)`.
+    /// Outcomes that one more variant would add, if it is shown where it is better:
+    /// `once customers E max(new - current, 0)`.
     pub missing_variant: Option<f64>,
     /// The same in money.
     pub missing_variant_margin: Option<f64>,
@@ -448,7 +461,8 @@ pub struct DropOneFinding {
     pub decisions: u64,
     /// Exposures that are not such decisions, by the reason. No value speaks for them.
     pub left_out: Vec<NotCounted>,
-    /// The mean outcome of a decision.
+    /// The mean outcome of a decision: from the exposure until the customer's next one, at most within the time of the
+    /// outcome, in equal parts where there are several at once. `decisions mean` is no more than the data hold.
     pub mean: Option<f64>,
     /// Items, the most valuable first.
     pub items: Vec<DroppedItem>,
@@ -465,9 +479,10 @@ pub struct DroppedItem {
     pub decisions: u64,
     /// How often it was chosen.
     pub chosen: u64,
-    /// Outcome a decision that is lost if its chances go to the others in proportion, over all decisions.
+    /// Outcome a decision that is lost if its chances go to the others in proportion, over all decisions. It is learned from
+    /// those for which the item was a candidate.
     pub value: Option<Valued>,
-    /// The effective number of decisions behind it.
+    /// The effective number of these decisions that say what would come in its place.
     pub effective: Option<f64>,
     pub refusal: Option<Refusal>,
 }

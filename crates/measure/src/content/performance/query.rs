@@ -4,6 +4,7 @@ use catalog::{Aggregate, Catalog, Fact, Metric, Performance, Span, SpanUnit, Tou
 use lake::{Lake, sql};
 use stats::{Counts, Sample};
 
+use super::costs::Costs;
 use super::finding::{Extent, Valued};
 use crate::audience::NotCounted;
 use crate::audience::query::types::{
@@ -15,7 +16,9 @@ use crate::content::touches::{common_customer_type, touch_rows_with_columns};
 use crate::error::MeasureError;
 
 /// All rows of touches, each with the reason for which it does not count, if there is one.
-const TOUCHED: &str = "_ts_touched";
+pub(super) const TOUCHED: &str = "_ts_touched";
+/// Why clicks are no exposures. Their costs count.
+pub(super) const CLICK: &str = "a click, not a view";
 /// Those that count: exposures.
 pub(super) const SHOWN: &str = "_ts_shown";
 /// All rows of the fact that is the outcome, each with the reason for which it does not count, if there is one.
@@ -40,15 +43,6 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// A customer's outcome from the rows that count, as SQL.
-    pub(super) fn aggregate(self) -> &'static str {
-        match self {
-            Self::Share => "CAST(count(f.value) > 0 AS BIGINT)",
-            Self::Count => "count(f.value)",
-            Self::Sum => "coalesce(sum(f.value), 0)",
-        }
-    }
-
     /// How many whole numbers make one of the outcome.
     pub(super) fn units(self) -> f64 {
         match self {
@@ -85,11 +79,11 @@ pub(super) struct Units {
     /// Customers whose outcome is known, and those whose is not yet.
     pub(super) customers: u64,
     pub(super) immature: u64,
-    /// What showing it cost.
-    pub(super) cost: f64,
     /// Outcomes and their squares, added up over the customers whose outcome is known.
     pub(super) total: f64,
     pub(super) squares: f64,
+    /// Those of the outcomes that are left where each belongs to the last of the customer's units before it.
+    pub(super) own: f64,
 }
 
 impl Units {
@@ -196,7 +190,7 @@ pub(super) fn prepare(
             "CREATE OR REPLACE TEMP TABLE {TOUCHED} AS SELECT {} AS customer, moment, content, version, channel, \
              propensity, candidates, cost{}, \
              CASE WHEN customer IS NULL THEN 'without a customer' WHEN moment IS NULL THEN 'without a usable time' \
-             WHEN engagement IS NULL THEN 'neither a view nor a click' WHEN engagement THEN 'a click, not a view' \
+             WHEN engagement IS NULL THEN 'neither a view nor a click' WHEN engagement THEN '{CLICK}' \
              WHEN content IS NULL THEN 'without content' END AS left_out FROM ({}); \
              CREATE OR REPLACE TEMP TABLE {SHOWN} AS SELECT * EXCLUDE (left_out), row_number() OVER () AS id \
              FROM {TOUCHED} WHERE left_out IS NULL",
@@ -340,15 +334,6 @@ impl Prepared {
         self.clock.exposure(shown)
     }
 
-    /// Whether an outcome `f` belongs to what was shown at a time, as SQL.
-    pub(super) fn follows(&self, shown: &str) -> String {
-        let start = self.start(shown);
-        format!(
-            "f.moment >= {start} AND f.moment < {}",
-            sql::after(&start, self.within)
-        )
-    }
-
     /// Until when what was shown at a time has its outcomes, as SQL.
     pub(super) fn horizon(&self, shown: &str) -> String {
         sql::after(&self.start(shown), self.within)
@@ -394,18 +379,22 @@ impl Prepared {
         let of_unit: Vec<String> = keys.iter().map(|key| format!("u.{key}")).collect();
         let of_unit = of_unit.join(", ");
         let query = format!(
-            "SELECT {list}, CAST(sum(exposures) AS BIGINT), count(*) FILTER (mature), count(*) FILTER (NOT mature), \
-             CAST(sum(cost) AS HUGEINT), coalesce(sum(y) FILTER (mature), 0), \
-             coalesce(sum(y * y) FILTER (mature), 0) \
-             FROM (SELECT {of_unit}, u.exposures, u.cost, {} AS mature, CAST({} AS HUGEINT) AS y \
-             FROM (SELECT {list}, customer, min(moment) AS moment, count(*) AS exposures, sum(cost) AS cost \
-             FROM {rows} GROUP BY {list}, customer) u \
-             LEFT JOIN {OUTCOMES} f ON f.customer = u.customer AND {} \
-             GROUP BY {of_unit}, u.customer, u.moment, u.exposures, u.cost) \
-             GROUP BY {list} ORDER BY {list}",
-            self.is_mature("u.moment"),
+            "WITH units AS (SELECT {list}, customer, {} AS shown_at, count(*) AS exposures \
+             FROM {rows} GROUP BY {list}, customer), timed AS ({}), \
+             known AS (SELECT {of_unit}, u.exposures, {} AS mature, CAST({} AS HUGEINT) AS y, {} AS own \
+             FROM timed u LEFT JOIN {OUTCOMES} f \
+             ON f.customer = u.customer AND f.moment >= u.shown_at AND f.moment < {} \
+             GROUP BY {of_unit}, u.customer, u.shown_at, u.exposures, u.own_end, u.together) \
+             SELECT {list}, CAST(sum(exposures) AS BIGINT), count(*) FILTER (mature), count(*) FILTER (NOT mature), \
+             coalesce(sum(y) FILTER (mature), 0), coalesce(sum(y * y) FILTER (mature), 0), \
+             coalesce(sum(own) FILTER (mature), 0) \
+             FROM known GROUP BY {list} ORDER BY {list}",
+            self.start("min(moment)"),
+            self.timed("units"),
+            self.is_mature("u.shown_at"),
             self.kind.aggregate(),
-            self.follows("u.moment"),
+            self.own_outcome("u"),
+            self.horizon("u.shown_at"),
         );
         let width = keys.len();
         let units = self.kind.units();
@@ -416,24 +405,24 @@ impl Prepared {
                 for place in 0..width {
                     keys.push(row.get::<_, Option<String>>(place)?.unwrap_or_default());
                 }
-                let cost: f64 = row.get(width + 3)?;
-                let total: f64 = row.get(width + 4)?;
-                let squares: f64 = row.get(width + 5)?;
+                let total: f64 = row.get(width + 3)?;
+                let squares: f64 = row.get(width + 4)?;
+                let own: f64 = row.get(width + 5)?;
                 Ok(Units {
                     keys,
                     exposures: row.get(width)?,
                     customers: row.get(width + 1)?,
                     immature: row.get(width + 2)?,
-                    cost: cost / crate::content::touches::COST_UNITS,
                     total: total / units,
                     squares: squares / (units * units),
+                    own: own / self.own_units(),
                 })
             })?;
         Ok(rows)
     }
 
     /// How much there is.
-    pub(super) fn extent(&self, lake: &Lake) -> Result<Extent, MeasureError> {
+    pub(super) fn extent(&self, lake: &Lake, costs: &Costs) -> Result<Extent, MeasureError> {
         let context = "cannot count touches";
         let mut rows = lake.engine().rows(
             &format!(
@@ -455,6 +444,7 @@ impl Prepared {
             },
         )?;
         let mut extent = rows.pop().unwrap_or_default();
+        extent.negative_costs = costs.negative;
         extent.left_out = not_counted(lake, TOUCHED)?;
         extent.outcomes_left_out = not_counted(lake, RECORDED)?;
         let left_out: u64 = extent.left_out.iter().map(|left| left.number).sum();

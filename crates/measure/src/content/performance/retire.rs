@@ -106,7 +106,7 @@ pub(super) fn retire(
         let rates = BetaBinomial::fit(&counts)?;
         let new = rates.forecast()?;
         let of_item = |(place, (content, recent)): (usize, (&&str, &Recent))| {
-            let cost = super::economics::making(catalog.content(content)?.cost.as_ref()?);
+            let cost = super::costs::making(catalog.content(content)?.cost.as_ref()?);
             let own = rates.posterior(place).ok()?;
             let gain = wear.gain(recent, (&own, &new), &money, cost)?;
             Some(RetireFinding {

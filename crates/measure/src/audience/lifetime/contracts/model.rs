@@ -6,6 +6,7 @@ use clv::{
     BetaBoundary, ContractTable, FitError, Prediction, ShiftedBetaGeometric,
     ShiftedBetaGeometricFit,
 };
+use stats::tail::normal_quantile;
 
 use super::read::{Contracts, Held};
 use crate::audience::Estimate;
@@ -51,6 +52,21 @@ impl Followed {
             .lowest
             .map_or(estimate.low, |lowest| estimate.low.min(lowest / customers));
         Estimate { low, ..estimate }
+    }
+
+    /// With the standard error that the chance of who the customers are leaves in the sum. The distance to the lowest is put
+    /// together as [`Future::per_customer`](crate::audience::lifetime::value::Future::per_customer) does.
+    pub(super) fn with_chance(self, chance: f64, alpha: f64) -> Self {
+        let value = self.prediction.value;
+        let by_chance = normal_quantile(1.0 - 0.5 * alpha) * chance / value;
+        let farther = |lowest: f64| value * (-(value / lowest).ln().hypot(by_chance)).exp();
+        Self {
+            prediction: Prediction {
+                value,
+                standard_error: self.prediction.standard_error.hypot(chance),
+            },
+            lowest: self.lowest.filter(|_| value > 0.0).map(farther),
+        }
     }
 
     /// A multiple of it.

@@ -194,7 +194,7 @@ pub(super) fn read(
     for (status, rows) in counts {
         purchases.rows += rows as u64;
         if status == 4 {
-            return Err(reader.foreign(rows));
+            return Err(reader.foreign(rows)?);
         }
         if status > 0 {
             leave_out(&mut purchases.left_out, WRONG[status as usize], rows);

@@ -131,6 +131,7 @@ impl<'a> Arms<'a> {
             let se = spend.covariance[3].max(0.0).sqrt();
             self.estimate(spend.effect, se)
         });
+        self.check_horizon()?;
         let table = self.table(|treated, _| treated)?;
         let estimation = Estimation::all(&table);
         let pareto = self.fitted(
@@ -238,6 +239,17 @@ impl<'a> Arms<'a> {
             uncertainty: Uncertainty::Delta,
             alpha: self.context.alpha,
         }
+    }
+
+    /// Refuses a horizon that does not reach beyond what was observed: once, and not of each model.
+    fn check_horizon(&self) -> Result<(), NoValue> {
+        let windows = self.windows();
+        let window = windows.iter().map(|window| window.days).fold(0.0, f64::max);
+        let horizon = self.context.horizon_days;
+        if horizon < window {
+            return Err(NoValue::HorizonWithinWindow { horizon, window });
+        }
+        Ok(())
     }
 
     /// Times for which customers of both arms were observed.

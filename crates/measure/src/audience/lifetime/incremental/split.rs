@@ -17,7 +17,7 @@ pub(super) struct Split {
     /// Why no arm is compared: lift's refusal where the arms' sizes do not fit the declared shares; clusters, within which
     /// customers are alike.
     pub(super) refusal: Option<Refusal>,
-    /// Customers who are in no arm, with why.
+    /// Customers who are in no arm, and rows of those who are in one that say another, with why.
     pub(super) left_out: Vec<NotCounted>,
 }
 
@@ -47,16 +47,26 @@ impl Split {
         // Customers who do not count may have no arm.
         let query = format!(
             "WITH {} SELECT CAST(status AS BIGINT), CASE WHEN counted THEN CAST(arm AS BIGINT) ELSE 0 END AS place, \
-             CAST(CASE WHEN counted THEN {phase} ELSE 0 END AS BIGINT) AS phase, count(*) FROM {} GROUP BY ALL",
+             CAST(CASE WHEN counted THEN {phase} ELSE 0 END AS BIGINT) AS phase, count(*) AS customers, \
+             count(*) FILTER (WHERE counted AND several) AS moved FROM {} GROUP BY ALL",
             assigned.tables, assigned.customers,
         );
-        let rows: Vec<(i64, i64, i64, i64)> = lake.engine().rows(&query, &context, |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        type Rows = (i64, i64, i64, i64, i64);
+        let rows: Vec<Rows> = lake.engine().rows(&query, &context, |row| {
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+            ))
         })?;
         let mut by_phase = vec![vec![0; experiment.arms.len()]; experiment.phases.len() + 1];
         let mut by_status = [0; status::NUMBER];
-        for (status, arm, phase, customers) in rows {
+        let mut moved = 0;
+        for (status, arm, phase, customers, several) in rows {
             let customers = customers as u64;
+            moved += several as u64;
             if let Some(number) = by_status.get_mut(status as usize) {
                 *number += customers;
             }
@@ -74,7 +84,13 @@ impl Split {
         let reasons = REASONS.map(|(status, reason)| (by_status[usize::from(status)], reason));
         let reasons = reasons.into_iter();
         let left_out = reasons
-            .chain([(nobody as u64, "rows without a customer")])
+            .chain([
+                (nobody as u64, "rows without a customer"),
+                (
+                    moved,
+                    "later arms of customers in several arms, who count in their first",
+                ),
+            ])
             .filter(|(number, _)| *number > 0)
             .map(|(number, reason)| NotCounted {
                 reason: reason.to_owned(),

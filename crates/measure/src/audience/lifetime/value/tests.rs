@@ -65,8 +65,10 @@ fn base(customers: usize, step: u32, has_covariate: bool) -> Base {
 
 /// The customers of each cell, and those who bought seldom or often.
 fn groups(base: &Base) -> Vec<Group> {
-    let mut groups = Group::split(base, 2, |row| row.cell as usize);
-    groups.extend(Group::split(base, 2, |row| usize::from(row.frequency > 1)));
+    let mut groups = Group::split(base, 2, |row| Some(row.cell as usize));
+    groups.extend(Group::split(base, 2, |row| {
+        Some(usize::from(row.frequency > 1))
+    }));
     groups
 }
 
@@ -234,6 +236,7 @@ fn what_timing_may_be_at_worst_is_the_lower_end() {
         value: 10.0,
         by_timing: 0.1,
         by_spend: 0.0,
+        by_chance: 0.0,
     };
     let plain = future.per_customer(None, 2.0, 0.05);
     let worst = future.per_customer(Some(4.0), 2.0, 0.05);
