@@ -71,6 +71,14 @@ impl Engine {
         engine.set("temp_directory", &spill_folder)?;
         // Keys come from the environment, not from what other programs keep in the user's folder.
         engine.set("secret_directory", &format!("{spill_folder}/secrets"))?;
+        // Time zones are in the prebuilt library, and an extension where DuckDB is built from source.
+        let has_time_zones: bool = engine.value(
+            "SELECT count(*) > 0 FROM duckdb_settings() WHERE name = 'TimeZone'",
+            "cannot read the engine's settings",
+        )?;
+        if !has_time_zones {
+            engine.load("icu", "counting days in a time zone")?;
+        }
         engine.set("TimeZone", &options.time_zone)?;
         if let Some(memory) = &options.memory {
             engine.set("memory_limit", memory)?;
