@@ -384,8 +384,9 @@ impl<'p, 'a> Writer<'p, 'a> {
 
     /// Assignments, exposures and facts, each reduced to a row a customer, joined.
     fn joined(&self, unique: bool) -> Result<String, MeasureError> {
+        let is_plain = unique && self.plan.experiment.exposure.is_none();
         let units = if unique {
-            self.units_of_unique()
+            self.units_of_unique(is_plain)
         } else {
             self.units_of_repeated()
         };
@@ -399,7 +400,6 @@ impl<'p, 'a> Writer<'p, 'a> {
         if has_exposure {
             carried.push("started".to_owned());
         }
-        let is_plain = unique && self.plan.experiment.exposure.is_none();
         carried.push(if is_plain { "arm" } else { "tag" }.to_owned());
         let assignments = if unique {
             ""

@@ -3,7 +3,7 @@
 use catalog::Unit;
 use measure::content::{
     AttributionFinding, CreditEstimate, CreditFinding, CreditModel, FlowNode, FlowStep, KeyFinding,
-    ModelFinding, RankedBy,
+    ModelFinding, PerformanceFinding, RankedBy,
 };
 
 use super::ReportError;
@@ -34,7 +34,11 @@ const MOST_PATHS: usize = 10;
 const MOST_TOUCHES: usize = 8;
 
 /// The section of an attribution.
-pub(super) fn section(index: usize, finding: &AttributionFinding) -> Result<Section, ReportError> {
+pub(super) fn section(
+    index: usize,
+    finding: &AttributionFinding,
+    performances: &[PerformanceFinding],
+) -> Result<Section, ReportError> {
     let mut blocks = vec![Block::Says(sentence(&says(finding)))];
     if let Some(description) = &finding.description {
         blocks.push(Block::Prose(description.clone()));
@@ -44,7 +48,7 @@ pub(super) fn section(index: usize, finding: &AttributionFinding) -> Result<Sect
         blocks.push(Block::refusal("No credit", refusal));
     } else {
         blocks.extend(credits(finding)?);
-        blocks.extend(ladder(finding));
+        blocks.extend(ladder(finding, performances));
         for calibration in &finding.calibrations {
             blocks.extend(calibrated(finding, calibration)?);
         }

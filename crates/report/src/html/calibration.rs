@@ -1,8 +1,11 @@
 //! What experiments say of credit: the ladder of evidence, factors, and what would have happened anyway.
 
+use std::collections::BTreeMap;
+
+use catalog::Dimension;
 use measure::content::{
     AttributionFinding, Calibrated, CalibrationFinding, CreditEstimate, EvidenceGrade,
-    ModelCalibration, RankedBy,
+    ModelCalibration, PerformanceFinding, RankedBy, Valued,
 };
 
 use super::ReportError;
@@ -14,20 +17,53 @@ use super::rows::{self, Axis, Group, Row};
 use crate::credit::{by, detailed, name};
 use crate::format::Shown;
 
+/// The column of the ladder that only some content has.
+const OFF_POLICY: usize = 3;
+
+/// What would be lost without each piece of content, in margin, where the probabilities of choices tell it.
+fn off_policy<'p>(
+    finding: &AttributionFinding,
+    performances: &'p [PerformanceFinding],
+) -> BTreeMap<&'p str, Valued> {
+    if finding.by != [Dimension::Content] {
+        return BTreeMap::new();
+    }
+    let items = performances
+        .iter()
+        .flat_map(|performance| &performance.items);
+    let lost = items.filter_map(|item| {
+        Some((
+            item.content.as_str(),
+            item.cost.as_ref()?.incremental_margin?,
+        ))
+    });
+    lost.collect()
+}
+
 /// What is known of each that is credited, from what was merely seen to what was measured.
-pub(super) fn ladder(finding: &AttributionFinding) -> Vec<Block> {
+pub(super) fn ladder(
+    finding: &AttributionFinding,
+    performances: &[PerformanceFinding],
+) -> Vec<Block> {
     let Some(model) = detailed(finding) else {
         return Vec::new();
     };
+    let off_policy = off_policy(finding, performances);
     let caption = format!(
         "From the weakest evidence to the strongest, in {}. Credited over models: the least and the greatest (grade D). \
          Credited: by {} (grade D). Caused, in all: what experiments say, extrapolated to all journeys (grade B). \
-         Measured: among the customers of the experiment (grade A).",
+         Measured: among the customers of the experiment (grade A).{}",
         match finding.ranked_by {
             RankedBy::Value => finding.currency.as_str(),
             RankedBy::Conversions => "conversions",
         },
-        name(model.model)
+        name(model.model),
+        if off_policy.is_empty() {
+            ""
+        } else {
+            " Lost without it: the margin that the other pieces would not bring in its place, from the logged \
+             probabilities of choices (grade B)."
+        }
     );
     let mut table = Table::new(
         "Ladder of evidence",
@@ -36,12 +72,16 @@ pub(super) fn ladder(finding: &AttributionFinding) -> Vec<Block> {
             &by(finding),
             "Credited over models (D)",
             "Credited (D)",
+            "Lost without it (B)",
             "Caused, in all (B)",
             "Measured (A)",
             "Credit is",
         ],
     )
-    .words([5]);
+    .words([6]);
+    if off_policy.is_empty() {
+        table.columns.remove(OFF_POLICY);
+    }
     let wanted = match finding.ranked_by {
         RankedBy::Value => Calibrated::Value,
         RankedBy::Conversions => Calibrated::Conversions,
@@ -75,25 +115,36 @@ pub(super) fn ladder(finding: &AttributionFinding) -> Vec<Block> {
             (None, None) => Cell::Verdict("notice", "never tested"),
         };
         let credit = model.credit(&key.key);
-        let row = table.row(
-            &key.key,
-            vec![
-                Cell::Number(format!(
-                    "{} to {}",
-                    amount(finding, spread.least),
-                    amount(finding, spread.greatest)
-                )),
-                credit.map_or_else(
-                    || Cell::number(None),
-                    |credit| cell(finding, ranked(finding, credit)),
-                ),
-                factor
-                    .and_then(|factor| factor.caused)
-                    .map_or(Cell::Unobserved, |caused| cell(finding, caused)),
-                tested.map_or(Cell::Unobserved, |increment| cell(finding, increment)),
-                verdict,
-            ],
-        );
+        let mut cells = vec![
+            Cell::Number(format!(
+                "{} to {}",
+                amount(finding, spread.least),
+                amount(finding, spread.greatest)
+            )),
+            credit.map_or_else(
+                || Cell::number(None),
+                |credit| cell(finding, ranked(finding, credit)),
+            ),
+            off_policy
+                .get(key.key.as_str())
+                .map_or(Cell::Unobserved, |lost| {
+                    let margin = |amount| FORMAT.quantity(amount);
+                    Cell::Interval(Shown {
+                        estimate: margin(lost.estimate),
+                        low: margin(lost.low),
+                        high: margin(lost.high),
+                    })
+                }),
+            factor
+                .and_then(|factor| factor.caused)
+                .map_or(Cell::Unobserved, |caused| cell(finding, caused)),
+            tested.map_or(Cell::Unobserved, |increment| cell(finding, increment)),
+            verdict,
+        ];
+        if off_policy.is_empty() {
+            cells.remove(OFF_POLICY - 1);
+        }
+        let row = table.row(&key.key, cells);
         row.about = FORMAT.counted(key.touches, "touch", "touches");
     }
     vec![

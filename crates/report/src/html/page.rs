@@ -139,7 +139,7 @@ fn sections(report: &Report<'_>) -> Result<Vec<Section>, ReportError> {
         sections.push(lifetime::section(number, finding)?);
     }
     for (number, finding) in report.attributions.iter().enumerate() {
-        sections.push(attribution::section(number, finding)?);
+        sections.push(attribution::section(number, finding, report.performances)?);
     }
     for (number, finding) in report.performances.iter().enumerate() {
         sections.push(performance::section(number, finding)?);

@@ -34,7 +34,7 @@ pub(crate) fn assigned(plan: &Plan<'_>, lake: &Lake) -> Result<Assigned, Measure
     let writer = Writer::new(plan, lake)?;
     let unique = !matches!(writer.shape(), Shape::Repeated);
     let units = if unique {
-        writer.units_of_unique()
+        writer.units_of_unique(false)
     } else {
         writer.units_of_repeated()
     };

@@ -159,8 +159,8 @@ impl Writer<'_, '_> {
         )
     }
 
-    /// A customer has one row, of which the time and the arm say all where exposure says nothing.
-    pub(super) fn units_of_unique(&self) -> String {
+    /// A customer has one row. Where nothing else is to be told of it, it has its arm in place of a tag.
+    pub(super) fn units_of_unique(&self, is_plain: bool) -> String {
         let started = if self.timed() {
             ", moment AS started"
         } else {
@@ -171,12 +171,12 @@ impl Writer<'_, '_> {
             .iter()
             .map(|name| format!(", {name}"))
             .collect();
-        let arm = match self.plan.experiment.exposure {
-            Some(_) => format!(
-                "{} AS tag",
-                tag(&self.status_of_unique("moment"), "false", "arm")
-            ),
-            None => "arm".to_owned(),
+        let arm = match is_plain {
+            true => "arm".to_owned(),
+            false => {
+                let tag = tag(&self.status_of_unique("moment"), "false", "arm");
+                format!("{tag} AS tag")
+            }
         };
         format!("_ts_units AS (SELECT customer{started}{attributes}, {arm} FROM _ts_rows)")
     }
