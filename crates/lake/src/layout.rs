@@ -364,8 +364,9 @@ fn unreadable(engine: &Engine, source: &Source, files: &[PathBuf], error: LakeEr
 
 /// Whether the engine complains of what a file holds, and not of a server, the network or its memory.
 fn is_about_content(message: &str) -> bool {
+    let is_short = message.starts_with("could not read enough bytes");
     !message.contains("HTTP")
-        && !message.starts_with("could not ")
+        && (is_short || !message.starts_with("could not "))
         && !message.starts_with("out of memory")
 }
 
