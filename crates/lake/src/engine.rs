@@ -71,15 +71,13 @@ impl Engine {
         engine.set("temp_directory", &spill_folder)?;
         // Keys come from the environment, not from what other programs keep in the user's folder.
         engine.set("secret_directory", &format!("{spill_folder}/secrets"))?;
-        // Time zones are in the prebuilt library, and an extension where DuckDB is built from source.
-        let has_time_zones: bool = engine.value(
-            "SELECT count(*) > 0 FROM duckdb_settings() WHERE name = 'TimeZone'",
-            "cannot read the engine's settings",
-        )?;
-        if !has_time_zones {
+        if let Err(error) = engine.set("TimeZone", &options.time_zone) {
+            if engine.has_time_zones()? {
+                return Err(error);
+            }
             engine.load("icu", "counting days in a time zone")?;
+            engine.set("TimeZone", &options.time_zone)?;
         }
-        engine.set("TimeZone", &options.time_zone)?;
         if let Some(memory) = &options.memory {
             engine.set("memory_limit", memory)?;
         }
@@ -112,6 +110,12 @@ impl Engine {
     /// The engine's version, such as `v1.5.5`.
     pub fn version(&self) -> Result<String, LakeError> {
         self.value("SELECT version()", "cannot read the engine's version")
+    }
+
+    /// Whether the library has time zones, as a prebuilt one does; built from source, they are an extension.
+    fn has_time_zones(&self) -> Result<bool, LakeError> {
+        let query = "SELECT count(*) > 0 FROM duckdb_settings() WHERE name = 'TimeZone'";
+        self.value(query, "cannot read the engine's settings")
     }
 
     fn set(&self, setting: &str, value: &str) -> Result<(), LakeError> {

@@ -79,8 +79,8 @@ pub enum Outcome {
 ///
 /// # Errors
 /// [`LakeError::RejectsPlace`] for a `rejects` that is part of the project or holds anything else than rejected lines,
-/// before anything is read; what [`Lake::define`] refuses; damaged lines, where `rejects` is none; columns that are not those of the files
-/// imported before; [`LakeError::Changed`] where a file is being written; [`LakeError::ImportRunning`].
+/// before anything is read; what [`Lake::define`] refuses; damaged lines, where `rejects` is none; columns that are not
+/// those of the files imported before; [`LakeError::Changed`] where a file is being written; [`LakeError::ImportRunning`].
 pub fn import(
     catalog: &Catalog,
     source: &Source,

@@ -7,9 +7,11 @@
 pub mod audience;
 pub mod content;
 mod error;
+mod months;
 mod provenance;
 
 pub use error::MeasureError;
+pub use months::begun_months;
 pub use provenance::Provenance;
 
 use schemars::JsonSchema;

@@ -4,16 +4,13 @@ use catalog::{Catalog, Cost, Initiative, LifetimeEffect, Per, Unit};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use measure::audience::LifetimeFinding;
-use measure::{Reason, Refusal};
+use measure::{Reason, Refusal, begun_months};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive;
 
 use crate::finding::{CostLine, Money};
 use crate::increment::{DAYS_A_YEAR, SECONDS_A_DAY, Shown, schedule};
 use crate::lifetime::incremental_arm;
-
-/// The mean length of a month.
-pub(crate) const DAYS_A_MONTH: f64 = 365.2425 / 12.0;
 
 /// How much of something was paid for: as it is, and with later rounds at the value of today.
 #[derive(Clone, Copy)]
@@ -257,7 +254,7 @@ fn months(
         Some(treated) => treated.run?,
         None => days_of_rounds(initiative, shown)?,
     };
-    Some((days / DAYS_A_MONTH).ceil().max(1.0))
+    Some(begun_months(days))
 }
 
 /// Days from the first assignment to the end of the last round.

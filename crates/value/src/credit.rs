@@ -2,12 +2,11 @@
 
 use catalog::{Catalog, Content, ContentCost, Unit};
 use measure::content::{AttributionFinding, CreditFinding, CreditModel};
-use measure::{Reason, Refusal};
+use measure::{Reason, Refusal, begun_months};
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::costs::DAYS_A_MONTH;
 use crate::finding::{Money, MoneyEstimate};
 use crate::increment::{MICROSECONDS_A_DAY, Measured, too_large};
 use crate::sum::Sum;
@@ -263,7 +262,7 @@ impl<'a> Credited<'a> {
             .map_or(0.0, |(first, last)| {
                 (last - first) as f64 / MICROSECONDS_A_DAY
             });
-        let months = Decimal::from((days / DAYS_A_MONTH).ceil().max(1.0) as u64);
+        let months = Decimal::from(begun_months(days) as u64);
         let once = cost.creation + cost.localisation + cost.approval;
         Money::rounded(once + cost.upkeep * months)
     }

@@ -20,13 +20,12 @@ use super::finding::LiftFinding;
 use super::lift::{expected_shares, lift};
 use super::planned;
 use crate::error::MeasureError;
+use crate::months::DAYS_A_MONTH;
 
 /// Weeks of the curve, where nothing else is asked for.
 const WEEKS: u32 = 12;
 
 const DAYS_A_WEEK: f64 = 7.0;
-/// Mean of the Gregorian calendar.
-const DAYS_A_MONTH: f64 = 30.436_875;
 const SECONDS_A_DAY: f64 = 86_400.0;
 
 /// Looks of a group sequential plan that lists none.

@@ -10,15 +10,12 @@ use measure::content::{
 
 use super::ReportError;
 use super::attribution::{amount, cell, interval, keys, ranked};
-use super::block::{Block, Cell, Table};
+use super::block::{Block, Cell, Column, Table};
 use super::page::{FORMAT, quoted};
 use super::palette::{QUIET, TEXT};
 use super::rows::{self, Axis, Group, Row};
 use crate::credit::{by, detailed, name};
 use crate::format::Shown;
-
-/// The column of the ladder that only some content has.
-const OFF_POLICY: usize = 3;
 
 /// What would be lost without each piece of content, in margin, where the probabilities of choices tell it.
 fn off_policy<'p>(
@@ -72,15 +69,18 @@ pub(super) fn ladder(
             &by(finding),
             "Credited over models (D)",
             "Credited (D)",
-            "Lost without it (B)",
             "Caused, in all (B)",
             "Measured (A)",
             "Credit is",
         ],
     )
-    .words([6]);
-    if off_policy.is_empty() {
-        table.columns.remove(OFF_POLICY);
+    .words([5]);
+    if !off_policy.is_empty() {
+        let column = Column {
+            name: "Lost without it (B)".to_owned(),
+            class: "number",
+        };
+        table.columns.insert(3, column);
     }
     let wanted = match finding.ranked_by {
         RankedBy::Value => Calibrated::Value,
@@ -125,25 +125,25 @@ pub(super) fn ladder(
                 || Cell::number(None),
                 |credit| cell(finding, ranked(finding, credit)),
             ),
-            off_policy
-                .get(key.key.as_str())
-                .map_or(Cell::Unobserved, |lost| {
-                    let margin = |amount| FORMAT.quantity(amount);
-                    Cell::Interval(Shown {
-                        estimate: margin(lost.estimate),
-                        low: margin(lost.low),
-                        high: margin(lost.high),
-                    })
-                }),
+        ];
+        if !off_policy.is_empty() {
+            let lost = off_policy.get(key.key.as_str());
+            cells.push(lost.map_or(Cell::Unobserved, |lost| {
+                let margin = |amount| FORMAT.quantity(amount);
+                Cell::Interval(Shown {
+                    estimate: margin(lost.estimate),
+                    low: margin(lost.low),
+                    high: margin(lost.high),
+                })
+            }));
+        }
+        cells.extend([
             factor
                 .and_then(|factor| factor.caused)
                 .map_or(Cell::Unobserved, |caused| cell(finding, caused)),
             tested.map_or(Cell::Unobserved, |increment| cell(finding, increment)),
             verdict,
-        ];
-        if off_policy.is_empty() {
-            cells.remove(OFF_POLICY - 1);
-        }
+        ]);
         let row = table.row(&key.key, cells);
         row.about = FORMAT.counted(key.touches, "touch", "touches");
     }

@@ -114,17 +114,13 @@ fn all(
     }
     let mut by_channel: BTreeMap<String, Acquired> = BTreeMap::new();
     let channels = purchases.channel.map(|channel| purchases.by_value(channel));
-    let (numbers, of_cell) = channels.unwrap_or_default();
+    let (names, of_cell) = channels.unwrap_or_default();
     if purchases.channel.is_some() {
-        for name in numbers.keys().chain(purchases.never_bought.keys()) {
+        for name in names.iter().chain(purchases.never_bought.keys()) {
             let never = purchases.never_bought.get(name).copied();
             let channel = || group("channel", name, Some(never.unwrap_or_default()));
             by_channel.entry(name.clone()).or_insert_with(channel);
         }
-    }
-    let mut by_number: Vec<&str> = vec![""; numbers.len()];
-    for (name, number) in &numbers {
-        by_number[*number] = name;
     }
     let mut by_month: BTreeMap<i64, Acquired> = BTreeMap::new();
     for cohort in cohorts {
@@ -133,7 +129,7 @@ fn all(
         everyone.add(cohort, is_costed);
         let channel = of_cell
             .get(cell)
-            .and_then(|number| by_channel.get_mut(by_number[*number]));
+            .and_then(|number| by_channel.get_mut(&names[*number]));
         if let Some(channel) = channel {
             channel.add(cohort, is_costed);
         }

@@ -20,11 +20,12 @@ pub(super) fn without_limit(error: &FitError) -> LifetimeCheck {
     }
 }
 
-/// The fewest customers with a repeat purchase, or contracts that were up for renewal, of whom values are given. Errors are the sandwich's, a sum of one square for
-/// each customer: of no more customers than the four parameters it is singular, and some error looks like none.
+/// The fewest customers with a repeat purchase, or contracts that were up for renewal, of whom values are given. Errors are
+/// the sandwich's, a sum of one square for each customer: of no more customers than the four parameters it is singular, and
+/// some error looks like none.
 const FEWEST_AGAIN: u64 = 5;
-/// The fewest of them whose intervals are to be relied on: with four parameters the sandwich's
-/// variances come out too small by some 4 in the number of customers, 13 % here.
+/// The fewest of them whose intervals are to be relied on: with four parameters the sandwich's variances come out too small
+/// by some 4 in the number of customers, 13 % here.
 const FEW_AGAIN: u64 = 30;
 
 /// Why there are no values of so few who tell something: customers who bought again, contracts that were up for renewal.

@@ -104,16 +104,18 @@ pub(super) struct OrderCounts {
 }
 
 impl Purchases {
-    /// The values of a column behind cells, each with a number, and the number of each cell.
-    pub(super) fn by_value(&self, column: usize) -> (BTreeMap<String, usize>, Vec<usize>) {
-        let mut numbers = BTreeMap::new();
+    /// The values of a column behind cells, and of each cell the number of its value: the place among them.
+    pub(super) fn by_value(&self, column: usize) -> (Vec<String>, Vec<usize>) {
+        let (mut values, mut numbers) = (Vec::new(), BTreeMap::new());
         let of_cell = self.cells.iter().map(|cell| {
-            let next = numbers.len();
             let value = named(cell[column].as_deref());
-            *numbers.entry(value).or_insert(next)
+            *numbers.entry(value.clone()).or_insert_with(|| {
+                values.push(value);
+                values.len() - 1
+            })
         });
         let of_cell = of_cell.collect();
-        (numbers, of_cell)
+        (values, of_cell)
     }
 }
 

@@ -32,6 +32,18 @@ pub(super) struct Worths {
     pub(super) cohorts: Vec<Worth>,
 }
 
+impl Worths {
+    /// Puts channels and cohorts into a finding.
+    pub(super) fn show(&self, finding: &mut LifetimeFinding) {
+        finding.channels = values_of(&self.channels);
+        for cohort in &mut finding.cohorts {
+            let mut of_months = self.cohorts.iter();
+            let worth = of_months.find(|worth| worth.value.group == cohort.month);
+            cohort.value = worth.map(|worth| worth.value.clone());
+        }
+    }
+}
+
 /// What the first purchases of some customers sum to, and their squares.
 #[derive(Debug, Clone, Copy, Default)]
 struct First {
@@ -116,12 +128,7 @@ impl Measured<'_> {
             said.value = Some(worth.value);
         }
         let worths = self.worths(chosen, |_| true)?;
-        finding.channels = values_of(&worths.channels);
-        for cohort in &mut finding.cohorts {
-            let mut of_months = worths.cohorts.iter();
-            let worth = of_months.find(|worth| worth.value.group == cohort.month);
-            cohort.value = worth.map(|worth| worth.value.clone());
-        }
+        worths.show(finding);
         let costed = &self.purchases.costed;
         if costed.iter().all(|costed| *costed) {
             return Ok(worths);
@@ -171,11 +178,7 @@ impl Measured<'_> {
         column: usize,
         counts: impl Fn(u32) -> bool,
     ) -> Result<Vec<Worth>, clv::InfiniteMeanSpend> {
-        let (numbers, cells) = self.purchases.by_value(column);
-        let mut names = vec![String::new(); numbers.len()];
-        for (name, number) in numbers {
-            names[number] = name;
-        }
+        let (names, cells) = self.purchases.by_value(column);
         let place = |cell: u32| counts(cell).then(|| cells[cell as usize]);
         let mut values = self.groups(
             chosen,

@@ -7,12 +7,11 @@ use catalog::ContentCost;
 use lake::Lake;
 
 use super::query::{CLICK, OUTCOMES, TOUCHED};
+use crate::begun_months;
 use crate::content::touches::COST_UNITS;
 use crate::error::MeasureError;
 
 const MICROSECONDS_A_DAY: f64 = 86_400e6;
-/// Days of a year over months.
-const DAYS_A_MONTH: f64 = 365.25 / 12.0;
 
 /// What the rows of touches say of costs, and how long content was kept.
 pub(super) struct Costs {
@@ -55,9 +54,7 @@ impl Costs {
         Ok(Self {
             showing,
             negative,
-            months: (microseconds / MICROSECONDS_A_DAY / DAYS_A_MONTH)
-                .ceil()
-                .max(1.0),
+            months: begun_months(microseconds / MICROSECONDS_A_DAY),
         })
     }
 }

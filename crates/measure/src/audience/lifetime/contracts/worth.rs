@@ -54,12 +54,7 @@ impl Measured<'_> {
             });
         }
         let worths = self.worths(&|_| true, fit);
-        finding.channels = values_of(&worths.channels);
-        for cohort in &mut finding.cohorts {
-            let mut of_months = worths.cohorts.iter();
-            let worth = of_months.find(|worth| worth.value.group == cohort.month);
-            cohort.value = worth.map(|worth| worth.value.clone());
-        }
+        worths.show(finding);
         let costed = &self.purchases.costed;
         if costed.iter().all(|costed| *costed) {
             return worths;
@@ -92,7 +87,7 @@ impl Measured<'_> {
         fit: &Renewals,
     ) -> Vec<Worth> {
         let (names, of_cell) = self.purchases.by_value(column);
-        let groups = names.into_iter().filter_map(|(name, number)| {
+        let groups = names.into_iter().enumerate().filter_map(|(number, name)| {
             let is_of = |row: &Held| counts(row) && of_cell[row.cell as usize] == number;
             self.group(name, &is_of, fit)
         });
