@@ -5,21 +5,115 @@
 //! place. [`PolicySums::drop_value`] is what is lost when an item is dropped and its
 //! chances go to the others in proportion; an item that only takes from the others is
 //! worth nothing, whatever its rate.
+//!
+//! Decisions of one customer depend on each other, so customers are what is counted: of each
+//! part of an estimate, Kish's effective number of those that it comes from.
+
+use std::fmt;
 
 use crate::error::{Number, Unestimable, check_alpha};
 use crate::lift::Estimate;
 use crate::tail;
 
-/// Fewest decisions, after weighting, on which an estimate rests. An item that was chosen as
-/// often has an interval that holds its value in 91 to 95 % of cases for rates from 5 %, one
-/// that was chosen 16 times in 54 % (simulated, 2,000 decisions).
+/// Fewest decisions, after weighting, on which an estimate rests.
 pub const FEWEST_EFFECTIVE: f64 = 100.0;
+
+/// Fewest effective customers from whom each part of an estimate comes. Intervals hold the
+/// value of an item in 94 to 96 % of simulated logs of which nearly all have as many, and in
+/// 96 to 99 % where only about half of the logs do (`docs/measurements/content.md`).
+pub const FEWEST_CUSTOMERS: f64 = 20.0;
 
 /// The least share of the decisions that must be left after weighting.
 pub const LEAST_EFFECTIVE_SHARE: f64 = 0.05;
 
 /// Probability below which weights do not fit the log: their mean must be 1.
 pub const WEIGHT_ALARM: f64 = 1e-4;
+
+/// A part of an estimate, which must come from many customers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Part {
+    /// All decisions of the log.
+    Decisions,
+    /// Those that the other policy could have made, by their weights.
+    OtherDecisions,
+    /// Those that chose the item.
+    Choices,
+    /// What the item brought.
+    Rewards,
+    /// What was brought by decisions that the other policy could have made.
+    OtherRewards,
+}
+
+impl Part {
+    /// What would give it more customers.
+    fn remedy(self) -> &'static str {
+        match self {
+            Part::Decisions | Part::OtherDecisions | Part::Choices => {
+                "log more customers, or draw anew at each of their decisions"
+            }
+            Part::Rewards | Part::OtherRewards => {
+                "log more decisions, or measure an outcome that is more frequent"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Part::Decisions => "the decisions",
+            Part::OtherDecisions => "the decisions that speak for the other policy",
+            Part::Choices => "the choices of the item",
+            Part::Rewards => "the outcomes after the item",
+            Part::OtherRewards => "the outcomes that speak for the other policy",
+        })
+    }
+}
+
+/// A number of each customer, summed over customers.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct CustomerSum {
+    /// The sum.
+    pub sum: f64,
+    /// The sum of squares.
+    pub squares: f64,
+}
+
+impl CustomerSum {
+    /// Adds the number of one customer.
+    pub fn add(&mut self, x: f64) {
+        self.sum += x;
+        self.squares += x * x;
+    }
+
+    /// From how many customers the sum comes in effect, `(sum x)^2 / sum x^2` (L. Kish,
+    /// "Survey Sampling", 1965, section 11.7): their number where all have as much, 1 where
+    /// one has all, 0 where nobody has any.
+    pub fn effective(&self) -> f64 {
+        match self.squares > 0.0 {
+            true => self.sum * self.sum / self.squares,
+            false => 0.0,
+        }
+    }
+}
+
+/// The decisions that chose an item, summed over customers.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ItemSums {
+    /// Their number.
+    pub choices: CustomerSum,
+    /// What they brought.
+    pub rewards: CustomerSum,
+}
+
+impl ItemSums {
+    /// Adds the decisions of one customer that chose the item, and what these brought.
+    pub fn add(&mut self, choices: f64, rewards: f64) {
+        self.choices.add(choices);
+        self.rewards.add(rewards);
+    }
+}
 
 /// Why a policy has no value.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -35,7 +129,7 @@ pub enum OffPolicyError {
     #[error(
         "the log speaks for the other policy with {} of {decisions:.0}; at least {FEWEST_EFFECTIVE:.0} and {:.0} % of \
          them are needed",
-        Number(effective.round() as u64, "effective decision"),
+        Number(effective.floor() as u64, "effective decision"),
         100.0 * LEAST_EFFECTIVE_SHARE
     )]
     TooLittleOverlap {
@@ -54,6 +148,21 @@ pub enum OffPolicyError {
         chosen: u64,
         /// Decisions for which it was a candidate.
         decisions: f64,
+    },
+    /// A few customers would decide everything.
+    #[error(
+        "{part} come from {:.1} of {customers} customers in effect, and at least {FEWEST_CUSTOMERS:.0} are \
+         needed: {}",
+        (10.0 * effective).floor() / 10.0,
+        part.remedy()
+    )]
+    TooFewCustomers {
+        /// What comes from them.
+        part: Part,
+        /// Their effective number, of [`CustomerSum::effective`].
+        effective: f64,
+        /// Customers in the log.
+        customers: u64,
     },
     /// Weights do not average to 1: the logged probabilities are not those by which was
     /// chosen.
@@ -114,6 +223,8 @@ pub struct PolicyValue {
     pub difference: Estimate,
     /// Kish's effective number of decisions, `(sum w)^2 / sum w^2`.
     pub effective: f64,
+    /// The effective number of customers of the part that comes from the fewest.
+    pub effective_customers: f64,
     /// The mean of the weights, 1 but for chance.
     pub mean_weight: f64,
 }
@@ -149,7 +260,16 @@ impl PolicySums {
     /// `V = mean(expected of other) + sum w (r - expected) / sum w` (A. Swaminathan and T.
     /// Joachims, "The self-normalized estimator for counterfactual learning", NIPS 2015;
     /// M. Dudik, J. Langford and L. Li, "Doubly robust policy evaluation and learning",
-    /// ICML 2011). Intervals are normal, from the influence function summed by customer.
+    /// ICML 2011).
+    ///
+    /// The variance is that of the influence function, summed by customer. Intervals are of
+    /// Student's t with one degree of freedom less than the effective number of customers of
+    /// the part that comes from the fewest (A. Carter, K. Schnepel and D. Steigerwald,
+    /// "Asymptotic behavior of a t-test robust to cluster heterogeneity", Review of Economics
+    /// and Statistics 99, 2017: unequal clusters count as `(sum v)^2 / sum v^2` equal ones).
+    /// Here the parts are the log's decisions and those that speak for the other policy. Where
+    /// rewards are rare, the interval is too narrow; [`drop_value`](Self::drop_value) looks
+    /// at these, too.
     ///
     /// # Errors
     ///
@@ -157,19 +277,67 @@ impl PolicySums {
     pub fn value(&self, alpha: f64) -> Result<PolicyValue, OffPolicyError> {
         check_alpha(alpha)?;
         self.check()?;
-        let [decisions, rewards, weights, weighted, expected] = self.first;
-        let effective = weights * weights / self.squared_weights;
-        let supported = effective >= FEWEST_EFFECTIVE.max(LEAST_EFFECTIVE_SHARE * decisions);
-        if !supported {
-            return Err(OffPolicyError::TooLittleOverlap {
-                effective,
-                decisions,
+        self.value_from(&self.parts(), alpha)
+    }
+
+    /// What dropping an item loses, a decision for which it was a candidate: the
+    /// [`difference`](PolicyValue::difference) between the value of the logged policy and
+    /// that of the policy without the item. The decisions must be those for which the item
+    /// was a candidate, with the weights of [`drop_weight`] and without a model; `item` sums
+    /// those that chose it. Others, in which dropping it changes nothing, would only make the
+    /// log look larger than it is.
+    ///
+    /// Rewards are parts of the estimate as well, those after the item and those after
+    /// others: of a hundred decisions of which two bring something, the two tell how sure
+    /// their mean is. It is not looked at that nearly all decisions bring the same: then the
+    /// interval is too narrow.
+    ///
+    /// # Errors
+    ///
+    /// As [`value`](Self::value), and [`OffPolicyError::TooFewChoices`].
+    pub fn drop_value(&self, item: &ItemSums, alpha: f64) -> Result<PolicyValue, OffPolicyError> {
+        check_alpha(alpha)?;
+        self.check()?;
+        let choices = item.choices.sum;
+        if choices < FEWEST_EFFECTIVE {
+            return Err(OffPolicyError::TooFewChoices {
+                chosen: choices as u64,
+                decisions: self.first[0],
             });
         }
+        let mut parts = self.parts().to_vec();
+        parts.extend([
+            (Part::Choices, item.choices),
+            (Part::Rewards, item.rewards),
+            (Part::OtherRewards, self.of_customers(3)),
+        ]);
+        self.value_from(&parts, alpha)
+    }
+
+    fn value_from(
+        &self,
+        parts: &[(Part, CustomerSum)],
+        alpha: f64,
+    ) -> Result<PolicyValue, OffPolicyError> {
+        let mut effective_customers = f64::INFINITY;
+        for (part, sum) in parts {
+            let effective = sum.effective();
+            if effective < FEWEST_CUSTOMERS {
+                return Err(OffPolicyError::TooFewCustomers {
+                    part: *part,
+                    effective,
+                    customers: self.customers,
+                });
+            }
+            effective_customers = effective_customers.min(effective);
+        }
+        let df = effective_customers - 1.0;
+        let [decisions, rewards, weights, weighted, expected] = self.first;
         let mean_weight = weights / decisions;
         // Influence functions, as coefficients of a customer's sums.
         let of_weight = [-mean_weight, 0.0, 1.0, 0.0, 0.0].map(|x| x / decisions);
-        let p = tail::normal_two_sided((mean_weight - 1.0) / self.variance(&of_weight).sqrt());
+        let p =
+            tail::student_t_two_sided((mean_weight - 1.0) / self.variance(&of_weight).sqrt(), df);
         if (mean_weight - 1.0).abs() > 1e-9 && p.p < WEIGHT_ALARM {
             return Err(OffPolicyError::WrongPropensities {
                 mean: mean_weight,
@@ -193,43 +361,37 @@ impl PolicySums {
         }
         let other = model + residual;
         let estimate = |estimate: f64, influence: &[f64; SUMS]| {
-            let se = self.variance(influence).sqrt();
-            let half = tail::normal_quantile(1.0 - 0.5 * alpha) * se;
-            Estimate {
-                estimate,
-                se,
-                df: f64::INFINITY,
-                low: estimate - half,
-                high: estimate + half,
-            }
+            Estimate::of(estimate, self.variance(influence), df, alpha)
         };
         Ok(PolicyValue {
             logged: estimate(logged, &of_logged),
             other: estimate(other, &of_other),
             difference: estimate(logged - other, &of_difference),
-            effective,
+            effective: self.effective(),
+            effective_customers,
             mean_weight,
         })
     }
 
-    /// What dropping an item loses, a decision for which it was a candidate: the
-    /// [`difference`](PolicyValue::difference) between the value of the logged policy and
-    /// that of the policy without the item. The decisions must be those for which the item
-    /// was a candidate, `chosen` of them for it, with the weights of [`drop_weight`]. Others,
-    /// in which dropping it changes nothing, would only make the log look larger than it is.
-    ///
-    /// # Errors
-    ///
-    /// As [`value`](Self::value), and [`OffPolicyError::TooFewChoices`].
-    pub fn drop_value(&self, chosen: u64, alpha: f64) -> Result<PolicyValue, OffPolicyError> {
-        let value = self.value(alpha)?;
-        if (chosen as f64) < FEWEST_EFFECTIVE {
-            return Err(OffPolicyError::TooFewChoices {
-                chosen,
-                decisions: self.first[0],
-            });
+    /// The parts of the value of any policy.
+    fn parts(&self) -> [(Part, CustomerSum); 2] {
+        [
+            (Part::Decisions, self.of_customers(0)),
+            (Part::OtherDecisions, self.of_customers(2)),
+        ]
+    }
+
+    /// One of the sums, as one over customers.
+    fn of_customers(&self, sum: usize) -> CustomerSum {
+        CustomerSum {
+            sum: self.first[sum],
+            squares: self.second[sum][sum],
         }
-        Ok(value)
+    }
+
+    /// Kish's effective number of decisions.
+    fn effective(&self) -> f64 {
+        self.first[2] * self.first[2] / self.squared_weights
     }
 
     /// The variance of a sum over customers of a linear function of their sums, whose mean
@@ -258,11 +420,16 @@ impl PolicySums {
         if self.first[0] <= 0.0 {
             return invalid("number of decisions", self.first[0]);
         }
-        if self.first[2] <= 0.0 || self.squared_weights <= 0.0 {
-            // Nothing was logged that the other policy would choose.
+        let decisions = self.first[0];
+        // None at all where nothing was logged that the other policy would choose.
+        let effective = match self.squared_weights > 0.0 {
+            true => self.effective(),
+            false => 0.0,
+        };
+        if effective < FEWEST_EFFECTIVE.max(LEAST_EFFECTIVE_SHARE * decisions) {
             return Err(OffPolicyError::TooLittleOverlap {
-                effective: 0.0,
-                decisions: self.first[0],
+                effective,
+                decisions,
             });
         }
         Ok(())

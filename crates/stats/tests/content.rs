@@ -4,6 +4,8 @@
 #[path = "content/choosing.rs"]
 mod choosing;
 mod common;
+#[path = "content/off_policy.rs"]
+mod off_policy;
 #[path = "content/shrunken.rs"]
 mod shrunken;
 #[path = "content/wear.rs"]
@@ -327,109 +329,6 @@ fn fit_of_cells_refuses_what_is_no_table() {
     assert!(CrossedEffects::fit(&good[..3]).is_err());
     let flat: Vec<Cell> = (0..6).map(|i| cell(1.0, 1.0, vec![i / 2])).collect();
     assert!(CrossedEffects::fit(&flat).is_err());
-}
-
-/// Items with these rates chosen by these probabilities.
-fn log_without(
-    random: &mut Random,
-    n: usize,
-    rates: &[f64],
-    chances: &[f64],
-    item: usize,
-) -> (PolicySums, u64) {
-    let (mut sums, mut of_item) = (PolicySums::default(), 0);
-    for _ in 0..n {
-        let mut u = random.uniform();
-        let mut chosen = 0;
-        while chosen + 1 < chances.len() && u >= chances[chosen] {
-            u -= chances[chosen];
-            chosen += 1;
-        }
-        of_item += u64::from(chosen == item);
-        let reward = f64::from(u8::from(random.uniform() < rates[chosen]));
-        sums.add([Decision {
-            reward,
-            weight: drop_weight(chosen == item, chances[item]),
-            expected: 0.0,
-            expected_of_other: 0.0,
-        }]);
-    }
-    (sums, of_item)
-}
-
-#[test]
-fn the_value_of_an_item_is_what_is_lost_without_it() {
-    let (rates, chances) = ([0.3, 0.1, 0.2], [0.5, 0.25, 0.25]);
-    // By hand: with all 0.225; without the first the others get half each, 0.15.
-    let truth = 0.225 - 0.15;
-    let mut random = Random(8);
-    let mut inside = 0;
-    const ROUNDS: u64 = 400;
-    for _ in 0..ROUNDS {
-        let (sums, chosen) = log_without(&mut random, 1500, &rates, &chances, 0);
-        let value = sums.drop_value(chosen, 0.05).unwrap().difference;
-        inside += u64::from(value.low <= truth && truth <= value.high);
-    }
-    assert_rate("value of an item", inside, ROUNDS, 0.93, 0.97);
-}
-
-#[test]
-fn logs_that_do_not_support_a_policy_are_refused() {
-    let decision = |reward, weight| Decision {
-        reward,
-        weight,
-        expected: 0.0,
-        expected_of_other: 0.0,
-    };
-    let mut few = PolicySums::default();
-    for i in 0..5000 {
-        few.add([decision(0.0, if i % 500 == 0 { 500.0 } else { 0.0 })]);
-    }
-    assert!(matches!(
-        few.value(0.05),
-        Err(OffPolicyError::TooLittleOverlap { .. })
-    ));
-    let mut wrong = PolicySums::default();
-    for i in 0..5000 {
-        wrong.add([decision(0.0, if i % 2 == 0 { 2.0 } else { 0.5 })]);
-    }
-    assert!(matches!(
-        wrong.value(0.05),
-        Err(OffPolicyError::WrongPropensities { .. })
-    ));
-    let mut none = PolicySums::default();
-    for _ in 0..500 {
-        none.add([decision(1.0, 0.0)]);
-    }
-    assert!(matches!(
-        none.value(0.05),
-        Err(OffPolicyError::TooLittleOverlap { .. })
-    ));
-    assert!(PolicySums::default().value(0.05).is_err());
-}
-
-#[test]
-fn an_item_needs_decisions_with_it_and_decisions_without_it() {
-    let mut random = Random(9);
-    // Chosen in nearly all of 50 decisions: one or two of them say what happens without it.
-    let (always, chosen) = log_without(&mut random, 50, &[0.3, 0.1], &[0.98, 0.02], 0);
-    let refused = always.drop_value(chosen, 0.05).unwrap_err();
-    assert!(
-        matches!(refused, OffPolicyError::TooLittleOverlap { effective, decisions }
-            if effective < 5.0 && decisions == 50.0),
-        "{refused}"
-    );
-    // Chosen in about 30 of 3,000: its interval would hold its value in three cases of four.
-    let (seldom, chosen) = log_without(&mut random, 3000, &[0.05, 0.05], &[0.01, 0.99], 0);
-    assert!((15..60).contains(&chosen));
-    assert_eq!(
-        seldom.drop_value(chosen, 0.05),
-        Err(OffPolicyError::TooFewChoices {
-            chosen,
-            decisions: 3000.0
-        })
-    );
-    assert!(seldom.value(0.05).is_ok());
 }
 
 #[test]

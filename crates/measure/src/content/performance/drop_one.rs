@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::Performance;
 use lake::{Lake, sql};
-use stats::off_policy::{PolicySums, drop_weight};
+use stats::off_policy::{CustomerSum, ItemSums, PolicySums, drop_weight};
 
 use super::finding::{DropOneFinding, DroppedItem, Valued};
 use super::query::{OUTCOMES, Prepared, SHOWN, Units, not_counted};
@@ -137,6 +137,7 @@ fn of_decisions(
             chosen: 0,
             value: None,
             effective: None,
+            effective_customers: None,
             refusal: None,
         };
         for choice in &choices {
@@ -178,8 +179,8 @@ fn of_decisions(
             .execute(&statement, "cannot weigh the decisions that chose content")?;
         let sums = sums(lake, prepared, heaviest)?;
         for item in &mut dropped {
-            if let Some(sums) = sums.get(&item.content) {
-                add_value(item, sums, decisions, document.alpha);
+            if let Some((sums, own)) = sums.get(&item.content) {
+                add_value(item, sums, own, decisions, document.alpha);
             }
         }
     }
@@ -285,9 +286,16 @@ fn shifts(lake: &Lake, heaviest: f64) -> Result<[f64; 4], MeasureError> {
     Ok([n, r, n * heaviest, r * heaviest].map(shift))
 }
 
-/// Adds what all `decisions` would lose without an item, by the sums of those for which it was a candidate.
-fn add_value(item: &mut DroppedItem, sums: &PolicySums, decisions: u64, alpha: f64) {
-    match sums.drop_value(item.chosen, alpha) {
+/// Adds what all `decisions` would lose without an item, by the sums of those for which it was a candidate and of those
+/// that chose it.
+fn add_value(
+    item: &mut DroppedItem,
+    sums: &PolicySums,
+    own: &ItemSums,
+    decisions: u64,
+    alpha: f64,
+) {
+    match sums.drop_value(own, alpha) {
         Ok(value) => {
             let share = item.decisions as f64 / decisions as f64;
             item.value = Some(Valued {
@@ -296,6 +304,7 @@ fn add_value(item: &mut DroppedItem, sums: &PolicySums, decisions: u64, alpha: f
                 high: share * value.difference.high,
             });
             item.effective = Some(value.effective);
+            item.effective_customers = Some(value.effective_customers);
         }
         Err(error) => {
             item.refusal = Some(Refusal::new(Reason::TooLittleData, error.to_string()));
@@ -303,34 +312,38 @@ fn add_value(item: &mut DroppedItem, sums: &PolicySums, decisions: u64, alpha: f
     }
 }
 
-/// The sums over the decisions for which an item was a candidate, by item, of those that have weights, the largest of
-/// which is `heaviest`.
+/// The sums over the decisions for which an item was a candidate and over those that chose it, by item, of those that have
+/// weights, the largest of which is `heaviest`.
 fn sums(
     lake: &Lake,
     prepared: &Prepared,
     heaviest: f64,
-) -> Result<BTreeMap<String, PolicySums>, MeasureError> {
+) -> Result<BTreeMap<String, (PolicySums, ItemSums)>, MeasureError> {
     // Sums of a customer: decisions n, rewards r, weights d, weighted rewards b.
     const NAMES: [&str; 4] = ["n", "r", "d", "b"];
     let shifts = shifts(lake, heaviest)?;
-    let shifted: Vec<String> = NAMES
-        .iter()
-        .zip(shifts)
-        .map(|(name, shift)| match shift > 1.0 {
-            true => format!("CAST(round(CAST({name} AS DOUBLE) / {shift}) AS HUGEINT)"),
-            false => (*name).to_owned(),
-        })
-        .collect();
+    let shifted = |name: &str, shift: f64| match shift > 1.0 {
+        true => format!("CAST(round(CAST({name} AS DOUBLE) / {shift}) AS HUGEINT)"),
+        false => name.to_owned(),
+    };
+    let names = NAMES.iter().zip(shifts);
+    let factors: Vec<String> = names.map(|(name, shift)| shifted(name, shift)).collect();
     let mut sums: Vec<String> = NAMES.iter().map(|name| format!("sum({name})")).collect();
-    for (i, one) in shifted.iter().enumerate() {
-        for other in &shifted[i..] {
+    for (i, one) in factors.iter().enumerate() {
+        for other in &factors[i..] {
             sums.push(format!("sum({one} * {other})"));
         }
+    }
+    // And of the decisions that chose the item: their number and rewards.
+    for (name, shift) in [("own_n", shifts[0]), ("own_r", shifts[1])] {
+        let factor = shifted(name, shift);
+        sums.extend([format!("sum({name})"), format!("sum({factor} * {factor})")]);
     }
     let query = format!(
         "WITH own AS (SELECT customer, list, content, count(*) AS n, sum(y) AS r FROM {DECISIONS} GROUP BY ALL), \
          every AS (SELECT customer, list, sum(n) AS n, sum(r) AS r FROM own GROUP BY ALL), \
          of_customer AS (SELECT w.item, every.customer, sum(every.n) AS n, sum(every.r) AS r, \
+         sum(coalesce(own.n, 0)) AS own_n, sum(coalesce(own.r, 0)) AS own_r, \
          sum((every.n - coalesce(own.n, 0)) * w.weight) AS d, \
          sum((every.r - coalesce(own.r, 0)) * w.weight) AS b, \
          sum((every.n - coalesce(own.n, 0)) * w.weight * w.weight) AS squares \
@@ -365,7 +378,20 @@ fn sums(
                     column += 1;
                 }
             }
-            Ok((row.get::<_, String>(0)?, sums))
+            let mut own = [CustomerSum::default(); 2];
+            for (i, sum) in own.iter_mut().enumerate() {
+                let square = shifts[i] / scales[i];
+                *sum = CustomerSum {
+                    sum: row.get::<_, f64>(column)? / scales[i],
+                    squares: row.get::<_, f64>(column + 1)? * square * square,
+                };
+                column += 2;
+            }
+            let [choices, rewards] = own;
+            Ok((
+                row.get::<_, String>(0)?,
+                (sums, ItemSums { choices, rewards }),
+            ))
         })?;
     Ok(found.into_iter().collect())
 }
