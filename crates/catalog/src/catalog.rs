@@ -43,7 +43,7 @@ pub enum LoadError {
     #[error("no touchstone.yaml in {}: start a project with `touchstone init FOLDER`, or name the project's folder with `-C FOLDER`", .0.display())]
     NoProject(PathBuf),
     /// A file or folder could not be read.
-    #[error("cannot read {}", .path.display())]
+    #[error("cannot read {}: {source}", .path.display())]
     Read {
         path: PathBuf,
         #[source]
@@ -107,8 +107,9 @@ impl Catalog {
         &self.documents
     }
 
-    /// Where the catalog says what a place in words names, such as ``attribution `sales`, conversion``: the value of that
-    /// key, where the document of that kind and name has it, else the document.
+    /// Where the catalog says what a place in words names, such as ``attribution `sales`, conversion`` or
+    /// ``metric `buyers`, steps, `seen`, where``: the value to which the keys and names lead as far as the document of that
+    /// kind and name has them, which is else the document.
     #[must_use]
     pub fn place_of(&self, place: &str) -> Option<&Place> {
         let (kind, rest) = place.split_once(" `")?;
@@ -121,7 +122,8 @@ impl Catalog {
             .nodes
             .iter()
             .find(|node| is(node, "kind", kind) && is(node, "name", name))?;
-        Some(node.place_of(key.trim_start_matches(", ")))
+        let path = key.trim_start_matches(", ").replace(", ", "/");
+        Some(node.place_of(&path.replace('`', "")))
     }
 
     /// The folder of the lake.
@@ -150,16 +152,16 @@ impl Catalog {
             .filter(move |cost| cost.initiative == initiative)
     }
 
-    /// The factorial that switches a channel on and off.
-    #[must_use]
-    pub fn factorial_of(&self, channel: &str) -> Option<&Factorial> {
-        self.factorials().find(|factorial| {
-            let experiment = self.experiment(&factorial.experiment);
-            let factors = experiment.and_then(Experiment::factors);
-            let mut names = factors.iter().flat_map(|factors| &factors.names);
-            factorial.of == FactorialOf::Channels
-                && names.any(|factor| factorial.channel_of(factor) == channel)
-        })
+    /// The channels that a factorial switches on and off, each after the factor that does; none of one of components.
+    pub fn switched_by<'a>(
+        &'a self,
+        factorial: &'a Factorial,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let of_channels = factorial.of == FactorialOf::Channels;
+        let experiment = of_channels.then(|| self.experiment(&factorial.experiment));
+        let factors = experiment.flatten().and_then(Experiment::factors);
+        let names = factors.into_iter().flat_map(|factors| factors.names);
+        names.map(|factor| (factor, factorial.channel_of(factor)))
     }
 
     /// The contribution margin on a metric's money: its own, else the project's.

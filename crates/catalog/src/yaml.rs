@@ -68,14 +68,17 @@ impl Node {
         }
     }
 
-    /// The place of the value that a path of keys and indices, such as `arms/0/share`, leads to;
+    /// The place of the value that a path of keys and of indices or names in lists, such as `arms/0/share`, leads to;
     /// where the path ends early, the last place on it.
     pub(crate) fn place_of(&self, path: &str) -> &Place {
         let mut node = self;
         for step in path.split('/') {
             let next = match &node.value {
                 Value::Mapping(_) => node.get(step).map(|entry| &entry.value),
-                Value::Sequence(items) => step.parse().ok().and_then(|i: usize| items.get(i)),
+                Value::Sequence(items) => match step.parse::<usize>() {
+                    Ok(index) => items.get(index),
+                    Err(_) => items.iter().find(|item| item.is_named(step)),
+                },
                 _ => None,
             };
             match next {
@@ -84,6 +87,11 @@ impl Node {
             }
         }
         &node.place
+    }
+
+    fn is_named(&self, name: &str) -> bool {
+        let own = self.get("name").and_then(|entry| entry.value.text());
+        own == Some(name)
     }
 
     /// What this is, for messages: `the number 5`, `a list`.

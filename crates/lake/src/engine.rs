@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use duckdb::{Connection, Row};
+use duckdb::{Connection, Row, appender_params_from_iter};
 
 use crate::code::{self, Code, Codes};
 use crate::database::{Database, Extensions};
@@ -71,6 +71,9 @@ impl Engine {
         engine.set("temp_directory", &spill_folder)?;
         // Keys come from the environment, not from what other programs keep in the user's folder.
         engine.set("secret_directory", &format!("{spill_folder}/secrets"))?;
+        // The system keeps files of this machine in memory: a second copy costs a twentieth of a query over events.
+        engine.keep_files(false)?;
+        engine.set("parquet_metadata_cache", "true")?;
         if let Err(error) = engine.set("TimeZone", &options.time_zone) {
             if engine.has_time_zones()? {
                 return Err(error);
@@ -110,6 +113,11 @@ impl Engine {
     /// The engine's version, such as `v1.5.5`.
     pub fn version(&self) -> Result<String, LakeError> {
         self.value("SELECT version()", "cannot read the engine's version")
+    }
+
+    /// Whether the engine keeps in memory what it has read of files.
+    pub(crate) fn keep_files(&self, keeps: bool) -> Result<(), LakeError> {
+        self.set("enable_external_file_cache", &keeps.to_string())
     }
 
     /// Whether the library has time zones, as a prebuilt one does; built from source, they are an extension.
@@ -164,6 +172,29 @@ impl Engine {
             let _ = self.connection.execute_batch("ROLLBACK");
         }
         done
+    }
+
+    /// Makes a temporary table of numbers, given its columns as SQL and its rows.
+    pub fn table<const COLUMNS: usize>(
+        &self,
+        name: &str,
+        columns: &str,
+        rows: impl Iterator<Item = [f64; COLUMNS]>,
+        context: &str,
+    ) -> Result<(), LakeError> {
+        let create = format!("CREATE OR REPLACE TEMP TABLE {name} ({columns})");
+        self.execute(&create, context)?;
+        let failed = |error: duckdb::Error| LakeError::engine(context, error);
+        let connection = &self.connection;
+        let mut appender = connection
+            .appender_to_catalog_and_db(name, "temp", "main")
+            .map_err(failed)?;
+        for row in rows {
+            appender
+                .append_row(appender_params_from_iter(row))
+                .map_err(failed)?;
+        }
+        appender.flush().map_err(failed)
     }
 
     /// The one value that a query yields.

@@ -22,6 +22,16 @@ pub enum LakeError {
         /// What is wrong, where, and the way out.
         message: String,
     },
+    /// There is nothing where a source's files should be.
+    #[error("source `{source_name}`: no file at {}: {way_out}", path.display())]
+    NoFile {
+        /// The source's name in the catalog.
+        source_name: String,
+        /// The declared path.
+        path: PathBuf,
+        /// What to do.
+        way_out: &'static str,
+    },
     /// An extension of the engine is needed that is not there.
     #[error(
         "{purpose} needs DuckDB's extension `{extension}`, which was looked for in {}: run `make setup`, \
@@ -63,7 +73,7 @@ pub enum LakeError {
         /// The snapshot at which it came into the lake.
         first: u64,
     },
-    /// A query in the catalog whose rows a result could not name, or that would be others the next time.
+    /// What is no query in the catalog, or one whose rows a result could not name, or that would be others the next time.
     #[error("{place}: {message}")]
     Unrepeatable {
         /// Whose query it is, such as ``fact `orders` ``.
@@ -71,9 +81,11 @@ pub enum LakeError {
         /// What it reads or calls, and the way out.
         message: String,
     },
-    /// A file that rejected lines must not be written to.
-    #[error("--rejects {}: {message}: name another file", path.display())]
-    RejectsPlace {
+    /// A file that a command must not write to.
+    #[error("{option} {}: {message}: name another file", path.display())]
+    OutputPlace {
+        /// The option that names it.
+        option: &'static str,
         /// The file.
         path: PathBuf,
         /// What it is.
@@ -115,6 +127,18 @@ pub enum LakeError {
 }
 
 impl LakeError {
+    /// Where the catalog says what is wrong, as [`catalog::Catalog::place_of`] reads it; none where that is not known. A
+    /// source that cannot be read says by which file.
+    #[must_use]
+    pub fn place(&self) -> Option<String> {
+        match self {
+            Self::Unrepeatable { place, .. } => Some(place.clone()),
+            Self::NoFile { source_name, .. } => Some(format!("source `{source_name}`, path")),
+            Self::KeyNotUnique { source_name, .. } => Some(format!("source `{source_name}`, key")),
+            _ => None,
+        }
+    }
+
     pub(crate) fn engine(context: impl Into<String>, error: impl std::fmt::Display) -> Self {
         Self::Engine {
             context: context.into(),

@@ -23,6 +23,7 @@ use self::records::{
     Earlier, Side, records_of, refuse_equal_names, refuse_other_sides, refuse_same_tag, side_of,
 };
 use self::rejects::Rejects;
+use self::rejects_file::REJECTS;
 use crate::error::LakeError;
 use crate::lake::{Column, IMPORT_COLUMN, LAKE, Lake};
 use crate::layout::described;
@@ -78,7 +79,7 @@ pub enum Outcome {
 /// written, or written over, only where there are such lines.
 ///
 /// # Errors
-/// [`LakeError::RejectsPlace`] for a `rejects` that is part of the project or holds anything else than rejected lines,
+/// [`LakeError::OutputPlace`] for a `rejects` that is part of the project or holds anything else than rejected lines,
 /// before anything is read; what [`Lake::define`] refuses; damaged lines, where `rejects` is none; columns that are not
 /// those of the files imported before; [`LakeError::Changed`] where a file is being written; [`LakeError::ImportRunning`].
 pub fn import(
@@ -89,7 +90,7 @@ pub fn import(
     let place = Place::of(source, catalog.location(source))?;
     let mut lake = Lake::start(catalog)?;
     if let Some(file) = rejects {
-        rejects_file::check(&lake.engine, catalog, file)?;
+        lake.check_output(catalog, file, &REJECTS)?;
     }
     let root = absolute(catalog.root());
     let (files, format) = match &place {
@@ -142,8 +143,10 @@ fn lock(folder: &Path) -> Result<File, LakeError> {
 struct Import {
     format: Format,
     files: Vec<FileImport>,
-    /// The table's columns in the lake, where rows of other files stay in it.
+    /// The table's columns in the lake, where there is one: their types hold for new files too.
     kept: Option<Vec<Column>>,
+    /// Whether rows of other files stay in it.
+    stays: bool,
     /// The columns that the table is to have.
     columns: Vec<Column>,
 }
@@ -198,7 +201,7 @@ impl FileImport {
 }
 
 impl Import {
-    /// Which files are new, and whether rows of others stay in the lake.
+    /// Which files are new, which columns the lake has, and whether rows of other files stay in it.
     fn plan(
         lake: &mut Lake,
         source: &Source,
@@ -263,16 +266,17 @@ impl Import {
         let stays = records
             .iter()
             .any(|record| !replaced.contains(&record.import));
-        let kept = if stays {
-            Some(imported_columns(lake, source)?)
-        } else {
+        let kept = if records.is_empty() {
             None
+        } else {
+            Some(imported_columns(lake, source)?)
         };
         Ok(Self {
             format,
             files,
             columns: kept.clone().unwrap_or_default(),
             kept,
+            stays,
         })
     }
 }

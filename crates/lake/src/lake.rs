@@ -16,6 +16,7 @@ use crate::message::without_secrets;
 use crate::pinned::{SourceContent, SourceVersion, mark_of, name_of};
 use crate::reads;
 use crate::remote::{Remote, RemoteVersion, shown};
+use crate::retyped::Retyped;
 use crate::source::{Place, absolute, content_files, files_at};
 use crate::sql;
 
@@ -46,6 +47,10 @@ pub struct Lake {
     read_tables: Vec<(PathBuf, Vec<PathBuf>)>,
     /// The files behind URLs that were read in place, by source.
     read_behind: Vec<ReadBehind>,
+    /// What sources declare otherwise than the lake's tables have it.
+    pub(crate) retyped: Vec<Retyped>,
+    /// Whether a source was read that was imported.
+    pub(crate) reads_imports: bool,
 }
 
 /// A source that was read behind a URL, with the versions of its files as they were then.
@@ -89,6 +94,11 @@ impl Lake {
     /// Attaches the project's lake for an import, and creates it where there is none.
     pub(crate) fn attach_for_writing(&mut self) -> Result<(), LakeError> {
         let data = self.folder.join("data");
+        if std::path::MAIN_SEPARATOR == '/' && data.to_string_lossy().contains('\\') {
+            let why = "a lake cannot lie in a folder with a backslash in its name, which DuckLake takes for a separator: \
+                       name another under `lake:` in touchstone.yaml";
+            return Err(LakeError::io(&data, std::io::Error::other(why)));
+        }
         std::fs::create_dir_all(&data).map_err(|error| LakeError::io(&data, error))?;
         let file = self.catalog_file();
         if !file.exists() {
@@ -144,6 +154,8 @@ impl Lake {
             read: Vec::new(),
             read_tables: Vec::new(),
             read_behind: Vec::new(),
+            retyped: Vec::new(),
+            reads_imports: false,
         })
     }
 
@@ -369,6 +381,10 @@ impl Lake {
                 Some(_) => 0,
                 None => not_imported(self, catalog, source)?,
             };
+            let columns =
+                self.columns(&format!("{LAKE}.main.{}", sql::identifier(&source.name)))?;
+            self.note_retyped(source, &columns)?;
+            self.reads_imports = true;
             return self.lake_rows(&source.name, &source.name, behind);
         }
         if let Some(at) = self.at {

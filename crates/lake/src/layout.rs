@@ -349,21 +349,30 @@ fn unreadable(engine: &Engine, source: &Source, files: &[PathBuf], error: LakeEr
         let columns: Result<i64, LakeError> = engine.value(&query, "cannot read the columns");
         let Err(error) = columns else { continue };
         return match &error {
-            LakeError::Engine { message, .. } if is_about_content(message) => LakeError::source(
-                &source.name,
-                format!(
-                    "{}: the file is cut or damaged, or is no Parquet file ({message}): copy it again, whole",
-                    file.display()
-                ),
-            ),
+            LakeError::Engine { message, .. } if is_about_content(message) => {
+                damaged_parquet(source, file, message)
+            }
             _ => in_file(source, file, error),
         };
     }
     error.of_source(&source.name)
 }
 
+pub(crate) fn damaged_parquet(source: &Source, file: &Path, message: &str) -> LakeError {
+    let way_out = ": copy it again, whole";
+    LakeError::source(
+        &source.name,
+        format!(
+            "{}: the file is cut or damaged, or is no Parquet file ({}){way_out}",
+            file.display(),
+            // Which the message may say of itself.
+            message.trim_end_matches(way_out)
+        ),
+    )
+}
+
 /// Whether the engine complains of what a file holds, and not of a server, the network or its memory.
-fn is_about_content(message: &str) -> bool {
+pub(crate) fn is_about_content(message: &str) -> bool {
     let is_short = message.starts_with("could not read enough bytes");
     !message.contains("HTTP")
         && (is_short || !message.starts_with("could not "))

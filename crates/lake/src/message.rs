@@ -76,9 +76,13 @@ fn described(problem: &str, said: &str) -> String {
                 .filter(|part| !part.is_empty())
                 .collect();
             match counts.as_slice() {
-                [expected, found] => {
-                    format!("{expected} columns are expected, {found} found")
-                }
+                // The engine stops at the first column too many.
+                [expected, found] => match (expected.parse::<u64>(), found.parse::<u64>()) {
+                    (Ok(wanted), Ok(met)) if met > wanted => {
+                        format!("{expected} columns are expected, more than {expected} found")
+                    }
+                    _ => format!("{expected} columns are expected, {found} found"),
+                },
                 _ => decapitalized(said),
             }
         }
@@ -147,6 +151,20 @@ pub(crate) fn reduced(message: &str) -> String {
             .clone_into(&mut said);
     }
     without_secrets(&said)
+}
+
+/// The column that a message of the engine says is not there.
+///
+/// ```
+/// let message = "cannot read: referenced column \"spnd\" not found in FROM clause!; Candidate bindings: \"spend\"";
+/// assert_eq!(lake::unknown_column(message), Some("spnd"));
+/// assert_eq!(lake::unknown_column("cannot read: syntax error"), None);
+/// ```
+#[must_use]
+pub fn unknown_column(message: &str) -> Option<&str> {
+    let (_, after) = message.split_once("referenced column \"")?;
+    let (column, said) = after.split_once('"')?;
+    said.starts_with(" not found").then_some(column)
 }
 
 /// Takes `Binder Error: ` and the like from the front of a message, and says which it was.
@@ -225,6 +243,18 @@ mod tests {
         assert_eq!(
             reduced(DAMAGED),
             "orders.csv, line 102: 3 columns are expected, 2 found, in `101,x`: mend the line"
+        );
+    }
+
+    #[test]
+    fn of_a_line_with_too_many_columns_no_wrong_number_is_said() {
+        let damaged = DAMAGED
+            .replace("Found: 2", "Found: 4")
+            .replace("101,x", "1,2,3,4,5");
+        let said = reduced(&damaged);
+        assert!(
+            said.contains("3 columns are expected, more than 3 found"),
+            "{said}"
         );
     }
 

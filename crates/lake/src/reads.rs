@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use crate::engine::Engine;
 use crate::error::LakeError;
+use crate::message::reduced;
 use crate::sql;
 
 /// Table functions that make rows of their arguments and read nothing.
@@ -18,6 +19,12 @@ const READ_NOTHING: [&str; 6] = [
     "range",
     "repeat",
     "unnest",
+];
+
+/// How statements begin that change something, or say what they would do.
+const OTHER_STATEMENTS: [&str; 14] = [
+    "ALTER", "ATTACH", "CALL", "COPY", "CREATE", "DELETE", "DROP", "EXPLAIN", "INSERT", "MERGE",
+    "PRAGMA", "SET", "TRUNCATE", "UPDATE",
 ];
 
 /// What is the time at which the engine runs, as a word where no column is called so, or as a function.
@@ -34,8 +41,8 @@ const CLOCKS: [&str; 7] = [
 /// The sources that `rows`, a query in parentheses, reads. `place` is whose query it is, such as ``fact `orders` ``.
 ///
 /// # Errors
-/// [`LakeError::Unrepeatable`] for a query that reads anything else, or that is not the same each time: by the time, by
-/// chance, by a sample. [`LakeError::Engine`] for what is no query.
+/// [`LakeError::Unrepeatable`] for what is no query, and for one that reads anything else, or that is not the same each
+/// time: by the time, by chance, by a sample.
 pub(crate) fn sources_of<'c>(
     engine: &Engine,
     catalog: &'c Catalog,
@@ -57,7 +64,13 @@ pub(crate) fn sources_of<'c>(
     let said = |key: &str| tree[key].as_str().unwrap_or_default();
     if tree["error"] == true {
         return Err(match said("error_type") {
-            "parser" => LakeError::engine(place, said("error_message")),
+            "parser" => refused(match other_statement(rows) {
+                Some(word) => format!(
+                    "`{word}` begins another statement than a query, and only a query is read: begin with SELECT, WITH \
+                     or FROM"
+                ),
+                None => reduced(said("error_message")),
+            }),
             _ => refused(
                 "the engine does not tell what such a query reads: write it as a SELECT, with `IN (...)` for the \
                  values of a PIVOT"
@@ -76,6 +89,14 @@ pub(crate) fn sources_of<'c>(
         return Err(refused(changes_by_itself(&format!("{call}()"))));
     }
     Ok(reading.sources)
+}
+
+/// The first word of `rows`, a query in parentheses, where it is not one by which queries begin.
+fn other_statement(rows: &str) -> Option<&str> {
+    let begin = rows.trim_start_matches(|c: char| c == '(' || c.is_whitespace());
+    let word = begin.split(|c: char| !c.is_ascii_alphabetic()).next()?;
+    let is_known = |known: &str| word.eq_ignore_ascii_case(known);
+    (OTHER_STATEMENTS.into_iter().any(is_known)).then_some(word)
 }
 
 /// The first of `calls` whose value is not made of its arguments alone.

@@ -53,6 +53,7 @@ impl<'a> Remote<'a> {
         url: &str,
     ) -> Result<Self, LakeError> {
         engine.load("httpfs", "reading a URL")?;
+        engine.keep_files(true)?;
         // The extension copies the keys of the environment into settings, which any query may read.
         engine.execute(
             "RESET s3_access_key_id; RESET s3_secret_access_key; RESET s3_session_token",
@@ -181,11 +182,11 @@ impl<'a> Remote<'a> {
     }
 
     fn nothing_at(&self, url: &str) -> LakeError {
-        let shown = without_secrets(url);
-        LakeError::source(
-            &self.source.name,
-            format!("no file at {shown}: check its `path:`"),
-        )
+        LakeError::NoFile {
+            source_name: self.source.name.clone(),
+            path: without_secrets(url).into(),
+            way_out: "check its `path:`",
+        }
     }
 
     /// Which version of a file there is now.

@@ -186,10 +186,11 @@ pub(crate) fn files_at(
         } else {
             "check its `path:`"
         };
-        return Err(LakeError::source(
-            &source.name,
-            format!("no file at {}: {way_out}", path.display()),
-        ));
+        return Err(LakeError::NoFile {
+            source_name: source.name.clone(),
+            path: path.to_owned(),
+            way_out,
+        });
     }
     Ok(files)
 }

@@ -407,7 +407,7 @@ fn the_file_for_rejects_is_never_one_of_the_project_or_of_somebody() {
         .write("touchstone.yaml", "name: shop\n")
         .write("catalog/sources.yaml", "")
         .write("mine.csv", "file,line\n1,2\n")
-        .write("empty", "");
+        .write("rejects.csv", "");
     let source = project.catalog.source("t").unwrap();
     for (name, said) in [
         ("data/bad.csv", "the data of source `t`"),
@@ -417,18 +417,17 @@ fn the_file_for_rejects_is_never_one_of_the_project_or_of_somebody() {
         ("catalog/rejects.csv", "the folder of the catalog"),
         ("lake/rejects.csv", "the folder of the lake"),
         ("mine.csv", "does not begin with"),
-        ("empty", "does not begin with"),
         ("data", "does not begin with"),
     ] {
         let path = project.path(name);
         let before = std::fs::read(&path).ok();
         let error = lake::import(&project.catalog, source, Some(&path)).unwrap_err();
-        assert!(matches!(error, LakeError::RejectsPlace { .. }), "{error}");
+        assert!(matches!(error, LakeError::OutputPlace { .. }), "{error}");
         assert!(error.to_string().contains(said), "{name}: {error}");
         assert_eq!(std::fs::read(&path).ok(), before, "{name}");
     }
     assert!(!project.path("lake/catalog.sqlite").exists());
-    // A file of rejects is written over.
+    // An empty file and one of rejects are written over.
     let rejects = || std::fs::read_to_string(project.path("rejects.csv")).unwrap();
     project.import_with_rejects().unwrap();
     assert!(rejects().contains(",3,") && !rejects().contains(",4,"));
@@ -504,6 +503,82 @@ fn lines_that_are_not_utf_8_are_kept_as_they_are() {
             ]
         );
     }
+}
+
+/// A value that does not convert is kept as it is in the file, too.
+#[test]
+fn values_that_are_not_utf_8_are_kept_as_they_are() {
+    let project = Project::with_source("path: a.csv");
+    let content = [
+        &b"id,day,name\n"[..],
+        b"1,2024-01-01,a\n",
+        b"2,K\xf6ln,b?\n",
+        b"3,what?,c\n",
+    ];
+    project.write("a.csv", content[..2].concat());
+    project.import().unwrap();
+    project.write("a.csv", content.concat());
+    let imported = project.import_with_rejects().unwrap();
+    assert_eq!(outcomes(&imported), [(Outcome::Replaced, 1, 2)]);
+    let kept = rows_of_rejects(&project, "DISTINCT text, line");
+    assert_eq!(kept, ["2,K\u{fffd}ln,b?,3", "3,what?,c,4"]);
+}
+
+/// The table has its types from the first import on, also where no row of it stays.
+#[test]
+fn a_replaced_file_is_read_by_the_types_of_the_table() {
+    let mut project = Project::with_source("path: a.csv");
+    project.write("a.csv", "id,n\n1,1\n2,2\n");
+    project.import().unwrap();
+    project.write("a.csv", "id,n\n1,1\nx,y\n3,3\n");
+    let error = project.import().unwrap_err().to_string();
+    assert!(
+        error.contains("1 damaged line; nothing was imported"),
+        "{error}"
+    );
+    assert!(
+        error.contains("declare the column under `types:` where another type is meant"),
+        "{error}"
+    );
+    assert_eq!(columns(&project.read()), ["id BIGINT", "n BIGINT"]);
+    let imported = project.import_with_rejects().unwrap();
+    assert_eq!(outcomes(&imported), [(Outcome::Replaced, 2, 1)]);
+    assert_eq!(columns(&project.read()), ["id BIGINT", "n BIGINT"]);
+
+    // The way out that is named.
+    project.redeclare("path: a.csv, types: {id: VARCHAR, n: VARCHAR}");
+    let lake = project.read();
+    let way = lake.way_to_type("n + 1");
+    assert!(
+        way.contains("run `touchstone import t` again")
+            && way.contains("has `n` as BIGINT, and `types:` now declares VARCHAR"),
+        "{way}"
+    );
+    let imported = project.import().unwrap();
+    assert_eq!(outcomes(&imported), [(Outcome::Replaced, 3, 0)]);
+    let lake = project.read();
+    assert_eq!(columns(&lake), ["id VARCHAR", "n VARCHAR"]);
+    assert!(
+        lake.way_to_type("n")
+            .contains("in the source's `types:`, and import")
+    );
+
+    // A column may come, and does not go unsaid.
+    project.write("a.csv", "id,n,m\n1,1,1\n");
+    project.import().unwrap();
+    assert_eq!(
+        columns(&project.read()),
+        ["id VARCHAR", "n VARCHAR", "m BIGINT"]
+    );
+    project.write("a.csv", "id,n\n1,1\n");
+    let error = project.import().unwrap_err().to_string();
+    assert!(
+        error.contains("they lack `m`") && error.contains("name them under `columns:`"),
+        "{error}"
+    );
+    project.redeclare("path: a.csv, header: true, columns: [id, n]");
+    project.import().unwrap();
+    assert_eq!(columns(&project.read()), ["id VARCHAR", "n VARCHAR"]);
 }
 
 /// Columns of the rejects, in the order of lines.

@@ -533,7 +533,7 @@ fn damaged_lines_are_named() {
             b"id,name\n1,a\n2,b,c\n3,c\n",
             &[
                 "a.csv, line 3: ",
-                "2 columns are expected, 3 found",
+                "2 columns are expected, more than 2 found",
                 "in `2,b,c`",
             ],
         ),
@@ -692,4 +692,38 @@ fn passwords_are_not_shown() {
         Project::with_source("path: 'http://me:sec-ret@127.0.0.1:9/a.csv?signature=sec-ret'");
     let error = project.read_error();
     assert!(!error.contains("sec-ret"), "{error}");
+}
+
+/// The engine says of a damaged body that it is damaged, and not of which file.
+#[test]
+fn a_parquet_file_with_a_damaged_body_is_named() {
+    let project = Project::with_source("path: data");
+    project.write("data/.keep", "");
+    project.sql(
+        "COPY (SELECT i AS id, i % 7 AS n FROM range(5000) t(i)) TO '{dir}/data/1.parquet'; \
+         COPY (SELECT i AS id, i % 7 AS n FROM range(5000) t(i)) TO '{dir}/data/2.parquet'",
+        &[],
+    );
+    let file = project.path("data/2.parquet");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[4..204].fill(0);
+    std::fs::write(&file, bytes).unwrap();
+    let lake = project.read();
+    let error = (lake.engine())
+        .execute("CREATE TEMP TABLE all_rows AS FROM t", "cannot measure")
+        .unwrap_err();
+    let named = lake::damaged_file(&project.catalog, &error).map(|error| error.to_string());
+    let named = named.unwrap_or_else(|| panic!("{error}"));
+    assert!(
+        named.contains("data/2.parquet: the file is cut or damaged, or is no Parquet file ("),
+        "{named}"
+    );
+    let imported = project.import().unwrap_err().to_string();
+    assert!(
+        imported.contains("data/2.parquet: the file is cut or damaged"),
+        "{imported}"
+    );
+    // Of other errors no file is to blame.
+    let other = (lake.engine()).execute("SELEC 1", "cannot").unwrap_err();
+    assert!(lake::damaged_file(&project.catalog, &other).is_none());
 }

@@ -49,11 +49,10 @@ impl MeasureError {
         match self {
             Self::UnknownColumn { place, .. }
             | Self::Unusable { place, .. }
-            | Self::Limit { place, .. }
-            | Self::Lake(LakeError::Unrepeatable { place, .. }) => Some(place.clone()),
+            | Self::Limit { place, .. } => Some(place.clone()),
             Self::Summary { experiment, .. } => Some(format!("experiment `{experiment}`")),
-            // A source that cannot be read says by which file.
-            Self::Lake(_) | Self::Seal(_) => None,
+            Self::Lake(error) => error.place(),
+            Self::Seal(_) => None,
         }
     }
 

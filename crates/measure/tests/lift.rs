@@ -120,6 +120,38 @@ fn a_window_counts_from_the_first_assignment() {
     assert_eq!(finding.period.unwrap().days, 9);
 }
 
+/// Rows without a customer are nobody, and so nobody in several arms.
+#[test]
+fn rows_without_a_customer_are_in_no_arm() {
+    let mut assignments = "id,arm,at\n,a,2024-01-01\n,b,2024-01-01\n".to_owned();
+    for id in 0..20 {
+        let arm = if id % 2 == 0 { "a" } else { "b" };
+        assignments.push_str(&format!("{id},{arm},2024-01-01\n"));
+    }
+    let measured = |assignments: &str| {
+        let project = Project::new().file("assignments.csv", assignments).file(
+            "orders.csv",
+            "who,at,amount\n0,2024-01-06,100\n1,2024-01-02,10\n",
+        );
+        project.measure(TWO_TABLES).unwrap()
+    };
+    let said = |finding: &LiftFinding| {
+        let several = |check: &&measure::audience::Check| check.check == CheckKind::SeveralArms;
+        (finding.checks.iter().find(several)).map(|check| check.message.clone())
+    };
+    let nobody = measured(&assignments);
+    assert_eq!(nobody.customers.several_arms, 0);
+    assert_eq!(said(&nobody), None);
+    assignments.push_str("0,b,2024-01-05\n");
+    let one = measured(&assignments);
+    assert_eq!(one.customers.several_arms, 1);
+    let said = said(&one).unwrap();
+    assert!(
+        said.starts_with("1 customer (") && said.contains(" %) is in several arms"),
+        "{said}"
+    );
+}
+
 #[test]
 fn customers_in_several_arms_count_in_their_first() {
     let mut assignments = "id,arm,at\n".to_owned();
@@ -426,15 +458,46 @@ fn mistakes_in_sql_are_named_with_their_document() {
         (
             fact,
             "{ kind: fact, name: outcome, sql: SELECT * FROM custmers, customer: id }",
-            "fact `outcome`: ",
+            "fact `outcome`, sql: ",
+        ),
+        (
+            fact,
+            "{ kind: fact, name: outcome, sql: SELECT * FRM customers, customer: id }",
+            "fact `outcome`, sql: syntax error",
+        ),
+        (
+            fact,
+            "{ kind: fact, name: outcome, sql: DELETE FROM customers, customer: id }",
+            "fact `outcome`, sql: `DELETE` begins another statement than a query",
+        ),
+        (
+            fact,
+            "{ kind: fact, name: outcome, source: customers, customer: ident }",
+            "fact `outcome`, customer: `outcome` has no column `ident`",
         ),
         (
             "customer: id, arm: arm }",
             "customer: id, arm: arm, where: spnd > 0 }",
-            "experiment `test`, assignment, where: `spnd > 0`: ",
+            "experiment `test`, assignment, where: `customers` has no column `spnd`; did you mean `spend`?",
+        ),
+        (
+            "value: spend, ",
+            "value: spend, where: spnd > 3, ",
+            "metric `spend`, where: `outcome` has no column `spnd`; did you mean `spend`?",
+        ),
+        (
+            "value: spend, ",
+            "value: spend, where: spend >, ",
+            "metric `spend`, where: `spend >`: ",
+        ),
+        (
+            "aggregate: sum, value: spend, ",
+            "aggregate: max, value: spnd + 1, ",
+            "metric `spend`, value: `outcome` has no column `spnd`; did you mean `spend`?",
         ),
     ];
     for (right, wrong, place) in cases {
+        assert!(ONE_TABLE.contains(right), "{right}");
         let error = project.measure(&ONE_TABLE.replace(right, wrong));
         let error = error.unwrap_err().to_string();
         assert!(error.starts_with(place), "{error}");

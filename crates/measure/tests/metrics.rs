@@ -196,7 +196,7 @@ fn customers_whose_window_has_not_passed_are_left_out_and_counted() {
     assert_eq!((ever.n.arm, ever.maturity), (4, None));
     let notices = messages(&finding, CheckKind::Maturity);
     assert!(notices.contains("`ever` count without an end"), "{notices}");
-    assert!(notices.contains("1 customers of b and 1 of a"), "{notices}");
+    assert!(notices.contains("1 customer of b and 1 of a"), "{notices}");
 }
 
 #[test]
@@ -513,9 +513,21 @@ fn a_number_that_is_not_finite_takes_its_metric_and_no_other() {
         let refusal = of(&finding, metric).outcome.refusal.clone().unwrap();
         assert_eq!(refusal.reason, Reason::UnfitData, "{metric}");
         let message = refusal.message;
-        assert!(message.contains("1 customers of b and 1 of a"), "{message}");
+        assert!(message.contains("1 customer of b and 1 of a"), "{message}");
         assert!(!message.contains("  "), "{message}");
         assert_eq!(of(&finding, metric).verdict, None);
+    }
+    // The check of missing values does not say otherwise, and what is wanted is said once.
+    let missing = messages(&finding, CheckKind::MissingValues);
+    assert!(!missing.contains("left out"), "{missing}");
+    for ruling in &finding.together.decisions {
+        let said = &ruling.what_would_change_it;
+        assert!(
+            said.iter().any(|change| change.contains("NaN or infinite")),
+            "{said:?}"
+        );
+        let different: std::collections::BTreeSet<&String> = said.iter().collect();
+        assert_eq!(different.len(), said.len(), "{said:?}");
     }
     let orders = of(&finding, "orders");
     assert_close(orders.mean.unwrap().arm, 0.75);
@@ -564,7 +576,7 @@ fn an_infinite_covariate_is_dropped_and_no_other() {
         dropped,
         [
             ("age", None),
-            ("past", Some("it is NaN or infinite for 1 customers"))
+            ("past", Some("it is NaN or infinite for 1 customer"))
         ]
     );
     assert!(adjusted.r2 > 0.5);
@@ -600,7 +612,7 @@ fn types_that_cannot_be_used_name_their_place_and_the_fix() {
     let seconds = project_of("1,1704067200,5\n2,1704067200,6\n");
     let error = failure(&seconds, &documents);
     assert!(
-        error.contains("fact `order`: `at` is BIGINT, not a time"),
+        error.contains("fact `order`, time: `at` is BIGINT, not a time"),
         "{error}"
     );
     assert!(error.contains("to_timestamp"), "{error}");
@@ -615,6 +627,16 @@ fn types_that_cannot_be_used_name_their_place_and_the_fix() {
         |check: &measure::audience::Check| check.message.contains("no customer has any `spend`");
     assert!(empty.checks.iter().any(says), "{:?}", empty.checks);
     assert!(of(&empty, "spend").outcome.refusal.is_some());
+
+    // A column without any value has no type to speak of.
+    let empty = project_of("1,2024-01-02,\n2,2024-01-02,\n");
+    let error = failure(&empty, &documents);
+    assert!(
+        error.contains(
+            "metric `spend`, value: `amount` has no values, which leaves it without a type"
+        ),
+        "{error}"
+    );
 
     let uneven = project_of("1.5,2024-01-02,5\n");
     let documents = documents.replace(
@@ -775,7 +797,7 @@ fn a_fact_reads_what_results_can_name() {
     ] {
         match of_sql(sql).unwrap_err() {
             MeasureError::Lake(lake::LakeError::Unrepeatable { place, .. }) => {
-                assert_eq!(place, "fact `order`");
+                assert_eq!(place, "fact `order`, sql");
             }
             other => panic!("{other}"),
         }

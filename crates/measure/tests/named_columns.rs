@@ -92,10 +92,14 @@ fn a_column_that_is_not_there_is_said_with_the_nearest() {
         of_performance("amuont"),
         said("performance `q`, metric `m`")
     );
+    assert_eq!(
+        of_attribution("amuont * 2"),
+        said("attribution `q`, conversion")
+    );
     // SQL is shown as it was written, on one line.
-    let error = of_attribution("amuont * 2").unwrap_err();
+    let error = of_attribution("amount *").unwrap_err();
     assert!(
-        error.starts_with("attribution `q`, conversion: `amuont * 2`: "),
+        error.starts_with("attribution `q`, conversion: `amount *`: "),
         "{error}"
     );
     assert!(!error.contains('\n'), "{error}");

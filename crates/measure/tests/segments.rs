@@ -110,6 +110,39 @@ fn spends(customers: &[Customer], arm: &str, keep: impl Fn(&Customer) -> bool) -
     kept.filter_map(|c| c.spend).collect()
 }
 
+/// With a row a customer, known by a key or by the number of the row, the segments of a split that is off are counted too.
+#[test]
+fn a_split_that_is_off_is_counted_by_segment_where_rows_are_customers() {
+    let mut place = 0;
+    let mut cut = customers(5000);
+    cut.retain(|customer| {
+        place += 1;
+        customer.arm == "a" || place % 3 > 0
+    });
+    let facts_elsewhere = "{ kind: source, name: elsewhere, path: customers.csv }\n---\n\
+                           { kind: fact, name: outcome, source: elsewhere, customer: id }";
+    let fact = "{ kind: fact, name: outcome, source: customers, customer: id }";
+    let by_row = DOCUMENTS
+        .replace("key: id", "row_id: row")
+        .replace("customer: id", "customer: row");
+    assert!(by_row.contains("row_id: row") && DOCUMENTS.contains(fact));
+    let project = Project::new().file("customers.csv", &csv(&cut));
+    for documents in [
+        DOCUMENTS.to_owned(),
+        DOCUMENTS.replace(fact, facts_elsewhere),
+        by_row,
+    ] {
+        let finding = project
+            .measure(&format!("{documents}segments: [country]\n"))
+            .unwrap();
+        assert_eq!(finding.refusal.unwrap().reason, Reason::SampleRatioMismatch);
+        let split = finding.trust.sample_ratio.unwrap();
+        assert!(split.p_value < 1e-9, "{split:?}");
+        let counted: u64 = finding.arms.iter().map(|arm| arm.customers).sum();
+        assert_eq!(counted, cut.len() as u64);
+    }
+}
+
 #[test]
 fn each_value_is_compared_as_if_it_were_alone() {
     let customers = customers(5000);

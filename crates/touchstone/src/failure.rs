@@ -57,10 +57,22 @@ impl Failure {
         }
     }
 
+    /// The same or, where a damaged data file is behind it that nobody has named, the failure that names it.
+    pub(crate) fn with_data_file(self, catalog: &Catalog) -> Self {
+        let damaged = match &self {
+            Self::Lake(error) | Self::Measure(measure::MeasureError::Lake(error)) => {
+                lake::damaged_file(catalog, error)
+            }
+            _ => None,
+        };
+        damaged.map_or(self, Self::Lake)
+    }
+
     /// The same, with the file and line of the document that it speaks of, where the catalog knows it.
     pub(crate) fn placed(self, catalog: &Catalog) -> Self {
         let place = match &self {
             Self::Measure(error) => error.place(),
+            Self::Lake(error) => error.place(),
             _ => None,
         };
         match place.and_then(|place| catalog.place_of(&place)) {
@@ -101,7 +113,10 @@ fn show_diagnostics(diagnostics: &Diagnostics) {
     eprint(&format!("{errors} error{plural}: nothing was measured\n"));
 }
 
-/// A diagnostic with the lines that it speaks of.
+/// Of longer lines, in bytes, a place says more than the lines.
+const LONGEST_SHOWN: usize = 1_000;
+
+/// A diagnostic with the line that it speaks of and those around it, unless they are too long to be looked at.
 pub(crate) fn pretty(diagnostic: &Diagnostic, file: Option<&SourceFile>) -> String {
     let mut shown = MietteDiagnostic::new(&diagnostic.message).with_code(diagnostic.code);
     shown = shown.with_severity(match diagnostic.severity {
@@ -120,6 +135,13 @@ pub(crate) fn pretty(diagnostic: &Diagnostic, file: Option<&SourceFile>) -> Stri
         return diagnostic.to_string();
     };
     let place = &diagnostic.place;
+    let lines = file
+        .text
+        .lines()
+        .skip(place.line.saturating_sub(2) as usize);
+    if lines.take(3).any(|line| line.len() > LONGEST_SHOWN) {
+        return diagnostic.to_string();
+    }
     shown = shown.with_label(LabeledSpan::new_primary_with_span(
         None,
         (place.offset, place.length),

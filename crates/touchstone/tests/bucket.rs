@@ -222,9 +222,10 @@ fn refusals_say_what_to_look_at() {
         .put("/shop/odd/a[1].csv", "id\n1\n")
         .put("/shop/odd/a1.csv", "id\n2\n");
     let refused = |key_id, path| imported(&server, key_id, path, "").unwrap_err();
-    assert_eq!(
-        refused(KEY_ID, "s3://shop/b.csv"),
-        "error: source `orders`: no file at s3://shop/b.csv: check its `path:`"
+    let missing = refused(KEY_ID, "s3://shop/b.csv");
+    assert!(
+        missing.ends_with(": source `orders`: no file at s3://shop/b.csv: check its `path:`"),
+        "{missing}"
     );
     assert_eq!(
         refused(KEY_ID, "s3://shap/a.csv"),

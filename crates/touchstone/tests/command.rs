@@ -4,8 +4,9 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use common::{complaint, printed, shown, touchstone};
+use common::{complaint, printed, shown, text, touchstone};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -79,6 +80,39 @@ fn the_report_is_one_file_without_references_outside() {
 }
 
 #[test]
+fn the_report_is_written_over_a_report_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = started(&folder);
+    let mine = folder.path().join("mine.txt");
+    fs::write(&mine, "mine\n").unwrap();
+    let files = [
+        (project.join("data/customers.csv"), "the data of source"),
+        (
+            project.join("catalog/example.yaml"),
+            "folder of the catalog",
+        ),
+        (project.join("catalog/new.html"), "folder of the catalog"),
+        (project.join("touchstone.yaml"), "project's settings"),
+        (mine, "does not begin with `<!doctype html>`"),
+        (project.join("data"), "does not begin with"),
+    ];
+    for (file, why) in files {
+        let before = fs::read(&file).ok();
+        let said = complaint(&["-C", shown(&project), "report", "--output", shown(&file)]);
+        assert!(said.contains("--output") && said.contains(why), "{said}");
+        assert!(said.contains("name another file"), "{said}");
+        assert_eq!(fs::read(&file).ok(), before, "{}", file.display());
+    }
+    let page = project.join("data/page.html");
+    for before in ["", "<!DOCTYPE HTML><title>of an older version</title>"] {
+        fs::write(&page, before).unwrap();
+        printed(&["-C", shown(&project), "report", "--output", shown(&page)]);
+        let html = fs::read_to_string(&page).unwrap();
+        assert!(html.contains("welcome-back"));
+    }
+}
+
+#[test]
 fn all_mistakes_are_reported_with_their_places() {
     let folder = tempfile::tempdir().unwrap();
     let project = started(&folder);
@@ -97,6 +131,140 @@ fn all_mistakes_are_reported_with_their_places() {
     assert!(said.contains("2 errors"), "{said}");
     // The initiative without an experiment is only warned of, which waits until the errors are mended.
     assert!(!said.contains('⚠'), "{said}");
+}
+
+/// What is wrong in SQL, in a key or with a path begins with the place where the catalog says it.
+#[test]
+fn what_shows_in_the_data_is_said_with_the_place_in_the_catalog() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = started(&folder);
+    let catalog = project.join("catalog/example.yaml");
+    let right = fs::read_to_string(&catalog).unwrap();
+    let cases = [
+        (
+            "aggregate: sum, ",
+            "aggregate: sum, where: revenu > 3, ",
+            "where: ",
+            "metric `revenue`, where: `outcome` has no column `revenu`; did you mean `revenue`?",
+        ),
+        (
+            "aggregate: sum, ",
+            "aggregate: sum, where: revenue >, ",
+            "where: ",
+            "metric `revenue`, where: `revenue >`: ",
+        ),
+        (
+            "name: outcome\nsource: customers\n",
+            "name: outcome\nsql: DELETE FROM customers\n",
+            "sql: ",
+            "fact `outcome`, sql: `DELETE` begins another statement than a query",
+        ),
+        (
+            "source: customers\ncustomer: customer_id\n",
+            "source: customers\ncustomer: custmer_id\n",
+            "customer: ",
+            "fact `outcome`, customer: `outcome` has no column `custmer_id`; did you mean `customer_id`?",
+        ),
+        (
+            "path: data/customers.csv",
+            "path: data/custmers.csv",
+            "path: ",
+            "source `customers`: no file at ",
+        ),
+    ];
+    for (was, wrong, before, said) in cases {
+        let documents = right.replacen(was, wrong, 1);
+        assert_ne!(documents, right, "{was}");
+        fs::write(&catalog, &documents).unwrap();
+        let start = documents.find(wrong).unwrap();
+        let start = start + wrong.find(before).unwrap() + before.len();
+        let line = documents[..start].matches('\n').count() + 1;
+        let column = start - documents[..start].rfind('\n').map_or(0, |end| end + 1) + 1;
+        let place = format!("catalog/example.yaml:{line}:{column}: {said}");
+        let complained = complaint(&["-C", shown(&project), "measure", "audience"]);
+        assert!(complained.contains(&place), "{place}\n{complained}");
+    }
+}
+
+#[test]
+fn a_damaged_data_file_and_an_unreadable_catalog_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("retailer");
+    printed(&["simulate", shown(&project), "--customers", "500"]);
+    let damaged: Vec<PathBuf> = fs::read_dir(project.join("data"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "parquet"))
+        .collect();
+    assert!(!damaged.is_empty());
+    for file in &damaged {
+        let mut bytes = fs::read(file).unwrap();
+        bytes[4..204].fill(0);
+        fs::write(file, bytes).unwrap();
+    }
+    let said = complaint(&["-C", shown(&project), "measure", "audience"]);
+    assert!(
+        said.contains(".parquet: the file is cut or damaged, or is no Parquet file"),
+        "{said}"
+    );
+
+    let example = started(&folder);
+    let link = example.join("catalog/gone.yaml");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("nowhere", &link).unwrap();
+    let said = complaint(&["-C", shown(&example), "check"]);
+    assert!(said.contains("gone.yaml: No such file"), "{said}");
+    fs::remove_file(link).unwrap();
+    // A line that nobody could look at is not shown.
+    let long = format!(
+        "{{ kind: metric, name: m, description: {} }}\n",
+        "x".repeat(100_000)
+    );
+    fs::write(example.join("catalog/long.yaml"), long).unwrap();
+    let said = complaint(&["-C", shown(&example), "check"]);
+    assert!(
+        said.contains("long.yaml:1:") && said.len() < 5_000,
+        "{}",
+        said.len()
+    );
+}
+
+/// The guide shows what the command says of the mistakes that it shows.
+#[test]
+fn the_guide_shows_complaints_as_they_are() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/getting-started.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("my-company");
+    printed(&["init", shown(&project)]);
+    let catalog = project.join("catalog/example.yaml");
+    let right = fs::read_to_string(&catalog).unwrap();
+    let shown_in_guide = |command: &str, mistakes: &[(&str, &str)]| {
+        let mut documents = right.clone();
+        for (was, wrong) in mistakes {
+            assert!(documents.contains(was), "{was}");
+            documents = documents.replacen(was, wrong, 1);
+        }
+        fs::write(&catalog, documents).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_touchstone"))
+            .args(["-C", "my-company", command])
+            .current_dir(folder.path())
+            .env("NO_COLOR", "1")
+            .env("NO_GRAPHICS", "1")
+            .output()
+            .unwrap();
+        let said = text(&output.stderr);
+        let block = format!("$ touchstone -C my-company {command}\n{said}```");
+        assert!(guide.contains(&block), "{block}");
+    };
+    shown_in_guide(
+        "check",
+        &[
+            ("aggregate: max", "aggregate: maximum"),
+            ("primary: revenue", "primary: revenu"),
+        ],
+    );
+    shown_in_guide("roi", &[("[revenue_before]", "[revenue_befor]")]);
 }
 
 #[test]

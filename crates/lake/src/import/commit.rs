@@ -69,7 +69,7 @@ impl Import {
     fn make_room(&self, lake: &Lake, source: &Source) -> Result<(), LakeError> {
         let table = table_of(source);
         let run = |statement: &str| lake.engine.execute(statement, "cannot commit the import");
-        let Some(kept) = &self.kept else {
+        let Some(kept) = self.kept.as_ref().filter(|_| self.stays) else {
             let columns: Vec<String> = self
                 .columns
                 .iter()

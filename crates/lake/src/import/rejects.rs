@@ -75,12 +75,17 @@ pub(super) fn take_rejects(
         return Err(LakeError::source(
             &source.name,
             format!(
-                "{}: {} damaged {}; nothing was imported ({}): mend the file, or set such lines aside with \
+                "{}: {} damaged {}; nothing was imported ({}): mend the file,{} or set such lines aside with \
                  `--rejects FILE`",
                 file.display(),
                 lines,
                 if lines == 1 { "line" } else { "lines" },
-                shown.join("; ")
+                shown.join("; "),
+                if reasons.iter().any(|(known, ..)| *known == reason("CAST")) {
+                    " declare the column under `types:` where another type is meant,"
+                } else {
+                    ""
+                }
             ),
         ));
     }

@@ -6,10 +6,11 @@ use catalog::{Format, Source};
 
 use super::rejects::{sound_lines, take_rejects};
 use super::{FileImport, Import, rejects_file};
+use crate::damage::is_of_damage;
 use crate::error::LakeError;
 use crate::jsonl;
 use crate::lake::{Column, Lake};
-use crate::layout::{Damaged, Layout, Settled, described, in_file};
+use crate::layout::{Damaged, Layout, Settled, damaged_parquet, described, in_file};
 use crate::remote::{Remote, is_remote};
 
 impl Import {
@@ -63,7 +64,14 @@ impl Import {
                         &format!("CREATE TEMP TABLE {table} AS {rows}"),
                         "cannot read it",
                     )
-                    .map_err(|error| in_file(source, readable, error))
+                    .map_err(|error| match &error {
+                        LakeError::Engine { message, .. }
+                            if self.format == Format::Parquet && is_of_damage(message) =>
+                        {
+                            damaged_parquet(source, readable, message)
+                        }
+                        _ => in_file(source, readable, error),
+                    })
                     .map_err(shown_as)?;
                 if matches!(layout, Layout::Csv(_)) {
                     file.rejects = take_rejects(lake, source, &file.path, rejects)?;
@@ -87,7 +95,8 @@ impl Import {
         }
     }
 
-    /// The columns of the table, in its order, with the types that the new files have.
+    /// The columns of the table, in its order, with the types that the new files have. Where rows of no other file stay,
+    /// columns may be added, and `columns:` may declare others.
     fn agreed_columns(&self, source: &Source, new: &[Column]) -> Result<Vec<Column>, LakeError> {
         let Some(kept) = &self.kept else {
             return Ok(new.to_vec());
@@ -105,6 +114,9 @@ impl Import {
                 .collect()
         };
         let (added, gone) = (missing(new, kept), missing(kept, new));
+        if !self.stays && (gone.is_empty() || source.columns.is_some()) {
+            return Ok(new.to_vec());
+        }
         if !added.is_empty() || !gone.is_empty() {
             let said = |names: Vec<String>, what: &str| {
                 (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")))
@@ -115,6 +127,9 @@ impl Import {
                 .collect();
             let way_out = match self.format {
                 Format::Jsonl => "declare keys that may be missing under `types:`",
+                Format::Csv | Format::Tsv if !self.stays => {
+                    "give them the same columns or, if other ones are meant, name them under `columns:`"
+                }
                 _ => "give them the same columns, or another source",
             };
             return Err(LakeError::source(

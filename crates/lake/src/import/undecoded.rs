@@ -1,5 +1,5 @@
-//! The text of lines that are not UTF-8, as it is in the file: the engine puts `?` also for bytes that it could have
-//! kept, such as the separator behind a letter of another encoding.
+//! The text of damaged lines that are not UTF-8, as it is in the file: the engine puts `?` also for bytes that it could
+//! have kept, such as the separator behind a letter of another encoding.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -16,7 +16,8 @@ use crate::sql;
 /// Lines told to the engine in one statement.
 const AT_ONCE: usize = 1_000;
 
-/// Makes the temporary table `undecoded` with the texts of the lines in `reject_errors` that are not UTF-8, by line.
+/// Makes the temporary table `undecoded` with the texts of the lines in `reject_errors` that are not UTF-8, by line,
+/// whatever else is wrong with them.
 ///
 /// What is no character is U+FFFD there. Lines of files behind URLs, and of those packed by Zstandard, are not in it.
 pub(super) fn list(engine: &Engine, file: &Path) -> Result<(), LakeError> {
@@ -25,7 +26,7 @@ pub(super) fn list(engine: &Engine, file: &Path) -> Result<(), LakeError> {
         "cannot keep the damaged lines",
     )?;
     let query = "SELECT line, line_byte_position, any_value(csv_line) FROM temp.reject_errors \
-         WHERE error_type::VARCHAR = 'INVALID ENCODING' AND line_byte_position > 0 AND csv_line IS NOT NULL \
+         WHERE contains(csv_line, '?') AND line_byte_position > 0 \
          GROUP BY ALL ORDER BY line_byte_position";
     let damaged: Vec<Damaged> = engine.rows(query, "cannot list damaged lines", |row| {
         Ok(Damaged {

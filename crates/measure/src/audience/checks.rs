@@ -22,6 +22,7 @@ use super::query::Query;
 use super::query::assigned::assigned;
 use super::tally::{Layout, Tally};
 use super::trust::Trust;
+use crate::Reason;
 use crate::error::MeasureError;
 
 /// Missing values that differ between arms with a smaller probability are not missing by chance.
@@ -160,6 +161,12 @@ fn range(
         cap.and_then(|cap| cap.lower).unwrap_or(low),
         cap.and_then(|cap| cap.upper).unwrap_or(high),
     ))
+}
+
+/// A number of customers in words.
+pub(crate) fn customers_in_words(number: u64) -> String {
+    let word = if number == 1 { "customer" } else { "customers" };
+    format!("{number} {word}")
 }
 
 /// A check without a test.
@@ -319,9 +326,14 @@ fn several_arms(
         CheckKind::SeveralArms,
         severity,
         format!(
-            "{} customers ({:.2} %) are in several arms{}; {handled}{bias}{}",
-            customers.several_arms,
+            "{} ({:.2} %) {} in several arms{}; {handled}{bias}{}",
+            customers_in_words(customers.several_arms),
             100.0 * share,
+            if customers.several_arms == 1 {
+                "is"
+            } else {
+                "are"
+            },
             combination(trust),
             sensitivity(trust),
         ),
@@ -409,11 +421,16 @@ fn missing_differs(comparison: &Comparison) -> Option<(bool, stats::TailProbabil
 
 /// Missing values, and whether one arm has more of them than chance would give.
 fn missing(trust: &Trust, comparison: &Comparison) -> Option<Check> {
+    // Numbers that are not finite are missing, too: they are not left out, they take the metric.
+    let refusal = comparison.outcome.refusal.as_ref();
+    if refusal.is_some_and(|refusal| refusal.reason == Reason::UnfitData) {
+        return None;
+    }
     let (differs, probability) = missing_differs(comparison)?;
     let what = format!(
-        "`{}` is missing for {} customers of {} and {} of {}",
+        "`{}` is missing for {} of {} and {} of {}",
         comparison.metric,
-        comparison.missing.arm,
+        customers_in_words(comparison.missing.arm),
         comparison.arm,
         comparison.missing.against,
         comparison.against

@@ -6,7 +6,7 @@ use catalog::{Better, Unit};
 use stats::moments::Moments;
 use stats::{AdjustedLift, ArmMoments, Contrast, Counts, Lift, RatioMoments, RatioSample, Sample};
 
-use super::checks::adjustment;
+use super::checks::{adjustment, customers_in_words};
 use super::finding::{Adjusted, Comparison, Covariate, Estimate, Outcome, Pair, Relative, Verdict};
 use super::funnel;
 use super::plan::{Compared, MadeOf, Plan};
@@ -108,9 +108,12 @@ pub(crate) fn refusal_of_not_finite(
     Some(Refusal::new(
         Reason::UnfitData,
         format!(
-            "`{metric}` is NaN or infinite for {} customers of {} and {} of {}: leave such rows out with `where`, or \
-             make them numbers",
-            customers.arm, arms[arm].name, customers.against, arms[plan.reference].name
+            "`{metric}` is NaN or infinite for {} of {} and {} of {}: leave such rows out with `where`, or make them \
+             numbers",
+            customers_in_words(customers.arm),
+            arms[arm].name,
+            customers.against,
+            arms[plan.reference].name
         ),
     ))
 }
@@ -261,8 +264,8 @@ fn adjust(
         name: plan.covariates[covariate].name.clone(),
         imbalance: 0.0,
         dropped: Some(format!(
-            "it is NaN or infinite for {} customers",
-            not_finite[covariate]
+            "it is NaN or infinite for {}",
+            customers_in_words(not_finite[covariate])
         )),
     });
     let mut covariates = covariates_of(plan, &known, &lift);

@@ -190,8 +190,14 @@ impl Case<'_> {
             Ruled::Undecided(rulings) => (Decision::Undecided, rulings),
         };
         let reasons = rulings.iter().map(|ruling| self.reason(ruling, &checks));
-        let changes = rulings.iter().filter_map(|ruling| self.change(ruling));
-        decision(kind, reasons.collect(), changes.collect(), planned_power)
+        let mut changes: Vec<String> = Vec::new();
+        for change in rulings.iter().filter_map(|ruling| self.change(ruling)) {
+            // The same data may be wanted for several tests.
+            if !changes.contains(&change) {
+                changes.push(change);
+            }
+        }
+        decision(kind, reasons.collect(), changes, planned_power)
     }
 
     /// The success metric with the strongest evidence, where any has some.

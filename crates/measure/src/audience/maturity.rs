@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use catalog::{Fact, Immature, Span, SpanUnit};
 use lake::{Lake, sql};
 
-use super::checks::check;
+use super::checks::{check, customers_in_words};
 use super::finding::{Check, CheckKind, Comparison, Maturity, Pair, Severity};
 use super::plan::{MadeOf, Period, Plan, QuantileOf, Value};
 use super::query::{Query, fact_rows, source_view, where_clause};
@@ -218,10 +218,10 @@ pub(crate) fn add(plan: &Plan<'_>, query: &Query, tally: &Tally, comparisons: &m
             comparison.refuse(&Refusal::new(
                 Reason::TooLittleData,
                 format!(
-                    "no customer's window of `{}` had passed at the end of the data: {} customers of {} and {} of {} \
-                     are to come",
+                    "no customer's window of `{}` had passed at the end of the data: {} of {} and {} of {} are to \
+                     come",
                     comparison.metric,
-                    maturity.not_matured.arm,
+                    customers_in_words(maturity.not_matured.arm),
                     comparison.arm,
                     maturity.not_matured.against,
                     comparison.against
@@ -279,8 +279,11 @@ fn not_matured(comparison: &Comparison) -> Option<Check> {
     Some(notice(
         CheckKind::Maturity,
         format!(
-            "the window of `{}` had not passed for {arm} customers of {} and {against} of {}, who {what}",
-            comparison.metric, comparison.arm, comparison.against
+            "the window of `{}` had not passed for {} of {} and {against} of {}, who {what}",
+            comparison.metric,
+            customers_in_words(arm),
+            comparison.arm,
+            comparison.against
         ),
     ))
 }

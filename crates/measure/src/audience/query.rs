@@ -15,17 +15,17 @@ pub(crate) mod types;
 mod values;
 mod wide;
 
-use catalog::{Catalog, Fact, Trigger};
+use catalog::{Aggregate, Catalog, Fact, Trigger};
 use lake::{Column, Lake, sql};
 use stats::robust::CapThresholds;
 
 use self::customers::STATUS;
 use self::types::{
-    check_condition, check_covariate, check_time, require_column, type_of, unusable,
+    check_condition, check_covariate, check_readable, check_time, require_column, type_of, unusable,
 };
 use super::learned::{self, LearnedFinding};
 use super::maturity::{self, Horizon};
-use super::plan::{KnownFrom, Plan};
+use super::plan::{KnownFrom, Plan, QuantileOf};
 use super::times::Clock;
 use super::{caps, cluster};
 use crate::error::MeasureError;
@@ -143,6 +143,7 @@ pub(crate) fn write(
     }
     let writer = Writer::new(plan, lake)?;
     writer.check_facts()?;
+    writer.check_metrics()?;
     let mut query = writer.query()?;
     query.horizons = maturity::horizons(plan, lake, query.has_exposure)?;
     if plan.looks_twice() {
@@ -239,7 +240,7 @@ pub(crate) fn define_rows(
                 lake.define(catalog, source)?;
             }
         }
-        None => lake.define_read(catalog, place, &rows)?,
+        None => lake.define_read(catalog, &format!("{place}, sql"), &rows)?,
     }
     Ok(rows)
 }
@@ -268,7 +269,8 @@ impl<'p, 'a> Writer<'p, 'a> {
                 require_column(&columns, place.clone(), &exposure.source, column)?;
             }
             check_time(self.lake, &columns, &rows, &exposure.time, &place)?;
-            check_condition(self.lake, &rows, exposure.filter.as_ref(), &place)?;
+            let table = (rows.as_str(), exposure.source.as_str());
+            check_condition(self.lake, table, exposure.filter.as_ref(), &place)?;
         }
         Ok(())
     }
@@ -277,17 +279,57 @@ impl<'p, 'a> Writer<'p, 'a> {
         for fact in self.plan.facts() {
             let rows = fact_rows(fact);
             let place = format!("fact `{}`", fact.name);
-            let columns = self
-                .lake
-                .columns(&rows)
-                .map_err(|error| unusable(&place, error.to_string()))?;
-            check_condition(self.lake, &rows, fact.filter.as_ref(), &place)?;
-            let named = [Some(&fact.customer), fact.time.as_ref()];
-            for column in named.into_iter().flatten() {
-                require_column(&columns, place.clone(), &fact.name, column)?;
-            }
+            let key = |key: &str| format!("{place}, {key}");
+            let columns = self.lake.columns(&rows).map_err(|error| {
+                let document = if fact.sql.is_some() {
+                    key("sql")
+                } else {
+                    place.clone()
+                };
+                unusable(&document, error.to_string())
+            })?;
+            let table = (rows.as_str(), fact.name.as_str());
+            check_condition(self.lake, table, fact.filter.as_ref(), &place)?;
+            require_column(&columns, key("customer"), &fact.name, &fact.customer)?;
             if let Some(time) = &fact.time {
-                check_time(self.lake, &columns, &rows, time, &place)?;
+                require_column(&columns, key("time"), &fact.name, time)?;
+                check_time(self.lake, &columns, &rows, time, &key("time"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What metrics say in SQL, each metric once: in the query it would be nobody's.
+    fn check_metrics(&self) -> Result<(), MeasureError> {
+        let of_rows = self
+            .plan
+            .quantiles
+            .iter()
+            .filter_map(|quantile| match &quantile.of {
+                QuantileOf::Rows(value) => Some(value),
+                QuantileOf::Customers(_) => None,
+            });
+        let mut checked: Vec<&str> = Vec::new();
+        for value in self.plan.all_values().chain(of_rows) {
+            let Some(metric) = value
+                .metric
+                .filter(|metric| !checked.contains(&metric.name.as_str()))
+            else {
+                continue;
+            };
+            checked.push(&metric.name);
+            let place = format!("metric `{}`", metric.name);
+            let rows = fact_rows(value.fact);
+            let table = (rows.as_str(), value.fact.name.as_str());
+            check_condition(self.lake, table, metric.filter.as_ref(), &place)?;
+            for step in &metric.steps {
+                let place = format!("{place}, steps, `{}`", step.name);
+                check_condition(self.lake, table, Some(&step.filter), &place)?;
+            }
+            // What is added up is looked at as a number, where it is added.
+            let is_added_up = matches!(metric.aggregate, Aggregate::Sum | Aggregate::Mean);
+            if let Some(text) = metric.value.as_ref().filter(|_| !is_added_up) {
+                check_readable(self.lake, table, text, &format!("{place}, value"))?;
             }
         }
         Ok(())
@@ -333,7 +375,8 @@ impl<'p, 'a> Writer<'p, 'a> {
         if let Some(time) = time {
             check_time(self.lake, &self.columns, &rows, time, &place)?;
         }
-        check_condition(self.lake, &rows, assignment.filter.as_ref(), &place)?;
+        let table = (rows.as_str(), self.plan.source.name.as_str());
+        check_condition(self.lake, table, assignment.filter.as_ref(), &place)?;
         let place = format!("{}, covariates", self.place());
         for column in self.known_columns() {
             check_covariate(self.lake, &self.columns, &rows, column, &place)?;

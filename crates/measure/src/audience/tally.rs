@@ -455,19 +455,15 @@ impl Tally {
     }
 
     fn count_assignments(&mut self, repeated: &[u64], several: &[bool], statuses: &[u8]) {
-        for (&repeated, &status) in repeated.iter().zip(statuses) {
-            // The rows without a customer are one group of the query, which repeats nobody.
-            let counter = if status == status::NO_CUSTOMER {
-                &mut self.rows_without_customer
+        for ((&repeated, &several), &status) in repeated.iter().zip(several).zip(statuses) {
+            // The rows without a customer are one group of the query, which repeats nobody and is in no arm.
+            if status == status::NO_CUSTOMER {
+                self.rows_without_customer += repeated;
             } else {
-                &mut self.repeated_rows
-            };
-            *counter += repeated;
+                self.repeated_rows += repeated;
+                self.several_arms += u64::from(several);
+            }
         }
-        self.several_arms += several
-            .iter()
-            .map(|&several| u64::from(several))
-            .sum::<u64>();
     }
 
     fn note_exposures(

@@ -83,7 +83,8 @@ pub(crate) fn number_of(
     }
 }
 
-/// What is wrong with an expression: a text of one word that is not the name of a column was meant as one.
+/// What is wrong with an expression: a column that is not there, also a text of one word that was meant as one, is said
+/// with the nearest that is.
 pub(super) fn unless_unknown(
     columns: &[Column],
     table: &str,
@@ -93,8 +94,11 @@ pub(super) fn unless_unknown(
 ) -> MeasureError {
     let text = text.trim();
     let is_word = text.chars().all(|c| c.is_alphanumeric() || c == '_');
-    match require_column(columns, place.to_owned(), table, text) {
-        Err(unknown) if is_word => unknown,
+    let said = error.to_string();
+    let column = lake::unknown_column(&said).or(is_word.then_some(text));
+    let place = place.to_owned();
+    match column.map(|column| require_column(columns, place, table, column)) {
+        Some(Err(unknown)) => unknown,
         _ => error,
     }
 }
@@ -115,6 +119,11 @@ pub(crate) fn check_number(
         .and_then(|rest| rest.strip_suffix(')'))
         .unwrap_or(expression)
         .trim();
+    // The name of a column is shown as the document has it.
+    let shown = (shown.strip_prefix('"'))
+        .and_then(|rest| rest.strip_suffix('"'))
+        .filter(|name| !name.contains('"'))
+        .unwrap_or(shown);
     // Beside the columns of a row stands no aggregate.
     let beside =
         |rows: &str| lake.columns(&format!("(SELECT {expression} AS value, * FROM {rows})"));
@@ -129,12 +138,24 @@ pub(crate) fn check_number(
         return Ok(None);
     }
     let message = match described {
+        Ok(_)
+            if !has_rows(
+                lake,
+                &format!("{rows} WHERE {expression} IS NOT NULL"),
+                &place,
+            )? =>
+        {
+            format!(
+                "`{shown}` has no values, which leaves it without a type: {}",
+                lake.way_to_type(shown)
+            )
+        }
         Ok(columns) => format!(
-            "`{shown}` is {}, not a number: convert it in SQL, such as `CAST(... AS DOUBLE)`, or give the column's type \
-             in the source's `types:`",
+            "`{shown}` is {}, not a number: convert it in SQL, such as `CAST(... AS DOUBLE)`, or {}",
             columns
                 .first()
-                .map_or("nothing", |column| &column.type_name)
+                .map_or("nothing", |column| &column.type_name),
+            lake.way_to_type(shown)
         ),
         Err(error) => {
             let alone = lake.columns(&format!("(SELECT {expression} AS value FROM {rows})"));
@@ -158,17 +179,50 @@ fn nulls(columns: &[Column]) -> String {
     format!("(SELECT {})", nulls.join(", "))
 }
 
-/// A `where` must be a condition on the rows: wrong, it would be blamed on whatever is read by it.
+/// A `where` must be a condition on the rows of `table`: wrong, it would be blamed on whatever is read by it.
 pub(crate) fn check_condition(
     lake: &Lake,
-    rows: &str,
+    table: (&str, &str),
     filter: Option<&String>,
     place: &str,
 ) -> Result<(), MeasureError> {
     let Some(filter) = filter else { return Ok(()) };
-    let described = lake.columns(&format!("(FROM {rows} WHERE {})", sql::condition(filter)));
-    let wrong = |error| unusable(&format!("{place}, where"), format!("`{filter}`: {error}"));
-    described.map(drop).map_err(wrong)
+    let query = |rows: &str| format!("(FROM {rows} WHERE {})", sql::condition(filter));
+    check_query(lake, table, query, filter, &format!("{place}, where"))
+}
+
+/// A `value` must be something that can be read of the rows of `table`.
+pub(super) fn check_readable(
+    lake: &Lake,
+    table: (&str, &str),
+    text: &str,
+    place: &str,
+) -> Result<(), MeasureError> {
+    let value = column_or_sql(&lake.columns(table.0)?, text);
+    let query = |rows: &str| format!("(SELECT {value} AS value FROM {rows})");
+    check_query(lake, table, query, text, place)
+}
+
+/// Whether the engine can read the query that a text makes of the rows of `table`. Where there are none, their types say
+/// nothing.
+fn check_query(
+    lake: &Lake,
+    (rows, table): (&str, &str),
+    query: impl Fn(&str) -> String,
+    text: &str,
+    place: &str,
+) -> Result<(), MeasureError> {
+    let Err(error) = lake.columns(&query(rows)) else {
+        return Ok(());
+    };
+    let columns = lake.columns(rows)?;
+    if lake.columns(&query(&nulls(&columns))).is_ok() && !has_rows(lake, rows, place)? {
+        return Ok(());
+    }
+    let way = lake.way_to_declared_type(text);
+    let way = way.map(|way| format!(": {way}")).unwrap_or_default();
+    let wrong = unusable(place, format!("`{}`: {error}{way}", text.trim()));
+    Err(unless_unknown(&columns, table, text, place, wrong))
 }
 
 /// A covariate must be a number or a truth value, where there are rows.
@@ -189,8 +243,9 @@ pub(super) fn check_covariate(
     Err(unusable(
         place,
         format!(
-            "`{column}` is {type_name}, and a covariate is a number: give the column's type in the source's `types:`, \
-             the texts that mean \"no value\" in `null_values:`, or a source with a column of numbers such as 0 and 1"
+            "`{column}` is {type_name}, and a covariate is a number: name the texts that mean \"no value\" in the source's \
+             `null_values:`, make it a column of numbers such as 0 and 1, or {}",
+            lake.way_to_type(column)
         ),
     ))
 }
@@ -226,9 +281,9 @@ pub(crate) fn check_time(
         };
     }
     let fix = if is_number(type_name) {
-        "make seconds since 1970 a time in a fact's `sql:`, such as `to_timestamp(...)`"
+        "make seconds since 1970 a time in a fact's `sql:`, such as `to_timestamp(...)`".to_owned()
     } else {
-        "give the column's type in the source's `types:`, such as `TIMESTAMP`"
+        format!("read it as `TIMESTAMP`: {}", lake.way_to_type(column))
     };
     Err(unusable(
         place,

@@ -1,0 +1,96 @@
+//! Files that commands write where they are told to: never over a part of the project or what somebody else wrote.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use catalog::{Catalog, Format, Location};
+
+use crate::error::LakeError;
+use crate::lake::Lake;
+use crate::source::{Place, absolute, files_at, is_format};
+
+/// A kind of files that a command writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Output {
+    /// The option that names the file, such as `--output`.
+    pub option: &'static str,
+    /// How every such file begins, in capitals or not.
+    pub begins: &'static str,
+}
+
+impl Lake {
+    /// Refuses to write a file that is part of the project, and one that is there, is not empty, and does not begin as
+    /// such files do.
+    ///
+    /// # Errors
+    /// [`LakeError::OutputPlace`]; [`LakeError::Io`] for what cannot be read.
+    pub fn check_output(
+        &self,
+        catalog: &Catalog,
+        file: &Path,
+        output: &Output,
+    ) -> Result<(), LakeError> {
+        let refused = |message: String| {
+            Err(LakeError::OutputPlace {
+                option: output.option,
+                path: file.to_owned(),
+                message,
+            })
+        };
+        let real = absolute(file);
+        let of_project = |name: &str| absolute(&catalog.root().join(name));
+        if real == of_project("touchstone.yaml") {
+            return refused("it holds the project's settings".to_owned());
+        }
+        let folders = [
+            (of_project("catalog"), "catalog"),
+            (absolute(catalog.lake()), "lake"),
+        ];
+        if let Some((_, what)) = folders.iter().find(|(folder, _)| real.starts_with(folder)) {
+            return refused(format!("it lies in the folder of the {what}"));
+        }
+        for source in catalog.sources() {
+            let location = catalog.location(source);
+            let (Some(Location::Local(path)), Ok(Place::Files { format, .. })) =
+                (location, Place::of(source, location))
+            else {
+                continue;
+            };
+            let path = absolute(path);
+            // A folder is read with all that comes into it.
+            let is_read =
+                real.starts_with(&path) && (format == Format::Delta || is_format(&real, format));
+            // Files that are missing are in nobody's way.
+            let is_matching = |files: Vec<PathBuf>| files.iter().any(|file| absolute(file) == real);
+            let matching = files_at(&self.engine, source, &path, format);
+            if is_read || matching.is_ok_and(is_matching) {
+                return refused(format!(
+                    "it is where the data of source `{}` lie",
+                    source.name
+                ));
+            }
+        }
+        match begins_with(file, output.begins) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(LakeError::io(file, error)),
+            Ok(true) => Ok(()),
+            Ok(false) => refused(format!(
+                "it is there already, and does not begin with `{}` as such a file does",
+                output.begins.trim_end()
+            )),
+        }
+    }
+}
+
+/// Whether this is a file that begins so, or an empty one.
+fn begins_with(file: &Path, begins: &str) -> io::Result<bool> {
+    if !fs::metadata(file)?.is_file() {
+        return Ok(false);
+    }
+    let mut start = Vec::new();
+    File::open(file)?
+        .take(begins.len() as u64)
+        .read_to_end(&mut start)?;
+    Ok(start.is_empty() || start.eq_ignore_ascii_case(begins.as_bytes()))
+}
