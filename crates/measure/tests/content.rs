@@ -209,6 +209,10 @@ fn the_chain_is_that_of_the_same_paths_given_at_once() {
         );
         assert!(low <= first.value.unwrap().estimate && first.value.unwrap().estimate <= high);
         assert!(first.above_next.unwrap() >= 0.5);
+        let next = &model.credits[1].key;
+        assert_eq!(first.above.get(next), first.above_next.as_ref());
+        assert_eq!(first.above.len(), model.credits.len() - 1);
+        assert!(model.credits.last().unwrap().above.is_empty());
     }
 }
 
@@ -385,17 +389,26 @@ fn combinations_are_credited_and_costs_taken_off() {
 }
 
 #[test]
-fn a_cost_below_zero_is_unknown_and_no_income() {
+fn a_cost_below_zero_or_beyond_all_costs_is_unknown() {
     let files = [
         (
             "touches.csv",
             "who,at,channel,price\n\
              1,2024-01-01 00:00:00,email,-40\n\
-             1,2024-01-02 00:00:00,email,0.5\n",
+             1,2024-01-02 00:00:00,email,0.5\n\
+             2,2024-01-02 00:00:00,email,1e13\n\
+             3,2024-01-02 00:00:00,email,1e300\n\
+             4,2024-01-02 00:00:00,email,nan\n\
+             5,2024-01-02 00:00:00,email,\n",
         ),
         ("orders.csv", "who,at,amount\n1,2024-01-03 00:00:00,100\n"),
     ];
-    let sources = SOURCES.replace("channel: channel", "channel: channel, cost: price");
+    let sources = SOURCES
+        .replace("channel: channel", "channel: channel, cost: price")
+        .replace(
+            "touches.csv, types: {",
+            "touches.csv, types: { price: DOUBLE,",
+        );
     let finding = measured(&files, &format!("{sources}{ATTRIBUTION}")).unwrap();
     assert_eq!(finding.totals.cost, Some(0.5));
     let linear = finding.model(CreditModel::Linear).unwrap();
@@ -404,8 +417,8 @@ fn a_cost_below_zero_is_unknown_and_no_income() {
     let check = (finding.checks.iter())
         .find(|check| check.kind == AttributionCheckKind::Touches)
         .unwrap();
-    assert_eq!((check.severity, check.number), (Severity::Warning, 1));
-    assert!(check.message.starts_with("1 touch costs less than nothing"));
+    assert_eq!((check.severity, check.number), (Severity::Warning, 4));
+    assert!((check.message).starts_with("4 touches cost less than nothing or over 10^12"));
 }
 
 /// Without rows a file's columns have no types, and it is one attribution that has nothing to say.
@@ -562,6 +575,24 @@ fn what_cannot_be_used_is_counted() {
     assert_eq!(of_kind(AttributionCheckKind::Clocks), [1]);
     assert_eq!(finding.totals.conversions, 4.0);
     assert_eq!(value(&finding, CreditModel::First, "email"), 70.0);
+}
+
+/// As from an export where most visitors are nobody, or all one. (By comparing pairs of rows this would take an hour.)
+#[test]
+fn many_rows_without_a_customer_or_of_one_are_read_in_one_pass() {
+    let row = |who: &str, second: usize| {
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        format!("{who},2024-01-01 {hour:02}:{minute:02}:{second:02},web\n")
+    };
+    let nobody = (0..600_000).map(|number| row("", number % 86_400));
+    let one = (0..86_400).map(|number| row("0", number));
+    let touches: String = nobody.chain(one).collect();
+    let finding = usual(&format!("{touches}{TOUCHES}"), ORDERS, "");
+    assert_eq!(
+        number(&finding, AttributionCheckKind::Touches),
+        Some(600_000)
+    );
+    assert_eq!(value(&finding, CreditModel::Linear, "email"), 70.0);
 }
 
 /// Touches of three channels and orders: each of the customers has an order, and a touch some minutes from it.

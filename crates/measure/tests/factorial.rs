@@ -9,7 +9,10 @@ use common::{Project, assert_close};
 use lake::Lake;
 use measure::Reason;
 use measure::audience::{Relative, Severity};
-use measure::content::{AddsUp, AttributionCheckKind, CreditModel, FactorialFinding, factorial};
+use measure::content::{
+    AddsUp, AttributionCheck, AttributionCheckKind, AttributionFinding, CreditModel,
+    FactorialFinding, UnansweredFactorial, factorial,
+};
 
 /// Arms of three channels, by the channels that are on.
 const CHANNELS: [&str; 3] = ["email", "home", "push"];
@@ -420,15 +423,15 @@ fn components_of_several_levels_and_what_choosing_them_is_worth() {
     assert_eq!(image.levels[0].differ, Some(false));
 }
 
-/// Each customer of the arm with both channels sees an e-mail, then a push, and orders.
-#[test]
-fn credit_stands_beside_what_was_caused() {
+/// Each customer sees an e-mail, then a push, and orders; arms have so many customers: nobody, e-mail, push, both, with
+/// mean order values of 5, 7, 6 and 10. The factorial is `f`.
+fn with_credit(customers: [usize; 4]) -> (Project, String) {
     let mut assigned = "who,arm,at\n".to_owned();
     let mut touches = "who,at,channel\n".to_owned();
     let mut orders = "who,at,amount\n".to_owned();
-    // Nobody, e-mail, push, both: mean order values of 5, 7, 6 and 10.
-    for (arm, amount) in [("none", 5.0), ("email", 7.0), ("push", 6.0), ("both", 10.0)] {
-        for n in 0..100 {
+    let arms = [("none", 5.0), ("email", 7.0), ("push", 6.0), ("both", 10.0)];
+    for ((arm, amount), customers) in arms.into_iter().zip(customers) {
+        for n in 0..customers {
             writeln!(assigned, "{arm}{n},{arm},2024-05-01 00:00:00").unwrap();
             writeln!(touches, "{arm}{n},2024-05-02 00:00:00,email").unwrap();
             writeln!(touches, "{arm}{n},2024-05-03 00:00:00,mobile").unwrap();
@@ -474,23 +477,87 @@ channels: { push: mobile }
         .file("assigned.csv", &assigned)
         .file("touches.csv", &touches)
         .file("orders.csv", &orders);
-    let catalog = project.catalog(documents);
-    // The attribution says where it is known what its channels cause.
-    let mut lake = Lake::open(&catalog, None).unwrap();
+    (project, documents.to_owned())
+}
+
+/// The attribution, and its check of what experiments say.
+fn credited(catalog: &Catalog) -> (AttributionFinding, AttributionCheck) {
+    let mut lake = Lake::open(catalog, None).unwrap();
     let credit = catalog.attribution("credit").unwrap();
-    let credit = measure::content::attribution(&catalog, &mut lake, credit).unwrap();
-    let known = credit.keys.iter();
-    let known = known.map(|key| (key.key.as_str(), key.factorial.as_deref()));
-    assert!(known.eq([("email", Some("f")), ("mobile", Some("f"))]));
-    let check = (credit.checks.iter())
-        .find(|check| check.kind == AttributionCheckKind::Experiments)
-        .unwrap();
+    let credit = measure::content::attribution(catalog, &mut lake, credit).unwrap();
+    let mut checks = credit.checks.iter();
+    let check = checks.find(|check| check.kind == AttributionCheckKind::Experiments);
+    let check = check.unwrap().clone();
+    (credit, check)
+}
+
+/// The factorial that answers for each channel, and the one that does not.
+fn said(credit: &AttributionFinding) -> Vec<(&str, Option<&str>, Option<&UnansweredFactorial>)> {
+    let keys = credit.keys.iter();
+    keys.map(|key| {
+        let answers = key.factorial.as_deref();
+        (key.key.as_str(), answers, key.unanswered.as_ref())
+    })
+    .collect()
+}
+
+#[test]
+fn a_factorial_of_an_untrusted_experiment_is_no_evidence_of_what_credit_is_caused() {
+    let (project, documents) = with_credit([200, 50, 200, 200]);
+    let (refused, check) = credited(&project.catalog(&documents));
+    let refusal = measured(&project.catalog(&documents)).refusal.unwrap();
+    assert_eq!(refusal.reason, Reason::SampleRatioMismatch);
+    let unanswered = UnansweredFactorial {
+        factorial: "f".to_owned(),
+        refusal: refusal.clone(),
+    };
+    let wanted = ["email", "mobile"].map(|channel| (channel, None, Some(&unanswered)));
+    assert_eq!(said(&refused), wanted);
+    assert_eq!((check.severity, check.number), (Severity::Warning, 2));
+    assert_eq!(
+        check.message,
+        format!(
+            "the factorial `f` does not say what is caused by `email`, `mobile`: {}",
+            refusal.message
+        )
+    );
+
+    // A second one tests e-mail alone among the very customers, by the shares that were meant.
+    let second = "---
+kind: experiment
+name: fair
+assignment: { source: assigned, customer: who, arm: arm, time: at }
+metrics: { primary: revenue }
+arms:
+  - { name: none, role: generic, share: 0.8, factors: { email: off } }
+  - { name: email, role: personalized, share: 0.2, factors: { email: on } }
+---
+{ kind: factorial, name: g, experiment: fair, of: channels }
+";
+    let (helped, check) = credited(&project.catalog(&format!("{documents}{second}")));
+    let wanted = [
+        ("email", Some("g"), None),
+        ("mobile", None, Some(&unanswered)),
+    ];
+    assert_eq!(said(&helped), wanted);
+    assert_eq!((check.severity, check.number), (Severity::Warning, 1));
+    let says = "the factorial `g` says what is caused by `email`; the factorial `f` does not say what is caused by `mobile`";
+    assert!(check.message.starts_with(says), "{}", check.message);
+}
+
+#[test]
+fn credit_stands_beside_what_was_caused() {
+    let (project, documents) = with_credit([100; 4]);
+    let catalog = project.catalog(&documents);
+    // The attribution says where it is known what its channels cause.
+    let (credit, check) = credited(&catalog);
+    let wanted = ["email", "mobile"].map(|channel| (channel, Some("f"), None));
+    assert_eq!(said(&credit), wanted);
     assert_eq!((check.severity, check.number), (Severity::Fine, 0));
     assert_eq!(
         check.message,
         "the factorial `f` says what is caused by `email`, `mobile`"
     );
-    drop(lake);
     let finding = measured(&catalog);
     let channels = finding.channels.unwrap();
     let ladder = channels.evidence.unwrap();

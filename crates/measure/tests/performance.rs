@@ -3,6 +3,8 @@
 #[path = "performance/caps.rs"]
 mod caps;
 mod common;
+#[path = "performance/few_customers.rs"]
+mod few_customers;
 #[path = "performance/left_out.rs"]
 mod left_out;
 #[path = "performance/once.rs"]

@@ -2,8 +2,8 @@
 
 use catalog::LifetimeConversion;
 use measure::content::{
-    AttributionCheckKind, AttributionFinding, CreditModel, LifetimeCreditFinding,
-    LifetimeModelFinding, MarkovFinding, ModelFinding,
+    AttributionCheckKind, AttributionFinding, CreditEstimate, CreditModel, KeyFinding,
+    LifetimeCreditFinding, LifetimeModelFinding, MarkovFinding, ModelCalibration, ModelFinding,
 };
 
 use crate::format::Format;
@@ -103,6 +103,33 @@ pub(crate) fn lifetime_scope(
         format.fixed(lifetime.credited_value, 2),
         format.counted(lifetime.credited_customers, "customer", "customers"),
     )
+}
+
+/// What would have happened anyway by a model, and what that holds beside; none without a measured factor. `ends` shows a
+/// number with its interval, `amount` one without.
+pub(crate) fn baseline(
+    finding: &AttributionFinding,
+    model: &ModelCalibration,
+    ends: impl Fn(CreditEstimate) -> String,
+    amount: impl Fn(f64) -> String,
+) -> Option<String> {
+    let has_factor = |key: &KeyFinding| {
+        let mut factors = model.factors.iter();
+        factors.any(|factor| factor.channel == key.key && factor.caused.is_some())
+    };
+    let others = match finding.keys.iter().all(has_factor) {
+        true => String::new(),
+        false => format!(
+            " It holds what channels without a measured factor caused, whose credit is {} (grade D).",
+            amount(model.untested_credit)
+        ),
+    };
+    Some(format!(
+        "Baseline by {}: {} would have happened without the channels that have a measured factor, if they worked \
+         everywhere as in their experiments (grade B).{others}",
+        name(model.model),
+        ends(model.baseline?),
+    ))
 }
 
 /// The credits in predicted margin of the model that is shown with its intervals.

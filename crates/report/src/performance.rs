@@ -127,8 +127,8 @@ pub(crate) fn variants(format: Format, finding: &PerformanceFinding) -> Option<S
     let pay = match portfolio.more_may_pay {
         true => format!("{number} or more pay"),
         false => format!(
-            "up to {} pay",
-            format.counted(portfolio.best_number, "variant", "variants")
+            "up to {}",
+            format.counted(portfolio.best_number, "variant pays", "variants pay")
         ),
     };
     Some(format!(
@@ -161,12 +161,32 @@ pub(crate) fn adapting(format: Format, finding: &PerformanceFinding) -> Option<S
     })
 }
 
+/// What was shown outside the time in which it may be shown; none where nothing was.
+pub(crate) fn not_valid(format: Format, finding: &PerformanceFinding) -> Option<String> {
+    let pieces = finding.extent.not_valid.iter();
+    let pieces: Vec<String> = pieces
+        .map(|piece| {
+            format!(
+                "`{}` {}",
+                piece.content,
+                format.counted(piece.exposures, "time", "times")
+            )
+        })
+        .collect();
+    (!pieces.is_empty()).then(|| {
+        format!(
+            "content was shown while its `valid` says that it may not be: {}; these exposures count like others",
+            pieces.join(", ")
+        )
+    })
+}
+
 /// What is wrong with the costs of touches; none where nothing is.
-pub(crate) fn negative_costs(format: Format, finding: &PerformanceFinding) -> Option<String> {
-    let rows = finding.extent.negative_costs;
+pub(crate) fn unknown_costs(format: Format, finding: &PerformanceFinding) -> Option<String> {
+    let rows = finding.extent.unknown_costs;
     (rows > 0).then(|| {
         format!(
-            "touches cost less than nothing in {}: their cost counts as unknown, and not as income",
+            "touches cost less than nothing or over 10^12 in {}: their cost counts as unknown, and not as income",
             format.counted(rows, "row", "rows")
         )
     })

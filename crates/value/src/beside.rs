@@ -282,20 +282,24 @@ fn why_credit_is_out(
                 ),
             }
         }
-        Dimension::Channel => match (catalog.factorial_of(name), tested_by(finding, name)) {
-            (Some(factorial), _) => {
-                format!(
-                    "{whole}: what the channel causes, `{}` says",
-                    factorial.name
-                )
+        Dimension::Channel => {
+            let key = finding.keys.iter().find(|key| key.key == name);
+            let unanswered = key.and_then(|key| key.unanswered.as_ref());
+            let unanswered = unanswered.map(|one| one.factorial.as_str());
+            match key.and_then(|key| key.factorial.as_ref()) {
+                Some(factorial) => {
+                    format!("{whole}: what the channel causes, `{factorial}` says")
+                }
+                None => match tested_by(finding, name).or(unanswered) {
+                    Some(test) => {
+                        format!(
+                            "{whole}, and `{test}` does not say how much of it the channel causes"
+                        )
+                    }
+                    None => format!("{whole}, and no experiment has tested it"),
+                },
             }
-            (None, Some(experiment)) => {
-                format!(
-                    "{whole}, and `{experiment}` does not say how much of it the channel causes"
-                )
-            }
-            (None, None) => format!("{whole}, and no experiment has tested it"),
-        },
+        }
         _ => format!("{whole}, and no experiment has tested it"),
     }
 }

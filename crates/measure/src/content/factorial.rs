@@ -39,32 +39,8 @@ pub fn factorial(
     lake: &mut Lake,
     document: &Factorial,
 ) -> Result<FactorialFinding, MeasureError> {
-    let unusable = |message: String| MeasureError::Unusable {
-        place: format!("factorial `{}`", document.name),
-        message,
-    };
-    let experiment = catalog
-        .experiment(&document.experiment)
-        .ok_or_else(|| unusable(format!("there is no experiment `{}`", document.experiment)))?;
-    let name = document
-        .metric
-        .as_ref()
-        .unwrap_or(&experiment.metrics.primary);
-    let metric = catalog
-        .metric(name)
-        .ok_or_else(|| unusable(format!("there is no metric `{name}`")))?;
-    let factors = experiment
-        .factors()
-        .ok_or_else(|| unusable(format!("the arms of `{}` have no factors", experiment.name)))?;
-    let asked = Asked {
-        document,
-        experiment,
-        metric,
-        factors: &factors,
-    };
-    let (lift, mut finding) = lift_and(catalog, lake, experiment, |lift, rule| {
-        asked.finding(catalog, lift, rule)
-    })?;
+    let asked = Asked::of(catalog, document)?;
+    let (lift, mut finding) = asked.measured(catalog, lake)?;
     let attribution = document.attribution.as_ref();
     let attribution = attribution.and_then(|name| catalog.attribution(name));
     if let (Some(attribution), Some(channels)) = (attribution, &mut finding.channels) {
@@ -76,17 +52,70 @@ pub fn factorial(
     Ok(finding)
 }
 
+/// [`factorial()`] without the credit that stands beside what channels cause.
+///
+/// # Errors
+///
+/// As [`factorial()`].
+pub(super) fn effects_alone(
+    catalog: &Catalog,
+    lake: &mut Lake,
+    document: &Factorial,
+) -> Result<FactorialFinding, MeasureError> {
+    let (_, finding) = Asked::of(catalog, document)?.measured(catalog, lake)?;
+    Ok(finding)
+}
+
 /// What is measured.
 struct Asked<'a> {
     document: &'a Factorial,
     experiment: &'a Experiment,
     metric: &'a Metric,
-    factors: &'a Factors<'a>,
+    factors: Factors<'a>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(catalog: &'a Catalog, document: &'a Factorial) -> Result<Self, MeasureError> {
+        let unusable = |message: String| MeasureError::Unusable {
+            place: format!("factorial `{}`", document.name),
+            message,
+        };
+        let experiment = catalog
+            .experiment(&document.experiment)
+            .ok_or_else(|| unusable(format!("there is no experiment `{}`", document.experiment)))?;
+        let name = document
+            .metric
+            .as_ref()
+            .unwrap_or(&experiment.metrics.primary);
+        let metric = catalog
+            .metric(name)
+            .ok_or_else(|| unusable(format!("there is no metric `{name}`")))?;
+        let factors = experiment.factors().ok_or_else(|| {
+            unusable(format!("the arms of `{}` have no factors", experiment.name))
+        })?;
+        Ok(Self {
+            document,
+            experiment,
+            metric,
+            factors,
+        })
+    }
+
+    /// The experiment, and what its factors cause.
+    fn measured(
+        &self,
+        catalog: &Catalog,
+        lake: &mut Lake,
+    ) -> Result<(LiftFinding, FactorialFinding), MeasureError> {
+        lift_and(catalog, lake, self.experiment, |lift, rule| {
+            self.finding(catalog, lift, rule)
+        })
+    }
 }
 
 impl Asked<'_> {
     fn finding(&self, catalog: &Catalog, lift: &LiftFinding, rule: &Rule<'_>) -> FactorialFinding {
-        let (document, factors) = (self.document, self.factors);
+        let (document, factors) = (self.document, &self.factors);
         let reading = Reading {
             rule,
             better: self.metric.better,
@@ -134,7 +163,7 @@ impl Asked<'_> {
 
     /// What is known whatever the data say.
     fn empty(&self, catalog: &Catalog, lift: &LiftFinding) -> FactorialFinding {
-        let (document, factors) = (self.document, self.factors);
+        let (document, factors) = (self.document, &self.factors);
         let named = factors.names.iter().zip(&factors.levels);
         FactorialFinding {
             format: FactorialFinding::FORMAT.to_owned(),

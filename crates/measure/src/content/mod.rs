@@ -11,7 +11,8 @@ pub use credit::{
     CalibrationFinding, CreditEstimate, CreditFinding, CreditModel, CreditTotals, EvidenceGrade,
     FlowFinding, FlowNode, FlowStep, JourneyCounts, KeyFinding, LifetimeCreditEstimate,
     LifetimeCreditFinding, LifetimeModelFinding, MarkovFinding, MarkovOrder, ModelCalibration,
-    ModelFinding, PathFinding, RankedBy, Ranks, Spread, TestedChannel, attribution,
+    ModelFinding, PathFinding, RankedBy, Ranks, Spread, TestedChannel, UnansweredFactorial,
+    attribution,
 };
 pub use factorial::{
     AddsUp, Aliases, Answer, CellMean, ChannelOrder, ChannelShare, ChannelsFinding,
@@ -22,7 +23,7 @@ pub use factorial::{
 pub use performance::{
     Believed, CapArm, CapStep, CapsFinding, CellFinding, ComponentTest, ComponentsFinding,
     ConsistencyFinding, ContentPart, ContextFinding, CostFinding, DropOneFinding, DroppedItem,
-    Extent as PerformanceExtent, FatigueFinding, FatiguePoint, ItemFinding, PartSpread,
+    Extent as PerformanceExtent, FatigueFinding, FatiguePoint, ItemFinding, NotValid, PartSpread,
     PerformanceFinding, PersonalizingFinding, PersonalizingSegment, PortfolioFinding,
     RetireFinding, ReuseFinding, Untested, Valued, VariantCount, WearEvidence, performance,
 };

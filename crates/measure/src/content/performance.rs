@@ -19,6 +19,7 @@ mod once;
 mod query;
 mod retire;
 mod unshown;
+mod valid;
 
 use catalog::{Catalog, Performance};
 use lake::Lake;
@@ -26,7 +27,7 @@ use lake::Lake;
 pub use finding::{
     Believed, CapArm, CapStep, CapsFinding, CellFinding, ComponentTest, ComponentsFinding,
     ConsistencyFinding, ContentPart, ContextFinding, CostFinding, DropOneFinding, DroppedItem,
-    Extent, FatigueFinding, FatiguePoint, ItemFinding, PartSpread, PerformanceFinding,
+    Extent, FatigueFinding, FatiguePoint, ItemFinding, NotValid, PartSpread, PerformanceFinding,
     PersonalizingFinding, PersonalizingSegment, PortfolioFinding, RetireFinding, ReuseFinding,
     Untested, Valued, VariantCount, WearEvidence,
 };
@@ -73,7 +74,8 @@ fn measured(
         }
     };
     let costs = costs::Costs::read(lake)?;
-    let extent = prepared.extent(lake, &costs)?;
+    let mut extent = prepared.extent(lake, &costs)?;
+    extent.not_valid = valid::not_valid(catalog, lake)?;
     let unshown = unshown::unshown(catalog, lake, document, &item_rows);
     lake.check_unchanged()?;
     let items = believe_items(catalog, document, prepared.kind, &item_rows);
@@ -102,7 +104,9 @@ fn measured(
         format: PerformanceFinding::FORMAT.to_owned(),
         performance: document.name.clone(),
         description: document.description.clone(),
+        touches: document.touches.clone(),
         outcome: prepared.outcome.clone(),
+        fact: prepared.fact.clone(),
         unit: prepared.unit,
         within: document.outcome.within.to_string(),
         by,

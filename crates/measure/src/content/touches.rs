@@ -45,6 +45,9 @@ const CLICKS: [&str; 9] = [
 /// A millionth of the currency: costs are added up in whole ones, to the same sum in any order.
 pub(crate) const COST_UNITS: f64 = 1e6;
 
+/// The most that a touch is taken to cost. What is beyond, as what is below zero or no number, is not known.
+const MOST_COST: f64 = 1e12;
+
 /// The rows of a touch document, by the names of the catalog.
 #[derive(Debug)]
 pub(crate) struct TouchRows {
@@ -180,7 +183,10 @@ fn value(
         (TouchKey::Cost, None) => "CAST(0 AS BIGINT)".to_owned(),
         (TouchKey::Cost, Some(raw)) => {
             number(&raw)?;
-            format!("CAST(round(coalesce(CAST({raw} AS DOUBLE), 0) * {COST_UNITS}) AS BIGINT)")
+            let cost = format!("coalesce(CAST({raw} AS DOUBLE), 0)");
+            format!(
+                "CASE WHEN abs({cost}) <= {MOST_COST:e} THEN CAST(round({cost} * {COST_UNITS}) AS BIGINT) ELSE -1 END"
+            )
         }
         (TouchKey::Level | TouchKey::Propensity, None) => "CAST(NULL AS DOUBLE)".to_owned(),
         (TouchKey::Level | TouchKey::Propensity, Some(raw)) => {

@@ -68,7 +68,8 @@ fn an_order_after_six_exposures_is_one_order() {
     // By customers: 300 of each, of whom 20 % and 10 % order. Half of sd(difference) of 600 customers, either way.
     let se = 10.0 * 300.0 * (0.2_f64 * 0.8 / 300.0 + 0.1 * 0.9 / 300.0).sqrt();
     let half = 0.5 * (margin("a").high - margin("a").low);
-    assert!((half / (1.96 * se) - 1.0).abs() < 0.05, "{half} {se}");
+    // Student's t of 29 degrees of freedom: the orders after b are of thirty customers.
+    assert!((half / (2.0452 * se) - 1.0).abs() < 0.05, "{half} {se}");
     // A customer counts once for an item, and each of them was shown one.
     assert_close(finding.once, 1.0, 1e-12);
 }
@@ -293,13 +294,15 @@ fn the_number_of_variants_that_pay_may_lie_beyond_those_looked_at() {
 }
 
 #[test]
-fn costs_are_those_of_views_and_clicks_for_whole_months_and_none_below_zero() {
+fn costs_are_those_of_views_and_clicks_for_whole_months_and_none_that_nothing_costs() {
     let shown = "customer,at,channel,item,kind,price\n\
                  1,2024-05-01 10:00:00,web,a,view,2\n\
                  1,2024-05-01 10:01:00,web,a,click,0.5\n\
                  2,2024-05-02 10:00:00,web,a,view,-100\n\
                  2,2024-05-02 10:01:00,web,a,click,-3\n\
-                 3,2024-05-02 10:00:00,web,b,view,\n";
+                 3,2024-05-02 10:00:00,web,b,view,\n\
+                 4,2024-05-02 10:00:00,web,a,view,1e13\n\
+                 5,2024-05-02 10:00:00,web,a,view,inf\n";
     // Two months and a day.
     let orders = "customer,at,amount\n1,2024-05-01 12:00:00,1\n1,2024-07-02 12:00:00,1\n";
     let project = Project::new()
@@ -308,7 +311,9 @@ fn costs_are_those_of_views_and_clicks_for_whole_months_and_none_below_zero() {
     let documents = format!(
         "{}{{ kind: content, name: a, cost: {{ creation: 100, upkeep: 10 }} }}\n---\n\
          {{ kind: performance, name: p, touches: shown, outcome: {{ fact: order }} }}",
-        super::DOCUMENTS.replace("engagement: kind", "engagement: kind\ncost: price")
+        super::DOCUMENTS
+            .replacen("VARCHAR", "VARCHAR, price: DOUBLE", 1)
+            .replace("engagement: kind", "engagement: kind\ncost: price")
     );
     let finding = super::of_catalog(&project.catalog(&documents)).unwrap();
     let a = finding
@@ -319,5 +324,36 @@ fn costs_are_those_of_views_and_clicks_for_whole_months_and_none_below_zero() {
     let cost = a.cost.as_ref().unwrap();
     assert_close(cost.content, 130.0, 1e-12);
     assert_close(cost.showing, 2.5, 1e-12);
-    assert_eq!(finding.extent.negative_costs, 2);
+    assert_eq!(finding.extent.unknown_costs, 4);
+}
+
+#[test]
+fn exposures_outside_the_validity_of_content_are_counted() {
+    let shown = "customer,at,channel,item,kind\n\
+                 1,2024-04-30 23:59:59,web,a,view\n\
+                 1,2024-05-01 00:00:00,web,a,view\n\
+                 2,2024-05-31 23:59:59,web,a,view\n\
+                 2,2024-06-01 00:00:00,web,a,view\n\
+                 2,2024-06-02 00:00:00,web,a,click\n\
+                 3,2024-07-01 12:00:00,web,b,view\n\
+                 4,2024-07-01 12:00:00,web,c,view\n";
+    let project = (Project::new().file("shown.csv", shown)).file(
+        "orders.csv",
+        "customer,at,amount\n1,2024-05-01 12:00:00,1\n",
+    );
+    let documents = format!(
+        "{}{{ kind: content, name: a, valid: {{ from: 2024-05-01, until: 2024-06-01 }} }}\n---\n\
+         {{ kind: content, name: b, valid: {{ until: 2024-07-01 12:00:00 }} }}\n---\n\
+         {{ kind: content, name: c, valid: {{ from: 2024-07-01 12:00:00 }} }}\n---\n\
+         {{ kind: performance, name: p, touches: shown, outcome: {{ fact: order }} }}",
+        super::DOCUMENTS
+    );
+    let extent = super::of_catalog(&project.catalog(&documents))
+        .unwrap()
+        .extent;
+    let not_valid =
+        (extent.not_valid.iter()).map(|piece| (piece.content.as_str(), piece.exposures));
+    // A click is no exposure.
+    assert_eq!(not_valid.collect::<Vec<_>>(), [("a", 2), ("b", 1)]);
+    assert_eq!(extent.exposures, 6);
 }

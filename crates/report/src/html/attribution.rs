@@ -1,5 +1,7 @@
 //! The section of an attribution: credit by model, how journeys go, and what experiments say of it.
 
+use std::collections::BTreeMap;
+
 use catalog::Unit;
 use measure::content::{
     AttributionFinding, CreditEstimate, CreditFinding, CreditModel, FlowNode, FlowStep, KeyFinding,
@@ -128,29 +130,38 @@ fn by_models(finding: &AttributionFinding, key: &str) -> String {
 
 /// What experiments say of the credit.
 fn caused(finding: &AttributionFinding) -> String {
-    let mut factorials: Vec<&String> = (finding.keys.iter())
-        .filter_map(|key| key.factorial.as_ref())
-        .collect();
-    factorials.sort_unstable();
-    factorials.dedup();
-    if factorials.is_empty() && finding.calibrations.is_empty() {
-        return " No experiment says what of this is caused.".to_owned();
-    }
+    let answered = by_factorial(finding, |key| key.factorial.as_deref());
+    let unanswered = by_factorial(finding, |key| {
+        key.unanswered.as_ref().map(|one| one.factorial.as_str())
+    });
     let mut text = match finding.calibrations.is_empty() {
+        true if answered.is_empty() => " No experiment says what of this is caused.".to_owned(),
         true => String::new(),
         false => refuted(finding),
     };
-    for factorial in factorials {
-        let of_factorial = |key: &&KeyFinding| key.factorial.as_ref() == Some(factorial);
-        let names: Vec<&str> = (finding.keys.iter().filter(of_factorial))
-            .map(|key| key.key.as_str())
-            .collect();
-        text.push_str(&format!(
-            " {factorial} says what is caused by {}.",
-            names.join(", ")
-        ));
+    for (factorial, names) in answered {
+        let names = names.join(", ");
+        text.push_str(&format!(" {factorial} says what is caused by {names}."));
+    }
+    for (factorial, names) in unanswered {
+        let names = names.join(", ");
+        text.push_str(&format!(" {factorial} has no answer for {names}."));
     }
     text
+}
+
+/// Channels by a factorial of theirs.
+fn by_factorial<'f>(
+    finding: &'f AttributionFinding,
+    of: impl Fn(&'f KeyFinding) -> Option<&'f str>,
+) -> BTreeMap<&'f str, Vec<&'f str>> {
+    let mut channels: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for key in &finding.keys {
+        if let Some(factorial) = of(key) {
+            channels.entry(factorial).or_default().push(&key.key);
+        }
+    }
+    channels
 }
 
 /// How many credits experiments refute.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use catalog::Dimension;
 use measure::content::{
-    AttributionFinding, Calibrated, CalibrationFinding, CreditEstimate, EvidenceGrade,
+    AttributionFinding, Calibrated, CalibrationFinding, CreditEstimate, EvidenceGrade, KeyFinding,
     ModelCalibration, PerformanceFinding, RankedBy, Valued,
 };
 
@@ -14,27 +14,34 @@ use super::block::{Block, Cell, Column, Table};
 use super::page::{FORMAT, quoted};
 use super::palette::{QUIET, TEXT};
 use super::rows::{self, Axis, Group, Row};
-use crate::credit::{by, detailed, name};
+use crate::credit::{self, by, detailed, name};
 use crate::format::Shown;
 
-/// What would be lost without each piece of content, in margin, where the probabilities of choices tell it.
+/// What would be lost without each piece of content, in margin, where the probabilities of choices tell it: by the
+/// performances of touches that are credited here, with the conversions as their outcome. Of a piece that several of these
+/// tell of there is none, as they may not count the same.
 fn off_policy<'p>(
     finding: &AttributionFinding,
     performances: &'p [PerformanceFinding],
-) -> BTreeMap<&'p str, Valued> {
+) -> BTreeMap<&'p str, Option<Valued>> {
+    let mut lost: BTreeMap<&str, Option<Valued>> = BTreeMap::new();
     if finding.by != [Dimension::Content] {
-        return BTreeMap::new();
+        return lost;
     }
-    let items = performances
-        .iter()
-        .flat_map(|performance| &performance.items);
-    let lost = items.filter_map(|item| {
-        Some((
-            item.content.as_str(),
-            item.cost.as_ref()?.incremental_margin?,
-        ))
-    });
-    lost.collect()
+    let of_these = |performance: &&PerformanceFinding| {
+        finding.touches.contains(&performance.touches) && performance.fact == finding.fact
+    };
+    let performances = performances.iter().filter(of_these);
+    for item in performances.flat_map(|performance| &performance.items) {
+        let cost = item.cost.as_ref();
+        if let Some(margin) = cost.and_then(|cost| cost.incremental_margin) {
+            let of_item = lost.entry(&item.content);
+            of_item
+                .and_modify(|one| *one = None)
+                .or_insert(Some(margin));
+        }
+    }
+    lost
 }
 
 /// What is known of each that is credited, from what was merely seen to what was measured.
@@ -56,10 +63,13 @@ pub(super) fn ladder(
         },
         name(model.model),
         if off_policy.is_empty() {
-            ""
+            String::new()
         } else {
-            " Lost without it: the margin that the other pieces would not bring in its place, from the logged \
-             probabilities of choices (grade B)."
+            format!(
+                " Margin lost without it: what the other pieces would not bring in its place, in {} of margin, from the \
+                 logged probabilities of choices (grade B); none where several performances tell of a piece.",
+                finding.currency
+            )
         }
     );
     let mut table = Table::new(
@@ -77,7 +87,7 @@ pub(super) fn ladder(
     .words([5]);
     if !off_policy.is_empty() {
         let column = Column {
-            name: "Lost without it (B)".to_owned(),
+            name: format!("Margin lost without it, {} (B)", finding.currency),
             class: "number",
         };
         table.columns.insert(3, column);
@@ -112,7 +122,10 @@ pub(super) fn ladder(
             (Some(Some(false)), _) => Cell::Verdict("better", "not refuted"),
             (Some(None), _) => Cell::Verdict("unclear", "not estimable"),
             (None, Some(factorial)) => Cell::Words(format!("tested by {factorial}")),
-            (None, None) => Cell::Verdict("notice", "never tested"),
+            (None, None) => match no_answer(calibration, key) {
+                Some(test) => Cell::Words(format!("no answer from {test}")),
+                None => Cell::Verdict("notice", "never tested"),
+            },
         };
         let credit = model.credit(&key.key);
         let mut cells = vec![
@@ -127,7 +140,7 @@ pub(super) fn ladder(
             ),
         ];
         if !off_policy.is_empty() {
-            let lost = off_policy.get(key.key.as_str());
+            let lost = off_policy.get(key.key.as_str()).copied().flatten();
             cells.push(lost.map_or(Cell::Unobserved, |lost| {
                 let margin = |amount| FORMAT.quantity(amount);
                 Cell::Interval(Shown {
@@ -151,6 +164,18 @@ pub(super) fn ladder(
         Block::Title("The ladder of evidence".to_owned()),
         Block::Table(table),
     ]
+}
+
+/// The experiment or the factorial that tested a channel and does not say what it causes.
+fn no_answer<'f>(
+    calibration: Option<&'f CalibrationFinding>,
+    key: &'f KeyFinding,
+) -> Option<&'f str> {
+    let mut tested = calibration.into_iter().flat_map(|one| &one.experiments);
+    let refused = tested.find(|one| one.channel == key.key && one.increment.is_none());
+    let refused = refused.map(|one| one.experiment.as_str());
+    let unanswered = key.unanswered.as_ref();
+    refused.or_else(|| unanswered.map(|one| one.factorial.as_str()))
 }
 
 /// Credit held against experiments, and what would have happened anyway.
@@ -193,20 +218,20 @@ pub(super) fn calibrated(
         .iter()
         .find(|model| Some(model.model) == shown);
     if let Some(model) = of_shown {
-        blocks.extend(baseline(finding, calibration, model)?);
+        blocks.extend(baseline(finding, model)?);
     }
-    let untested = never_tested(finding, calibration);
+    let untested = not_measured(finding, calibration);
     if !untested.is_empty() {
         blocks.push(Block::Note(format!(
-            "Never tested: {}. Their credit says nothing of what they caused.",
+            "Measured by no experiment: {}. Their credit says nothing of what they caused.",
             untested.join(", ")
         )));
     }
     Ok(blocks)
 }
 
-/// Channels that neither an experiment of the calibration nor a factorial tested.
-fn never_tested<'c>(
+/// Channels of which neither an experiment of the calibration nor a factorial says what they cause.
+fn not_measured<'c>(
     finding: &AttributionFinding,
     calibration: &'c CalibrationFinding,
 ) -> Vec<&'c str> {
@@ -318,13 +343,18 @@ fn factors(
     Ok(picture.into_iter().chain([folded]).collect())
 }
 
-/// What would have happened anyway, beside what the tested channels caused.
+/// What would have happened anyway, beside what channels with a measured factor caused.
 fn baseline(
     finding: &AttributionFinding,
-    calibration: &CalibrationFinding,
     model: &ModelCalibration,
 ) -> Result<Vec<Block>, ReportError> {
-    let Some(baseline) = model.baseline else {
+    let says = credit::baseline(
+        finding,
+        model,
+        |estimate| ends(finding, estimate),
+        |one| amount(finding, one),
+    );
+    let (Some(says), Some(baseline)) = (says, model.baseline) else {
         return Ok(Vec::new());
     };
     let bar = |label: &str, estimate: CreditEstimate, ink| {
@@ -347,24 +377,10 @@ fn baseline(
         from_zero: true,
         line: None,
     };
-    let untested = if calibration.untested.is_empty() {
-        String::new()
-    } else {
-        format!(
-            " It holds what channels that were never tested caused, whose credit is {} (grade D).",
-            amount(finding, model.untested_credit)
-        )
-    };
     let picture = Block::picture(
         rows::draw(&[group], &axis)?,
         "What would have happened anyway, and what tested channels caused".to_owned(),
         "What would have happened anyway, and what tested channels caused, extrapolated to all journeys.".to_owned(),
     );
-    let says = Block::Prose(format!(
-        "Baseline by {}: {} would have happened without the tested channels, if they worked everywhere as in their \
-         experiments (grade B).{untested}",
-        name(model.model),
-        ends(finding, baseline),
-    ));
-    Ok([says].into_iter().chain(picture).collect())
+    Ok([Block::Prose(says)].into_iter().chain(picture).collect())
 }

@@ -13,8 +13,8 @@ use super::palette::{QUIET, TEXT};
 use super::rows::{self, Axis, Group, Row};
 use crate::format::{Interval, Shown};
 use crate::performance::{
-    adapting, as_it_is, capped, counted_once, decisions, exposures, negative_costs, not_in_curve,
-    replaced_by, variants,
+    adapting, as_it_is, capped, counted_once, decisions, exposures, not_in_curve, not_valid,
+    replaced_by, unknown_costs, variants,
 };
 use crate::scope;
 
@@ -28,9 +28,13 @@ pub(super) fn section(index: usize, finding: &PerformanceFinding) -> Result<Sect
         blocks.push(Block::Prose(description.clone()));
     }
     blocks.push(Block::Note(scope(finding)));
-    if let Some(wrong) = negative_costs(FORMAT, finding) {
-        let checked = Checked::new(Severity::Warning, "Costs of touches", &wrong);
-        blocks.push(Block::Checks(vec![checked]));
+    let costs = unknown_costs(FORMAT, finding).map(|wrong| ("Costs of touches", wrong));
+    let validity = not_valid(FORMAT, finding).map(|wrong| ("Validity", wrong));
+    let checks: Vec<Checked> = (costs.into_iter().chain(validity))
+        .map(|(about, wrong)| Checked::new(Severity::Warning, about, &wrong))
+        .collect();
+    if !checks.is_empty() {
+        blocks.push(Block::Checks(checks));
     }
     blocks.extend(items(finding)?);
     blocks.extend(money(finding));

@@ -3,13 +3,13 @@
 use catalog::Unit;
 use measure::content::{
     AttributionFinding, Calibrated, CalibrationFinding, CreditEstimate, CreditFinding, CreditModel,
-    ModelCalibration, ModelFinding, RankedBy,
+    ModelFinding, RankedBy,
 };
 
 use super::Side::{Left, Right};
 use super::lifetime_credit::lifetime_credit;
 use super::{Screen, Tone, finish};
-use crate::credit::{by, check_name, chosen, detailed, name};
+use crate::credit::{baseline, by, check_name, chosen, detailed, name};
 use crate::format::{Format, Interval};
 
 const FORMAT: Format = Format::PLAIN;
@@ -310,35 +310,17 @@ fn calibration(
         .models
         .iter()
         .find(|one| Some(one.model) == shown);
-    text.push_str(&baseline(finding, of_shown, screen));
-    text
-}
-
-/// What would have happened anyway, by one model.
-fn baseline(
-    finding: &AttributionFinding,
-    model: Option<&ModelCalibration>,
-    screen: Screen,
-) -> String {
-    let Some((model, baseline)) = model.and_then(|model| Some((model, model.baseline?))) else {
-        return String::new();
-    };
-    let untested = if model.untested_credit == 0.0 {
-        String::new()
-    } else {
+    let ends = |estimate: CreditEstimate| {
         format!(
-            "; it holds what channels that were never tested caused, whose credit is {} (grade D)",
-            number(finding, model.untested_credit)
+            "{} ({})",
+            number(finding, estimate.estimate),
+            interval(estimate)
         )
     };
-    let sentence = format!(
-        "Baseline by {}: {} ({}) would have happened without the tested channels, if they worked everywhere as in their \
-         experiments (grade B){untested}.",
-        name(model.model),
-        number(finding, baseline.estimate),
-        interval(baseline),
-    );
-    screen.prose(&sentence, Tone::Plain)
+    let baseline =
+        of_shown.and_then(|model| baseline(finding, model, ends, |one| number(finding, one)));
+    text.extend(baseline.map(|sentence| screen.prose(&sentence, Tone::Plain)));
+    text
 }
 
 /// The paths that most conversions came by.

@@ -8,8 +8,8 @@ use super::Side::{Left, Right};
 use super::{Screen, Tone, finish};
 use crate::format::{Format, places};
 use crate::performance::{
-    adapting, as_it_is, capped, counted_once, decisions, exposures, negative_costs, noise,
-    not_in_curve, replaced_by, variants,
+    adapting, as_it_is, capped, counted_once, decisions, exposures, noise, not_in_curve, not_valid,
+    replaced_by, unknown_costs, variants,
 };
 use crate::scope;
 
@@ -39,7 +39,10 @@ fn heading(finding: &PerformanceFinding, screen: Screen) -> String {
     }
     let scope = scope::performance(FORMAT, finding) + &scope::performance_left_out(FORMAT, finding);
     text.push_str(&screen.prose(&scope, Tone::Quiet));
-    if let Some(wrong) = negative_costs(FORMAT, finding) {
+    for wrong in [unknown_costs(FORMAT, finding), not_valid(FORMAT, finding)]
+        .into_iter()
+        .flatten()
+    {
         text.push_str(&screen.prose(&format!("Warning: {wrong}."), Tone::Caution));
     }
     text

@@ -2,6 +2,7 @@
 
 mod behind;
 mod capped;
+mod evidence_of_credit;
 mod factorial;
 mod fixture;
 mod json;

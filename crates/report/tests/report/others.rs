@@ -416,6 +416,7 @@ pub(crate) fn attribution() -> AttributionFinding {
                 share: Some(credit(share, 0.016)),
                 rank,
                 above_next: (rank < 3).then_some(0.97),
+                above: Default::default(),
                 value_less_cost: Some(90_000.0 * share - 9_000.0),
                 return_on_cost: Some(90_000.0 * share / 9_000.0 - 1.0),
             })
@@ -436,6 +437,7 @@ pub(crate) fn attribution() -> AttributionFinding {
         ranks: Ranks { best: 1, worst: 2 },
         tested: Some(tested),
         factorial: None,
+        unanswered: None,
     };
     let named = |name: &str| FlowNode::Key(name.to_owned());
     let step = |from: FlowNode, to: FlowNode, journeys| FlowStep { from, to, journeys };
@@ -444,6 +446,8 @@ pub(crate) fn attribution() -> AttributionFinding {
         attribution: "channels".to_owned(),
         description: None,
         by: vec![Dimension::Channel],
+        fact: "orders".to_owned(),
+        touches: vec!["touches".to_owned()],
         alpha: 0.05,
         currency: "EUR".to_owned(),
         unit: Some(Unit::Money),
@@ -627,6 +631,7 @@ fn dropped(content: &str, value: Option<Valued>, refusal: Option<&str>) -> Dropp
         chosen: 4_560,
         value,
         effective: value.map(|_| 4_560.0),
+        effective_customers: value.map(|_| 310.0),
         refusal: refusal.map(|message| Refusal::new(Reason::TooLittleData, message)),
     }
 }
@@ -673,7 +678,9 @@ pub(crate) fn performance() -> PerformanceFinding {
         format: PerformanceFinding::FORMAT.to_owned(),
         performance: "banners".to_owned(),
         description: None,
+        touches: "touches".to_owned(),
         outcome: "orders".to_owned(),
+        fact: "orders".to_owned(),
         unit: Unit::Share,
         within: "7 days".to_owned(),
         by: vec!["segment".to_owned()],
@@ -693,7 +700,8 @@ pub(crate) fn performance() -> PerformanceFinding {
             }],
             from: None,
             until: None,
-            negative_costs: 0,
+            unknown_costs: 0,
+            not_valid: Vec::new(),
         },
         average: Some(0.081),
         spread: Some(0.011),

@@ -1,11 +1,10 @@
 //! The sections on lifetimes, credit and content.
 
-use catalog::{Dimension, Multiplicity, Unit};
+use catalog::{Multiplicity, Unit};
 use measure::audience::summaries::{Extent, SampleRatios};
 use measure::audience::{
     Baseline, DesignFinding, Pair, ProgrammeFinding, ReplayFinding, ReplayMetric, ReplayVerdict,
 };
-use measure::content::{AttributionFinding, CostFinding, Valued};
 use measure::{Reason, Refusal};
 use report::html::{Report, render};
 
@@ -37,7 +36,7 @@ pub(crate) fn page(report: Report<'_>) -> String {
 }
 
 /// The visible text of the only section of findings.
-fn section(page: &str, id: &str) -> String {
+pub(crate) fn section(page: &str, id: &str) -> String {
     let (_, rest) = page.split_once(&format!("<section id=\"{id}\"")).unwrap();
     let (section, _) = rest.split_once("</section>").unwrap();
     let lines: Vec<String> = text(section)
@@ -183,47 +182,6 @@ fn an_attribution() {
         ..Report::default()
     });
     insta::assert_snapshot!(section(&page, "attribution-1"));
-}
-
-#[test]
-fn what_choices_tell_of_content_is_a_rung_of_its_ladder() {
-    let mut attribution = others::attribution();
-    attribution.by = vec![Dimension::Content];
-    let mut performance = others::performance();
-    let item = &mut performance.items[0];
-    item.content = attribution.keys[0].key.clone();
-    let lost = Valued {
-        estimate: 1234.0,
-        low: 1000.0,
-        high: 1468.0,
-    };
-    item.cost = Some(CostFinding {
-        content: 100.0,
-        showing: 0.0,
-        contexts: 1,
-        per_customer: None,
-        margin_above_average: None,
-        incremental_margin: Some(lost),
-        roi: None,
-    });
-    let performances = [performance];
-    let ladder = |attribution: AttributionFinding| {
-        let page = page(Report {
-            attributions: &[attribution],
-            performances: &performances,
-            ..Report::default()
-        });
-        let section = section(&page, "attribution-1");
-        let (_, ladder) = section.split_once("The ladder of evidence").unwrap();
-        let (ladder, _) = ladder.split_once("Held against experiments").unwrap();
-        ladder.to_owned()
-    };
-    let content = ladder(attribution.clone());
-    assert!(content.contains("Lost without it (B)"), "{content}");
-    assert!(content.contains("1,234 1,000 to 1,468"), "{content}");
-    // Channels are not chosen by it.
-    attribution.by = vec![Dimension::Channel];
-    assert!(!ladder(attribution).contains("Lost without it"));
 }
 
 #[test]

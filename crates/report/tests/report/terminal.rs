@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
-use catalog::Unit;
+use catalog::{LifetimeEffect, Unit};
 use lake::{Imported, ImportedFile, Snapshot};
 use measure::audience::{
-    AssignmentFinding, Estimate, GuardrailFinding, InteractionFinding, MetricInteraction,
+    AssignmentFinding, Estimate, GuardrailFinding, InteractionFinding, LifetimeFinding,
+    MetricInteraction,
 };
-use measure::content::WearEvidence;
+use measure::content::{PortfolioFinding, WearEvidence};
 use report::terminal::{self, Screen};
 use value::LedgerFinding;
 
+use crate::evidence_of_credit::lost_without;
 use crate::{fixture, others};
 
 const SCREEN: Screen = Screen {
@@ -53,6 +55,34 @@ fn a_refused_credit_in_lifetime_value_is_a_sentence() {
     let text = terminal::attribution(&finding, SCREEN);
     assert!(text.contains("No credit in lifetime value: no customer bought twice."));
     assert!(!text.contains("predicted margin"));
+}
+
+#[test]
+fn what_is_extrapolated_is_of_the_value_that_counts() {
+    let mut finding = others::lifetime();
+    let said = |finding: &LifetimeFinding| {
+        let text = terminal::lifetime(finding, SCREEN);
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let text = said(&finding);
+    assert!(text.contains("78 % of the value if it stays on lies after the window"));
+    assert!(!text.contains("24 % of"), "{text}");
+    // Whose cost is not known is told by a check, and nowhere else.
+    assert!(finding.acquisition[0].without_cost > 0 && !text.contains("not known"));
+    if let Some(incremental) = &mut finding.incremental {
+        incremental.effect = LifetimeEffect::Stops;
+    }
+    let text = said(&finding);
+    assert!(text.contains("24 % of the value if it stops lies after the window"));
+    assert!(!text.contains("78 % of"), "{text}");
+    if let Some(stops) = finding
+        .incremental
+        .as_mut()
+        .and_then(|i| i.arms[0].stops.as_mut())
+    {
+        stops.extrapolated = None;
+    }
+    assert!(!said(&finding).contains("lies after the window"));
 }
 
 #[test]
@@ -311,4 +341,26 @@ fn a_narrow_screen_is_kept_to_in_prose() {
         text.lines().all(|line| line.chars().count() <= 60),
         "{text}"
     );
+}
+
+#[test]
+fn how_many_variants_pay_is_said_of_one_and_of_several() {
+    let mut performance = lost_without(&[("hero-spring", 1234.0)]);
+    let mut says = |best_number| {
+        performance.portfolio = Some(PortfolioFinding {
+            cost_of_variant: 400.0,
+            customers: 20_000,
+            variants: 3,
+            best_number,
+            more_may_pay: false,
+            curve: Vec::new(),
+        });
+        let screen = Screen {
+            width: 400,
+            color: false,
+        };
+        terminal::performance(&performance, screen)
+    };
+    assert!(says(1).contains("found and shown, up to 1 variant pays; there are 3."));
+    assert!(says(2).contains("found and shown, up to 2 variants pay; there are 3."));
 }

@@ -160,14 +160,14 @@ fn dropped(looked: &Looked<'_>) -> Vec<AttributionCheck> {
         .collect()
 }
 
-/// Touches that cost less than nothing.
+/// Touches that cost what nothing costs.
 fn costs(looked: &Looked<'_>) -> Option<AttributionCheck> {
-    let number = looked.journeys.counts.negative_costs;
+    let number = looked.journeys.counts.unknown_costs;
     counted(Kind::Touches, Severity::Warning, number, |number| {
         plural(
             number,
-            "touch costs less than nothing: what it costs counts as unknown, and credit less cost is without it",
-            "touches cost less than nothing: what they cost counts as unknown, and credit less cost is without it",
+            "touch costs less than nothing or over 10^12: what it costs counts as unknown, and credit less cost is without it",
+            "touches cost less than nothing or over 10^12: what they cost counts as unknown, and credit less cost is without it",
         )
     })
 }
@@ -453,15 +453,21 @@ fn experiments(looked: &Looked<'_>) -> AttributionCheck {
     let (tested, others): (Vec<&KeyFinding>, Vec<&KeyFinding>) =
         looked.keys.iter().partition(is_tested);
     let mut by_factorial: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut unanswered: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
     let mut untested = Vec::new();
     for key in others {
         let name = format!("`{}`", key.key);
-        match &key.factorial {
-            Some(factorial) => by_factorial.entry(factorial).or_default().push(name),
-            None => untested.push(name),
+        match (&key.factorial, &key.unanswered) {
+            (Some(factorial), _) => by_factorial.entry(factorial).or_default().push(name),
+            (None, Some(one)) => {
+                let said = (one.factorial.as_str(), one.refusal.message.as_str());
+                unanswered.entry(said).or_default().push(name);
+            }
+            (None, None) => untested.push(name),
         }
     }
-    if tested.is_empty() && by_factorial.is_empty() && looked.calibrations.is_empty() {
+    let by_any = !(tested.is_empty() && by_factorial.is_empty() && unanswered.is_empty());
+    if !by_any && looked.calibrations.is_empty() {
         let message = "no experiment says how much of the credit is caused: all of it may be what would have happened \
                        anyway";
         return check(Kind::Experiments, Severity::Notice, 0, message.to_owned());
@@ -474,22 +480,25 @@ fn experiments(looked: &Looked<'_>) -> AttributionCheck {
             )
         })
         .collect();
-    let severity = if untested.is_empty() {
-        Severity::Fine
-    } else {
+    says.extend(unanswered.iter().map(|((factorial, why), names)| {
+        format!(
+            "the factorial `{factorial}` does not say what is caused by {}: {why}",
+            names.join(", ")
+        )
+    }));
+    if !untested.is_empty() {
         says.push(format!(
             "no experiment tested {}: their credit is a model's word",
             untested.join(", ")
         ));
-        Severity::Warning
+    }
+    let without = untested.len() + unanswered.values().map(Vec::len).sum::<usize>();
+    let severity = match without {
+        0 => Severity::Fine,
+        _ => Severity::Warning,
     };
     if says.is_empty() {
         says.push("an experiment tested each channel".to_owned());
     }
-    check(
-        Kind::Experiments,
-        severity,
-        untested.len() as u64,
-        says.join("; "),
-    )
+    check(Kind::Experiments, severity, without as u64, says.join("; "))
 }

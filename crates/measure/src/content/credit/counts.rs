@@ -34,8 +34,8 @@ pub(super) struct Counts {
     /// Customers without a conversion.
     pub(super) unconverted: u64,
     pub(super) touches: u64,
-    /// Touches that cost less than nothing: what they cost is not known.
-    pub(super) negative_costs: u64,
+    /// Touches of which it is not known what they cost: less than nothing, or more than there is.
+    pub(super) unknown_costs: u64,
     pub(super) conversions: u64,
     /// Conversions without a value.
     pub(super) worthless: u64,
@@ -84,7 +84,7 @@ impl Counts {
         self.customers += other.customers;
         self.unconverted += other.unconverted;
         self.touches += other.touches;
-        self.negative_costs += other.negative_costs;
+        self.unknown_costs += other.unknown_costs;
         self.conversions += other.conversions;
         self.worthless += other.worthless;
         self.negative += other.negative;

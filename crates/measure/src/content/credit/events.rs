@@ -311,9 +311,10 @@ impl Events {
             dropped = what::DROPPED,
             conversion = what::CONVERSION,
         );
+        // (A filtered count beside the ordered window would look at every row for each row of a customer.)
         let placed = format!(
             "SELECT *, row_number() OVER (PARTITION BY customer ORDER BY tick) AS position, \
-             count(*) FILTER (tick < {LAST_TICK}) OVER (PARTITION BY customer) AS size FROM ({ticks})"
+             count(CASE WHEN tick < {LAST_TICK} THEN 1 END) OVER (PARTITION BY customer) AS size FROM ({ticks})"
         );
         let named = format!(
             "SELECT *, tick // {TICKS} + {FIRST_MOMENT} AS micros, {make_time}(tick // {TICKS} + {FIRST_MOMENT}) AS moment, \
@@ -460,9 +461,9 @@ impl Conversions {
                 let order = sql::identifier(order);
                 // Rows without an order are one conversion where they have one time. Values add up over all rows, as in
                 // metrics, against which credit is held; rows that are the same in every column are counted beside.
-                let value = format!("{value} * _ts_copies");
+                let value = sql::exact_sum(&format!("{value} * _ts_copies"), "");
                 format!(
-                    "SELECT {customer} AS customer, min({moment}) AS moment, sum({value} ORDER BY {value}) AS value, \
+                    "SELECT {customer} AS customer, min({moment}) AS moment, {value} AS value, \
                      sum(_ts_copies - 1) AS number FROM (SELECT *, count(*) AS _ts_copies FROM {rows}{filter} \
                      GROUP BY ALL) GROUP BY {customer}, {order}, CASE WHEN {order} IS NULL THEN {moment} END"
                 )

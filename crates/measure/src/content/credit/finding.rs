@@ -1,5 +1,7 @@
 //! The finding of an attribution: what each channel, piece of content or campaign is credited with.
 
+use std::collections::BTreeMap;
+
 use catalog::{AfterConversion, Dimension, LifetimeConversion, Measures, Span, Unit};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,10 @@ pub struct AttributionFinding {
     pub description: Option<String>,
     /// What is credited: a key of touches, or a combination of several.
     pub by: Vec<Dimension>,
+    /// The fact whose rows are the conversions.
+    pub fact: String,
+    /// The touches that they are shared among.
+    pub touches: Vec<String>,
     /// Intervals have level 1 - alpha.
     pub alpha: f64,
     /// ISO code of the currency that money is in.
@@ -222,6 +228,9 @@ pub struct CreditFinding {
     pub rank: u64,
     /// The probability that it ranks above the next one: the share of replicates in which it does.
     pub above_next: Option<f64>,
+    /// The same of each of those behind it, as far as both are among the first 20.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub above: BTreeMap<String, f64>,
     /// The value less what its touches cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_less_cost: Option<f64>,
@@ -277,9 +286,19 @@ pub struct KeyFinding {
     pub ranks: Ranks,
     /// Whether an experiment measured what it causes; none where no credit is held against experiments.
     pub tested: Option<bool>,
-    /// Of a channel, the factorial that says what it causes, alone and with others.
+    /// Of a channel, the factorial that says what it causes, alone and with others: it has an estimate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub factorial: Option<String>,
+    /// Of a channel without such a factorial, one that switches it on and off and does not say what it causes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unanswered: Option<UnansweredFactorial>,
+}
+
+/// A factorial that has no answer for a channel: no evidence of what the channel causes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UnansweredFactorial {
+    pub factorial: String,
+    pub refusal: Refusal,
 }
 
 /// How far models differ.
@@ -328,7 +347,7 @@ pub struct CalibrationFinding {
     pub experiments: Vec<TestedChannel>,
     /// Credit beside it, by model.
     pub models: Vec<ModelCalibration>,
-    /// Channels that no experiment tested: their credit says nothing of what they caused.
+    /// Channels without an experiment that has an answer: their credit says nothing of what they caused.
     pub untested: Vec<String>,
 }
 
@@ -381,10 +400,11 @@ pub enum EvidenceGrade {
 pub struct ModelCalibration {
     pub model: CreditModel,
     pub factors: Vec<CalibrationFactor>,
-    /// What would have happened without any of the tested channels, extrapolated to all journeys (grade B). With channels
-    /// that were never tested, it holds what these caused.
+    /// What would have happened without the channels that have a measured factor, extrapolated to all journeys (grade B).
+    /// It holds what all other channels caused.
     pub baseline: Option<CreditEstimate>,
-    /// The credit of channels that were never tested (grade D).
+    /// The credit of these other channels (grade D): they were not tested, their experiment or their factor has no answer,
+    /// or a factorial tests them.
     pub untested_credit: f64,
 }
 

@@ -6,6 +6,7 @@ mod calibration;
 mod checks;
 mod counts;
 mod events;
+mod factorials;
 mod finding;
 mod flow;
 mod in_arm;
@@ -25,12 +26,13 @@ use self::aged::Keeping;
 use self::calibration::Whole;
 use self::checks::Looked;
 use self::counts::KeyCount;
+use self::factorials::Says;
 pub use self::finding::{
     AttributionCheck, AttributionCheckKind, AttributionFinding, Calibrated, CalibrationFactor,
     CalibrationFinding, CreditEstimate, CreditFinding, CreditModel, CreditTotals, EvidenceGrade,
     FlowFinding, FlowNode, FlowStep, JourneyCounts, KeyFinding, LifetimeCreditEstimate,
     LifetimeCreditFinding, LifetimeModelFinding, MarkovFinding, MarkovOrder, ModelCalibration,
-    ModelFinding, PathFinding, RankedBy, Ranks, Spread, TestedChannel,
+    ModelFinding, PathFinding, RankedBy, Ranks, Spread, TestedChannel, UnansweredFactorial,
 };
 pub(crate) use self::in_arm::{ArmJourneys, credit_in_arm};
 use self::journeys::{Journeys, Making, Valued};
@@ -42,7 +44,7 @@ use crate::{Provenance, Reason, Refusal};
 /// Shares conversions among the touches before them.
 ///
 /// Touches and conversions are read in one pass over their sources, sorted by the engine; each experiment that credit is
-/// held against takes a pass of its own over its customers.
+/// held against takes a pass of its own over its customers, and so does each factorial that switches a credited channel.
 ///
 /// # Errors
 ///
@@ -83,9 +85,14 @@ pub fn attribution(
         }
         _ => None,
     };
+    let by = attribution.by.dimensions();
+    let by_channel = by == [Dimension::Channel];
+    let factorials = match by_channel && credits.is_some() {
+        true => factorials::factorials(catalog, lake, &journeys.keys)?,
+        false => BTreeMap::new(),
+    };
     let shown = Shown {
-        catalog,
-        by_channel: attribution.by.dimensions() == [Dimension::Channel],
+        factorials,
         table,
         costs: costs(&journeys),
         money: attribution.conversion.is_of_money(),
@@ -113,7 +120,9 @@ pub fn attribution(
         format: AttributionFinding::FORMAT.to_owned(),
         attribution: attribution.name.clone(),
         description: attribution.description.clone(),
-        by: attribution.by.dimensions().to_vec(),
+        by: by.to_vec(),
+        fact: attribution.conversion.fact.clone(),
+        touches: attribution.touches.clone(),
         alpha: attribution.alpha,
         currency: catalog.project().currency.clone(),
         unit: valued.then_some(attribution.conversion.unit),
@@ -213,15 +222,17 @@ fn costs(journeys: &Journeys) -> Option<BTreeMap<String, f64>> {
 
 /// How credits are shown.
 struct Shown<'a> {
-    catalog: &'a Catalog,
-    /// Whether what is credited are channels.
-    by_channel: bool,
+    /// What factorials say of channels.
+    factorials: BTreeMap<String, Says>,
     table: &'a JourneyTable,
     costs: Option<BTreeMap<String, f64>>,
     /// Whether values are money, which adds up to the cent.
     money: bool,
     settings: &'a Settings,
 }
+
+/// The keys of a model, the greatest first, of which each is held against each.
+const MOST_RANKED: usize = 20;
 
 fn cents(amount: f64) -> f64 {
     (amount * 100.0).round() / 100.0
@@ -284,6 +295,10 @@ impl Shown<'_> {
             true => credits.value_in_cents(cents(self.table.total().value)).ok(),
             false => None,
         };
+        let above = |key: usize, other: usize| {
+            let replicates = credited.bootstrap.as_ref()?;
+            replicates.ranks_above(ranked, key, other).ok()
+        };
         let one = |(place, &key): (usize, &usize)| {
             let name = &self.table.channels()[key];
             let value = self.settings.valued.then(|| {
@@ -303,13 +318,13 @@ impl Shown<'_> {
                 conversions: credited.estimate(Measure::Conversions, key, alpha),
                 share: credited.known(share, key, alpha),
                 rank: place as u64 + 1,
-                above_next: order.get(place + 1).and_then(|&next| {
-                    credited
-                        .bootstrap
-                        .as_ref()?
-                        .ranks_above(ranked, key, next)
-                        .ok()
-                }),
+                above_next: order.get(place + 1).and_then(|&next| above(key, next)),
+                above: (order.iter().take(MOST_RANKED).skip(place + 1))
+                    .filter_map(|&other| {
+                        let name = &self.table.channels()[other];
+                        Some((name.clone(), above(key, other)?))
+                    })
+                    .collect(),
                 value_less_cost: less_cost,
                 return_on_cost: less_cost
                     .zip(cost)
@@ -339,6 +354,7 @@ impl Shown<'_> {
             };
             let ranks = || credits.iter().map(|credit| credit.rank);
             let value = |credit: &CreditFinding| credit.value.map_or(0.0, |value| value.estimate);
+            let said = self.factorials.get(key);
             KeyFinding {
                 key: key.clone(),
                 touches: count.touches,
@@ -358,11 +374,8 @@ impl Shown<'_> {
                     let untested = |one: &CalibrationFinding| one.untested.contains(key);
                     !calibrations.iter().all(untested)
                 }),
-                factorial: (self
-                    .by_channel
-                    .then(|| self.catalog.factorial_of(key))
-                    .flatten())
-                .map(|factorial| factorial.name.clone()),
+                factorial: said.and_then(|said| said.as_ref().ok()).cloned(),
+                unanswered: said.and_then(|said| said.as_ref().err()).cloned(),
             }
         };
         journeys.keys.iter().map(one).collect()

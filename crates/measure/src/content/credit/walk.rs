@@ -149,7 +149,7 @@ impl Walk<'_> {
         let maker = &mut *self.maker;
         maker.counts.touches += 1;
         let is_known = touch.amount >= 0.0;
-        maker.counts.negative_costs += u64::from(!is_known);
+        maker.counts.unknown_costs += u64::from(!is_known);
         maker.channel_counts[touch.channel()].touches += 1;
         let is_direct = maker.direct == Some(touch.channel());
         let count: &mut KeyCount = &mut maker.key_counts[touch.key()];

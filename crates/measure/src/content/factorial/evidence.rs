@@ -26,7 +26,7 @@ pub(super) fn evidence(
     attribution: &Attribution,
     (lift, channels): (&LiftFinding, &ChannelsFinding),
 ) -> Result<EvidenceLadder, MeasureError> {
-    let factors = asked.factors;
+    let factors = &asked.factors;
     let all_on = |(_, levels): &&(&str, Vec<usize>)| levels.iter().all(|level| *level == 1);
     let name = factors.cells.iter().find(all_on).map(|(arm, _)| *arm);
     let arm = asked

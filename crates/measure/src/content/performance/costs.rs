@@ -17,8 +17,8 @@ const MICROSECONDS_A_DAY: f64 = 86_400e6;
 pub(super) struct Costs {
     /// What the rows of each piece of content cost, views and clicks.
     pub(super) showing: BTreeMap<String, f64>,
-    /// Rows with a cost below zero. It is taken for unknown, not for income.
-    pub(super) negative: u64,
+    /// Rows with a cost below zero, or beyond all costs. It is taken for unknown, not for income.
+    pub(super) unknown: u64,
     /// The months from the first to the last outcome; one that has begun counts whole, and there is at least one.
     pub(super) months: f64,
 }
@@ -30,7 +30,7 @@ impl Costs {
              FROM {TOUCHED} WHERE content IS NOT NULL AND (left_out IS NULL OR left_out = '{CLICK}') \
              GROUP BY content ORDER BY content"
         );
-        let (mut showing, mut negative) = (BTreeMap::new(), 0);
+        let (mut showing, mut unknown) = (BTreeMap::new(), 0);
         for (content, cost, below) in
             lake.engine()
                 .rows(&query, "cannot add up the costs of touches", |row| {
@@ -42,7 +42,7 @@ impl Costs {
                 })?
         {
             showing.insert(content, cost / COST_UNITS);
-            negative += below;
+            unknown += below;
         }
         let microseconds: f64 = lake.engine().value(
             &format!(
@@ -53,7 +53,7 @@ impl Costs {
         )?;
         Ok(Self {
             showing,
-            negative,
+            unknown,
             months: begun_months(microseconds / MICROSECONDS_A_DAY),
         })
     }

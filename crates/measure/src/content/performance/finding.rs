@@ -15,8 +15,12 @@ pub struct PerformanceFinding {
     /// The name of the performance document.
     pub performance: String,
     pub description: Option<String>,
+    /// The touches that show it.
+    pub touches: String,
     /// The fact or metric that is the outcome.
     pub outcome: String,
+    /// The fact whose rows the outcome is made of.
+    pub fact: String,
     /// What the outcome is; a share where it is whether there is any row.
     pub unit: Unit,
     /// How long after it was first shown the outcome counts.
@@ -97,8 +101,17 @@ pub struct Extent {
     /// The first and the last exposure, in microseconds since 1970.
     pub from: Option<i64>,
     pub until: Option<i64>,
-    /// Rows of touches with a cost below zero: it is taken for unknown, and counts as nothing.
-    pub negative_costs: u64,
+    /// Rows of touches with a cost below zero or over 10^12: it is taken for unknown, and counts as nothing.
+    pub unknown_costs: u64,
+    /// Exposures outside the time in which their content may be shown, of content that has any; they count all the same.
+    pub not_valid: Vec<NotValid>,
+}
+
+/// Exposures of a piece of content that may not have been.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NotValid {
+    pub content: String,
+    pub exposures: u64,
 }
 
 /// A belief: its mean, its standard deviation, and limits that hold the true value with probability 1 - alpha.
@@ -484,5 +497,9 @@ pub struct DroppedItem {
     pub value: Option<Valued>,
     /// The effective number of these decisions that say what would come in its place.
     pub effective: Option<f64>,
+    /// From how many customers the value comes in effect: the fewest of those behind the decisions, the choices of the item
+    /// and of others, and what either brought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_customers: Option<f64>,
     pub refusal: Option<Refusal>,
 }

@@ -57,6 +57,8 @@ pub(super) struct Prepared {
     pub(super) kind: Kind,
     /// The name of the fact or metric.
     pub(super) outcome: String,
+    /// The name of the fact.
+    pub(super) fact: String,
     pub(super) unit: Unit,
     /// What the table is divided by.
     pub(super) keys: Vec<String>,
@@ -230,6 +232,7 @@ pub(super) fn prepare(
     Ok(Prepared {
         kind,
         outcome: metric.map_or_else(|| fact.name.clone(), |metric| metric.name.clone()),
+        fact: fact.name.clone(),
         unit,
         keys: document.by.clone(),
         value: document.value.or(margin),
@@ -444,7 +447,7 @@ impl Prepared {
             },
         )?;
         let mut extent = rows.pop().unwrap_or_default();
-        extent.negative_costs = costs.negative;
+        extent.unknown_costs = costs.unknown;
         extent.left_out = not_counted(lake, TOUCHED)?;
         extent.outcomes_left_out = not_counted(lake, RECORDED)?;
         let left_out: u64 = extent.left_out.iter().map(|left| left.number).sum();
