@@ -287,3 +287,94 @@ impl<M: TimingModel> TimingFit<M> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pareto_nbd::ParetoNbd;
+    use crate::table::CustomerColumns;
+    use crate::timing::Boundary;
+
+    /// Customers who buy every 7.6 weeks in the mean and stay for 43, exponentially, seen
+    /// for 30 to 50. Hazards are Gamma with a shape, or one where it is none.
+    fn table(random: &mut Random, shape: Option<usize>, customers: usize) -> CustomerTable {
+        let (mut frequency, mut recency, mut age) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..customers {
+            let mut exponential = |mean: f64| -mean * random.uniform().ln();
+            let rate = exponential(1.0 / 7.6);
+            let life = match shape {
+                None => 43.0,
+                Some(shape) => {
+                    let sum: f64 = (0..shape).map(|_| exponential(1.0)).sum();
+                    43.0 * shape as f64 / sum
+                }
+            };
+            let end = exponential(life);
+            let seen = 30.0 + (20.0 * random.uniform()).floor();
+            let (mut times, mut last, mut next) = (0, 0.0, 0.0);
+            loop {
+                next -= random.uniform().ln() / rate;
+                if next > end.min(seen) {
+                    break;
+                }
+                (times, last) = (times + 1, next);
+            }
+            frequency.push(times);
+            recency.push(last);
+            age.push(seen);
+        }
+        CustomerTable::new(&CustomerColumns {
+            frequency: &frequency,
+            recency: &recency,
+            age: &age,
+            ..CustomerColumns::default()
+        })
+        .expect("a table")
+    }
+
+    /// Of 60 samples of 300 customers, those whose interval of what they will buy in two
+    /// years, discounted, holds the truth, and all: where the maximum lies inside, and where
+    /// customers are alike in it.
+    fn held(shape: Option<usize>) -> [[usize; 2]; 2] {
+        let mut random = Random::new(17);
+        let s = shape.map_or(1e6, |shape| shape as f64);
+        let truth = ParetoNbd::new(1.0, 7.6, s, 43.0 * s).expect("parameters");
+        let mut held = [[0; 2]; 2];
+        for _ in 0..60 {
+            let table = table(&mut random, shape, 300);
+            let each = table.groups().map(|(customer, n, _)| {
+                n * truth.discounted_expected_transactions(&customer, 0.002, 104.0)
+            });
+            let expected: f64 = each.sum();
+            let fit = ParetoNbd::fit(&table).expect("a fit");
+            let total = fit.discounted_expected_transactions(&table, 0.002, 104.0);
+            let (low, high) = total.total.interval(0.05);
+            let is_alike = fit.boundaries.contains(&Boundary::EqualAttrition);
+            let [holding, all] = &mut held[usize::from(is_alike)];
+            *holding += usize::from(low <= expected && expected <= high);
+            *all += 1;
+        }
+        held
+    }
+
+    #[test]
+    fn intervals_hold_the_truth_inside_more_often_than_where_customers_seem_alike() {
+        // Of those inside, and of those at the end where customers are alike.
+        let expected = [
+            (None, [[20, 26], [34, 34]]),
+            (Some(3), [[34, 40], [12, 20]]),
+            (Some(1), [[46, 51], [3, 9]]),
+        ];
+        for (shape, expected) in expected {
+            let found = held(shape);
+            let pairs = found.concat().into_iter().zip(expected.concat());
+            // Rounding may move single samples.
+            for (found, expected) in pairs {
+                assert!(
+                    found.abs_diff(expected) <= 2,
+                    "{shape:?}: {found} {expected}"
+                );
+            }
+        }
+    }
+}

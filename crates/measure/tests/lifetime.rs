@@ -16,6 +16,10 @@ use tempfile::TempDir;
 
 #[path = "lifetime/acquisition.rs"]
 mod acquisition;
+#[path = "lifetime/alike.rs"]
+mod alike;
+#[path = "lifetime/customer_values.rs"]
+mod customer_values;
 #[path = "lifetime/days.rs"]
 mod days;
 #[path = "lifetime/orders.rs"]

@@ -288,6 +288,80 @@ fn contracts_of_which_none_has_ended_have_a_lower_end() {
     near(1.0 - first.low, 1.0 - renewal, 0.01);
 }
 
+/// Contracts that began together, of two plans that were dealt out, at two prices.
+fn plans() -> String {
+    let mut rows = "id,start,stop,fee,plan\n".to_owned();
+    for id in 0..80 {
+        let stop = match id % 5 {
+            0 => "2024-03-01",
+            1 => "2024-05-01",
+            _ => "",
+        };
+        let (fee, plan) = ([10, 30][usize::from(id % 3 == 0)], ["x", "y"][id % 2]);
+        writeln!(rows, "{id},2024-01-01,{stop},{fee},{plan}").unwrap();
+    }
+    rows
+}
+
+#[test]
+fn intervals_of_groups_of_contracts_count_which_contracts_they_got() {
+    let keys = "contracts: { end: stop, period: 1 month, as_of: 2024-07-01 }\nby: [plan]\nmargin: 1\n\
+                horizon: 12 months\n";
+    let finding = of_contracts(&plans(), keys);
+    let rows = plans();
+    let running = |plan: &str| -> Vec<f64> {
+        let cells = rows.lines().skip(1).map(|line| line.split(',').collect());
+        let of_plan = cells.filter(|row: &Vec<&str>| plan.is_empty() || row[4] == plan);
+        // One that has ended is worth nothing more.
+        of_plan
+            .map(|row| {
+                if row[2].is_empty() {
+                    row[3].parse().unwrap()
+                } else {
+                    0.0
+                }
+            })
+            .collect()
+    };
+    // All running contracts have come equally far: their values are their prices times one number.
+    let all = finding.value.as_ref().unwrap().future;
+    let fees: f64 = running("").iter().sum();
+    let (payments, error) = (all.estimate * 80.0 / fees, all.se * 80.0 / fees);
+    assert!(payments > 5.0 && error > 0.0, "{payments} {error}");
+    for group in &finding.by[0].values {
+        let fees = running(&group.group);
+        let n = fees.len() as f64;
+        assert_eq!(n, 40.0);
+        let mean = fees.iter().sum::<f64>() / n;
+        let squares: f64 = fees.iter().map(|fee| (fee - mean).powi(2)).sum();
+        let chance = payments * (squares / n / (n - 1.0)).sqrt();
+        near(group.future.estimate, payments * mean, 1e-9);
+        near(group.future.se, chance.hypot(error * mean), 1e-6);
+        assert!(chance > error * mean, "{chance} {error}");
+    }
+}
+
+#[test]
+fn what_acquiring_a_customer_cost_counts_with_the_first_contract_that_counts() {
+    // The first contract of a began before the first day.
+    let rows = "id,start,stop,fee\na,2022-01-10,2022-06-10,10\na,2024-01-10,,10\nb,2024-01-15,,10\n\
+                c,2024-01-20,2024-04-20,10\nd,2024-01-20,2024-05-20,10\ne,2024-01-20,,10\nf,2024-01-20,,10\n\
+                f,2024-02-20,,10\n";
+    let known = "id,cost\na,60\nb,60\nc,60\nd,60\ne,60\nf,60\n";
+    let documents = format!(
+        "{{ kind: source, name: known, path: known.csv, types: {{ id: VARCHAR }} }}\n---\n{CONTRACTS}\
+         from: 2024-01-01\ncustomers: {{ source: known, customer: id }}\nacquisition: {{ cost: cost }}\n\
+         contracts: {{ end: stop, period: 1 month, as_of: 2024-07-01 }}\n"
+    );
+    let files = [("rows.csv", rows), ("known.csv", known)];
+    let finding = measured(&files, SETTINGS, &documents).unwrap();
+    let all = &finding.acquisition[0];
+    // Six customers of 60 each have seven contracts that count.
+    assert_eq!(all.customers, 7);
+    near(all.cost.unwrap(), 360.0 / 7.0, 1e-12);
+    assert!(says(&finding, "with the first of those that count here"));
+}
+
 #[test]
 fn contracts_that_say_nothing_are_refused() {
     // One of three has left: what it is worth to be one of them is known so far, and no more than that.
@@ -313,6 +387,8 @@ fn contracts_that_say_nothing_are_refused() {
     let loyal = "id,start,stop,fee\na,2024-01-20,,10\nb,2024-02-25,,10\n";
     let finding = of_contracts(loyal, keys);
     assert!(finding.models[0].sees_no_attrition);
+    // Limits are exact, however few there are.
+    assert!(!says(&finding, "are too narrow"), "{:?}", finding.checks);
     assert_eq!(finding.unbounded.unwrap().reason, Reason::UnboundedLifetime);
     assert!(finding.value.unwrap().future.estimate > 0.0);
 }

@@ -1,7 +1,7 @@
 //! Sentences about what a treatment adds to lifetime value that terminal and page share: whether it fades, the second
 //! opinion, and the comparison where nobody was randomized.
 
-use catalog::LifetimeControls;
+use catalog::{LifetimeControls, LifetimeEffect};
 use measure::audience::lifetime::{
     FadingChange, FadingFinding, FadingPace, IncrementalArm, IncrementalFinding, LifetimeFinding,
     RelativeEffect, RolloutFinding, Supposed, SurrogateFinding, WindowMeasured,
@@ -84,6 +84,14 @@ pub(crate) fn about_model(format: Format, arm: &IncrementalArm) -> String {
         ));
     }
     text
+}
+
+/// How much of the value that counts nobody has seen; none where it is no share of it.
+pub(crate) fn extrapolated(arm: &IncrementalArm, effect: LifetimeEffect) -> Option<f64> {
+    match effect {
+        LifetimeEffect::StaysOn => arm.stays_on.and_then(|value| value.extrapolated),
+        LifetimeEffect::Stops => arm.stops.and_then(|value| value.extrapolated),
+    }
 }
 
 /// What was measured in the window, by whose: of assigned customers, and of those in the process.

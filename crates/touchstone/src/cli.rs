@@ -110,6 +110,9 @@ pub(crate) enum Measure {
     Audience {
         /// The experiment; all of them, if none is named
         name: Option<String>,
+        /// Of a lifetime, also write what each customer is worth to this new file, .csv or .parquet
+        #[arg(long, value_name = "FILE", requires = "name", conflicts_with_all = ["replay", "with"])]
+        customers: Option<PathBuf>,
         #[command(flatten)]
         trust: Trust,
         #[command(flatten)]

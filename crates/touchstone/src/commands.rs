@@ -13,7 +13,7 @@ mod trust;
 mod worth;
 
 use catalog::Catalog;
-use lake::{Lake, Snapshot};
+use lake::{Lake, Output, Snapshot};
 use measure::audience::{
     self, Depth, LifetimeFinding, LiftFinding, OverlapsFinding, ProgrammeFinding,
 };
@@ -35,7 +35,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     // Of a company that the command makes itself, the folder's catalog says nothing.
     let is_of_project = !matches!(cli.command, Command::Demo(_) | Command::Simulate { .. });
     command(global, cli.command).map_err(|failure| match project::load(global) {
-        Ok(catalog) if is_of_project => failure.placed(&catalog),
+        Ok(catalog) if is_of_project => failure.with_data_file(&catalog).placed(&catalog),
         _ => failure,
     })
 }
@@ -56,13 +56,15 @@ fn command(global: &Global, command: Command) -> Result<(), Failure> {
             what:
                 Measure::Audience {
                     name: Some(name),
+                    customers,
                     trust,
                     at,
                 },
-        } => match (trust.replay, &trust.with) {
-            (Some(splits), _) => replay(global, &name, (splits, trust.seed), at.at),
-            (None, Some(other)) => interaction(global, &name, other, at.at),
-            (None, None) => measure_one(global, &name, trust.depth(), at.at),
+        } => match (trust.replay, &trust.with, &customers) {
+            (Some(splits), _, _) => replay(global, &name, (splits, trust.seed), at.at),
+            (None, Some(other), _) => interaction(global, &name, other, at.at),
+            (None, None, Some(file)) => lifetime::write_customers(global, &name, file, at.at),
+            (None, None, None) => measure_one(global, &name, trust.depth(), at.at),
         },
         Command::Measure {
             what:
@@ -70,6 +72,7 @@ fn command(global: &Global, command: Command) -> Result<(), Failure> {
                     name: None,
                     trust,
                     at,
+                    ..
                 },
         } => measure_all(global, trust.depth(), at.at),
         Command::Measure {
@@ -280,6 +283,24 @@ fn roi(global: &Global, at: Option<u64>) -> Result<(), Failure> {
     show(global.format, &ledger, terminal::ledger)
 }
 
+/// Refuses a file whose folder is missing, before anything is measured for it.
+fn check_folder(file: &std::path::Path, what: &str, option: &str) -> Result<(), Failure> {
+    let folder = file.parent();
+    if folder.is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        return Err(Failure::Refused(format!(
+            "{}: there is no such folder to write {what} to: make it, or choose another place with `{option}`",
+            file.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Of what is there, a page of the report is written over and nothing else.
+const PAGE: Output = Output {
+    option: "--output",
+    begins: "<!doctype html>",
+};
+
 /// Writes the report on everything that the catalog declares.
 fn html(
     global: &Global,
@@ -287,15 +308,10 @@ fn html(
     replay: &Replay,
     at: Option<u64>,
 ) -> Result<(), Failure> {
-    let folder = output.parent();
-    if folder.is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
-        return Err(Failure::Refused(format!(
-            "{}: there is no such folder to write the report to: make it, or choose another place with `--output`",
-            output.display()
-        )));
-    }
+    check_folder(output, "the report", "--output")?;
     let catalog = project::load(global)?;
     let mut lake = Lake::open(&catalog, at)?;
+    lake.check_output(&catalog, output, &PAGE)?;
     let programmes = programme::all(&catalog, &mut lake)?;
     let lifetimes = lifetime::all(&catalog, &mut lake)?;
     let attributions = content::attributions(&catalog, &mut lake)?;

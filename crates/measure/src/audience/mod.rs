@@ -63,7 +63,7 @@ pub use finding::{
 pub(crate) use interactions::interaction_of;
 pub use interactions::{AssignmentFinding, InteractionFinding, MetricInteraction, interactions};
 pub use learned::{LearnedFeature, LearnedFinding, LearnedGain};
-pub use lifetime::{LifetimeFinding, lifetime};
+pub use lifetime::{LifetimeFinding, lifetime, lifetime_with_values};
 pub(crate) use lift::lift_and;
 pub use lift::{SAMPLE_RATIO_ALARM, lift, lift_at_depth};
 pub use omnibus::ArmsOmnibus;

@@ -192,3 +192,87 @@ fn intervals_of_channels_count_which_customers_they_got() {
         .filter(|value| value.low <= total && total <= value.high);
     assert!(held.count() >= 17);
 }
+
+/// Purchases and costs in another unit of money.
+fn in_unit(unit: f64) -> LifetimeFinding {
+    let [rows, ..] = simulated(600, 1.0);
+    let rows = rows.lines().skip(1).map(|row| {
+        let (at, amount) = row.rsplit_once(',').unwrap();
+        format!("{at},{}\n", amount.parse::<f64>().unwrap() * unit)
+    });
+    let rows = "id,day,amount\n".to_owned() + &rows.collect::<String>();
+    let crm = (0..600).map(|id| format!("{id},{},{}\n", 30.0 * unit, ["a", "b", "c"][id % 3]));
+    let crm = "id,cost,source\n".to_owned() + &crm.collect::<String>();
+    acquired(
+        &rows,
+        &crm,
+        "acquisition: { cost: cost, channel: source }\n",
+    )
+}
+
+#[test]
+fn the_unit_of_money_does_not_matter() {
+    let plain = in_unit(1.0);
+    let payback = plain.acquisition[0].payback.unwrap();
+    let (low, high) = (payback.low.unwrap(), payback.high.unwrap());
+    assert!(0.1 < low && low < 0.9 * high, "{payback:?}");
+    for unit in [1e-10, 1e-4, 1e6] {
+        let other = in_unit(unit);
+        assert_eq!(other.acquisition.len(), plain.acquisition.len());
+        for (other, plain) in other.acquisition.iter().zip(&plain.acquisition) {
+            let (found, wanted) = (
+                other.value_over_cost.unwrap(),
+                plain.value_over_cost.unwrap(),
+            );
+            near(found.estimate, wanted.estimate, 1e-6);
+            near(found.low, wanted.low, 1e-6);
+            near(found.high, wanted.high, 1e-6);
+            let (found, wanted) = (other.payback.unwrap(), plain.payback.unwrap());
+            for (found, wanted) in [
+                (found.months, wanted.months),
+                (found.low, wanted.low),
+                (found.high, wanted.high),
+            ] {
+                assert_eq!(found.is_some(), wanted.is_some());
+                near(found.unwrap_or(0.0), wanted.unwrap_or(0.0), 1e-6);
+            }
+        }
+    }
+}
+
+#[test]
+fn one_huge_amount_is_no_error() {
+    let [rows, _, known] = simulated(600, 1.0);
+    let with = |amount: &str| {
+        let keys = "acquisition: { cost: cost, channel: source }\n";
+        let rows = format!("{rows}600,2023-02-01,{amount}\n");
+        let known = format!("{known}600,DE,10,tv\n");
+        (
+            measured(&rows, "spend: amount\n").unwrap(),
+            acquired(&rows, &known, keys),
+        )
+    };
+    let [(plain, other), (huge, acquired)] = ["20", "2e19"].map(with);
+    assert_eq!(huge.extent.customers, plain.extent.customers);
+    // A customer of one purchase tells nothing of what repeat purchases bring.
+    let future = |finding: &LifetimeFinding| finding.value.as_ref().unwrap().future.estimate;
+    near(future(&huge), future(&plain), 1e-9);
+    // Its channel has all of it, and that of the others is what it was.
+    let tv = group(&acquired, "tv");
+    near(
+        tv.curve.last().map_or(1e19, |p| p.brought.estimate),
+        1e19,
+        1e-9,
+    );
+    let search = |finding| group(finding, "search").payback;
+    assert_eq!(search(&acquired), search(&other));
+    let (_, beyond) = with("1e200");
+    let refusal = beyond.acquisition[0].refusal.as_ref().unwrap();
+    assert_eq!(refusal.reason, Reason::UnfitData);
+    assert!(
+        refusal
+            .message
+            .contains("an amount of `purchases`, or a cost, is too large"),
+        "{refusal:?}"
+    );
+}

@@ -59,17 +59,11 @@ fn of_arm(
 /// What counts, and how much of it nobody has seen.
 fn says(arm: &IncrementalArm, effect: LifetimeEffect, finding: &LifetimeFinding) -> Option<String> {
     let counts = arm.counts.as_ref()?;
-    let (supposed, extrapolated) = match effect {
-        LifetimeEffect::StaysOn => (
-            "if it stays on",
-            arm.stays_on.and_then(|value| value.extrapolated),
-        ),
-        LifetimeEffect::Stops => (
-            "though it ends with the experiment",
-            arm.stops.and_then(|value| value.extrapolated),
-        ),
+    let supposed = match effect {
+        LifetimeEffect::StaysOn => "if it stays on",
+        LifetimeEffect::Stops => "though it ends with the experiment",
     };
-    let share = extrapolated.map_or_else(
+    let share = words::extrapolated(arm, effect).map_or_else(
         || " How much of it lies after the window cannot be put as a share.".to_owned(),
         |share| {
             format!(

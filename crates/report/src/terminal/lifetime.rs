@@ -1,5 +1,6 @@
 //! What customers are worth over their lifetime.
 
+use catalog::LifetimeEffect;
 use measure::audience::lifetime::{
     AcquisitionFinding, GroupValue, IncrementalArm, IncrementalFinding, LifetimeFinding,
     LifetimeUnit,
@@ -418,18 +419,8 @@ fn acquisition(finding: &LifetimeFinding, screen: Screen) -> Option<String> {
         ]);
     }
     let more = finding.acquisition.len().saturating_sub(2 * MOST_LISTED) as u64;
-    let without = finding.acquisition[0].without_cost;
-    let without = match without {
-        0 => String::new(),
-        _ => format!(
-            "{} {} whose cost is not known are left out of all of it.",
-            FORMAT.count(without),
-            Words::of(finding).customers
-        ),
-    };
     let mut text = finish(&table)
         + &screen.prose(&about_payback(finding), Tone::Plain)
-        + &screen.prose(&without, Tone::Plain)
         + &more_in_json(more, "", screen);
     // Why something is missing, once for all of whom it is true.
     let mut missing: Vec<(&str, Vec<String>)> = Vec::new();
@@ -539,7 +530,7 @@ fn incremental(found: &IncrementalFinding, finding: &LifetimeFinding, screen: Sc
             }
         }
         text.push_str(&finish(&table));
-        text.push_str(&screen.prose(&of_arm(arm), Tone::Plain));
+        text.push_str(&screen.prose(&of_arm(arm, found.effect), Tone::Plain));
         text.push_str(&behind(arm, finding, screen));
         for refusal in &arm.refusals {
             text.push_str(&screen.prose(&format!("Refused: {}.", refusal.message), Tone::Caution));
@@ -551,12 +542,15 @@ fn incremental(found: &IncrementalFinding, finding: &LifetimeFinding, screen: Sc
     text
 }
 
-fn of_arm(arm: &IncrementalArm) -> String {
+fn of_arm(arm: &IncrementalArm, effect: LifetimeEffect) -> String {
     let mut note = increments::about_model(FORMAT, arm);
-    let extrapolated = arm.stays_on.and_then(|value| value.extrapolated);
-    if let Some(share) = extrapolated {
+    if let Some(share) = increments::extrapolated(arm, effect) {
+        let supposed = match effect {
+            LifetimeEffect::StaysOn => "stays on",
+            LifetimeEffect::Stops => "stops",
+        };
         note.push_str(&format!(
-            " {} of what stays on lies after the window and is extrapolated.",
+            " {} of the value if it {supposed} lies after the window and is extrapolated.",
             FORMAT.percent(share, 0)
         ));
     }

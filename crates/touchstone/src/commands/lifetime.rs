@@ -1,14 +1,19 @@
 //! What customers are worth over their lifetime.
 
+use std::path::Path;
+
 use catalog::{Catalog, Lifetime};
 use lake::Lake;
+use measure::audience::lifetime::{ValuesFile, ValuesFormat};
 use measure::audience::{self, LifetimeFinding};
 use report::terminal;
 
+use super::check_folder;
 use crate::cli::Global;
-use crate::failure::Failure;
+use crate::failure::{Failure, eprint};
 use crate::output::show;
 use crate::progress::Spinner;
+use crate::project;
 
 /// Measures a lifetime and shows what it says.
 pub(crate) fn show_one(
@@ -20,6 +25,49 @@ pub(crate) fn show_one(
     let mut lake = Lake::open(catalog, at)?;
     let finding = measured(catalog, &mut lake, lifetime)?;
     show(global.format, &finding, terminal::lifetime)
+}
+
+/// Measures a lifetime, writes what each customer is worth to a new file, and shows what the lifetime says.
+pub(crate) fn write_customers(
+    global: &Global,
+    name: &str,
+    path: &Path,
+    at: Option<u64>,
+) -> Result<(), Failure> {
+    let refused = |why: &str| Err(Failure::Refused(format!("{}: {why}", path.display())));
+    let Some(format) = ValuesFormat::of(path) else {
+        return refused(
+            "customers are written as `.csv` or `.parquet`: end the file's name with one of these",
+        );
+    };
+    if path.exists() {
+        return refused(
+            "it is there already: remove it, or choose another name with `--customers`",
+        );
+    }
+    check_folder(path, "customers", "--customers")?;
+    let catalog = project::load(global)?;
+    let Some(lifetime) = catalog.lifetime(name) else {
+        let known = catalog.lifetimes().map(|lifetime| lifetime.name.as_str());
+        return Err(Failure::unknown("lifetime", name, known));
+    };
+    let mut lake = Lake::open(&catalog, at)?;
+    let finding = {
+        let _spinner = Spinner::new(&format!("measuring {name}"));
+        let file = ValuesFile { path, format };
+        audience::lifetime_with_values(&catalog, &mut lake, lifetime, file)?
+    };
+    if let Some(refusal) = &finding.refusal {
+        let why = format!("it was not written: {}", refusal.message);
+        return refused(&why);
+    }
+    show(global.format, &finding, terminal::lifetime)?;
+    let customers = finding.extent.customers;
+    eprint(&format!(
+        "wrote {customers} customers to {}\n",
+        path.display()
+    ));
+    Ok(())
 }
 
 /// Measures all lifetimes of a project.

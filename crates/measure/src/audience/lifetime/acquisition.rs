@@ -21,7 +21,9 @@ use crate::{Reason, Refusal};
 
 /// What cohorts are seen with.
 #[derive(Debug, Clone, Copy)]
-struct View {
+struct View<'a> {
+    /// Where amounts are.
+    fact: &'a str,
     ages: Ages,
     /// The last day that is seen.
     end: i64,
@@ -42,6 +44,7 @@ pub(super) fn add(
         return;
     };
     let view = View {
+        fact: &lifetime.fact,
         ages,
         end: purchases.end,
         margin,
@@ -97,7 +100,7 @@ fn all(
     worths: &Worths,
     cohorts: &[Cohort],
     purchases: &Purchases,
-    view: View,
+    view: View<'_>,
 ) -> Vec<AcquisitionFinding> {
     let group = |of: &str, name: &str, never_bought: Option<NeverBought>| Acquired {
         of: of.to_owned(),
@@ -193,11 +196,12 @@ fn acquisition(
     group: &Acquired<'_>,
     worth: Option<&Worth>,
     View {
+        fact,
         ages,
         end,
         margin,
         alpha,
-    }: View,
+    }: View<'_>,
 ) -> AcquisitionFinding {
     let never_bought = group.never_bought.unwrap_or_default();
     let known = Acquisition {
@@ -225,7 +229,7 @@ fn acquisition(
     match known.cost_per_customer() {
         Ok(cost) => finding.cost = Some(cost),
         Err(error) => {
-            finding.refusal = Some(refusal(&error));
+            finding.refusal = Some(refusal(&error, fact));
             return finding;
         }
     }
@@ -246,7 +250,7 @@ fn acquisition(
                     df: None,
                 });
             }
-            Err(error) => finding.refusal = Some(refusal(&error)),
+            Err(error) => finding.refusal = Some(refusal(&error, fact)),
         }
     }
     let points = curve(&group.costed, ages, end, margin);
@@ -278,15 +282,20 @@ fn acquisition(
                     .map_or(0.0, |point| point.days / DAYS_PER_MONTH),
             });
         }
-        Err(error) => _ = finding.refusal.get_or_insert(refusal(&error)),
+        Err(error) => _ = finding.refusal.get_or_insert(refusal(&error, fact)),
     }
     finding
 }
 
-fn refusal(error: &NoPayback) -> Refusal {
-    let reason = match error {
-        NoPayback::Invalid { .. } => Reason::UnfitData,
-        _ => Reason::TooLittleData,
-    };
-    Refusal::new(reason, error.to_string())
+fn refusal(error: &NoPayback, fact: &str) -> Refusal {
+    match error {
+        // What is read is finite, and costs are not negative: what is made of it is too large for a double.
+        NoPayback::Invalid { .. } => {
+            let message = format!(
+                "{error}: an amount of `{fact}`, or a cost, is too large to be reckoned with; mend it or leave its row out"
+            );
+            Refusal::new(Reason::UnfitData, message)
+        }
+        _ => Refusal::new(Reason::TooLittleData, error.to_string()),
+    }
 }

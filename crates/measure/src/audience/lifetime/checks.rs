@@ -4,7 +4,7 @@ use catalog::Lifetime;
 use clv::FitError;
 
 use super::LifetimeCheck;
-use super::days::{Gap, Gaps};
+use super::days::Gap;
 use super::measured::Measured;
 use super::purchases::{Purchases, day};
 use crate::audience::{READ_ONCE, Severity, of_duplicates};
@@ -107,6 +107,9 @@ pub(super) fn of_rows(lifetime: &Lifetime, purchases: &Purchases) -> Vec<Lifetim
     checks
 }
 
+/// The share of orders from which on it is no chance that these have each of their amounts an even number of times.
+const MANY_DOUBLED: f64 = 0.05;
+
 /// What is the matter with orders as the column that names them tells them apart.
 fn of_orders(purchases: &Purchases) -> Vec<(Severity, String)> {
     let orders = purchases.orders;
@@ -125,20 +128,23 @@ fn of_orders(purchases: &Purchases) -> Vec<(Severity, String)> {
             ),
         ));
     }
-    // Rows that are equal in all columns are told of above.
-    let doubled = match purchases.repeated {
-        0 => orders.doubled,
-        _ => orders.doubled_later,
-    };
+    // Rows that are equal in all columns are told of above: each of them doubles one order at most.
+    let at_once = orders.doubled - orders.doubled_later;
+    let doubled = orders.doubled_later + at_once.saturating_sub(purchases.repeated);
     if doubled > 0 {
-        let severity = match orders.doubled_later {
-            0 => Severity::Notice,
-            later => of_duplicates(later, orders.all),
+        // Some orders have two things of one price; that many do not.
+        let severity = match doubled as f64 >= MANY_DOUBLED * orders.all as f64 {
+            true => Severity::Warning,
+            false => of_duplicates(orders.doubled_later, orders.all),
+        };
+        let at_least = match purchases.repeated {
+            0 => "",
+            _ => "at least ",
         };
         found.push((
             severity,
             format!(
-                "{} have each of their amounts an even number of times, {} of them at several times: they count as often as \
+                "{at_least}{} have each of their amounts an even number of times, {} of them at several times: they count as often as \
                  they are there; if rows were loaded again with other columns or dates, keep one of each, for example with \
                  `SELECT DISTINCT ON` in the fact's `sql`",
                 share(doubled),
@@ -149,11 +155,28 @@ fn of_orders(purchases: &Purchases) -> Vec<(Severity, String)> {
     found
 }
 
-/// What gaps between days of purchase say of their dates. `has_until` says whether the end is declared.
-fn of_gaps(gaps: &Gaps, has_until: bool) -> Vec<String> {
+/// What gaps between days of purchase say of their dates; nothing of a late one where the document says that the data end
+/// before it, and models see all until then. `has_until` says whether the end is declared.
+fn of_gaps(purchases: &Purchases, has_until: bool) -> Vec<String> {
+    let gaps = &purchases.gaps;
+    let periods = purchases.periods.as_ref();
+    // Where there are periods, a day stands for the one that it begins.
+    let after = |number: i64| {
+        let next = periods.and_then(|periods| periods.start_after(number));
+        next.unwrap_or(number + 1)
+    };
+    let until = |number: i64| day(after(number) - 1);
+    let (between, on, ends) = match periods {
+        Some(_) => (
+            "the first days of two periods with purchases",
+            "the period that begins on ",
+            "with the period that begins on",
+        ),
+        None => ("two purchases", "", "on"),
+    };
     let compared = |gap: &Gap| {
         format!(
-            "by {} days, where nowhere else more than {} lie between two purchases",
+            "by {} days, where nowhere else more than {} lie between {between}",
             gap.after - gap.before,
             gap.longest_other
         )
@@ -162,24 +185,29 @@ fn of_gaps(gaps: &Gaps, has_until: bool) -> Vec<String> {
         1 => "1 purchase is".to_owned(),
         purchases => format!("{purchases} purchases are"),
     };
-    let late = gaps.late.map(|gap| {
+    let sees_all = has_until && purchases.half.is_some();
+    let late = gaps.late.filter(|_| !sees_all).map(|gap| {
         let far = format!(
             "{} dated {} or later, after the others {}",
             number(&gap),
             day(gap.after),
             compared(&gap)
         );
-        let before = day(gap.before);
+        let end = day(purchases.data_end);
         if has_until {
             format!(
-                "{far}: no forecast is held against them, and the back-test ends on {before}; if a date is wrong, mend \
+                "{far}: no forecast is held against them, and the back-test ends {ends} {end}; if a date is wrong, mend \
                  it or leave its row out"
             )
         } else {
             format!(
-                "{far}: they do not count, and the data are taken to end on {before}; if a date is wrong, mend it, or say \
-                 `until: {}`; if all are right, say with `until` where the data end",
-                day(gap.before + 1)
+                "{far}: they do not count, and the data are taken to end {ends} {end}; if a date is wrong, mend it, or \
+                 say `until: {}`{}; if all are right, say with `until` where the data end",
+                day(after(gap.before)),
+                match gap.before > purchases.data_end {
+                    true => ", if the period before is over",
+                    false => "",
+                }
             )
         }
     });
@@ -189,15 +217,16 @@ fn of_gaps(gaps: &Gaps, has_until: bool) -> Vec<String> {
              before does not count; if a date is wrong, mend it or leave its row out, or say `from: {after}`; if all are \
              right, say with `from` where the data begin",
             number(&gap),
-            day(gap.before),
+            until(gap.before),
             compared(&gap),
             after = day(gap.after),
         )
     });
     let within = gaps.within.map(|gap| {
         format!(
-            "nobody bought between {} and {}: if a date is wrong, leave its row out, or say with `from` or `until` where \
-             the data begin or end; if purchases are missing there, models take their customers to have been silent",
+            "nobody bought between {on}{} and {on}{}: if a date is wrong, leave its row out, or say with `from` or \
+             `until` where the data begin or end; if purchases are missing there, models take their customers to have \
+             been silent",
             day(gap.before),
             day(gap.after)
         )
@@ -230,7 +259,7 @@ impl Measured<'_> {
             ));
         }
         let declared = self.lifetime.until.is_some();
-        for message in of_gaps(&purchases.gaps, declared) {
+        for message in of_gaps(purchases, declared) {
             warn(message);
         }
         let unobserved: u64 = (self.base.kept.iter())

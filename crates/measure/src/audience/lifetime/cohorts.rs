@@ -108,7 +108,7 @@ pub(super) struct Cohort {
     youngest: i64,
     /// What their first purchases sum to.
     pub(super) first: f64,
-    /// What the squares of these sum to.
+    /// What the squares of these sum to, where acquisition is declared.
     pub(super) first_squares: f64,
     /// What acquiring them cost, where that is known of the customers of the cell.
     pub(super) cost: f64,
@@ -138,6 +138,30 @@ pub(super) fn month_of(number: i64) -> i64 {
     i64::from(date.year()) * 12 + i64::from(date.month()) - 1
 }
 
+/// SQL: the sum of squares of amounts, the same in whatever order they come and as precise in any unit of money.
+///
+/// Sums of doubles are exact from 2^-24 on and below 2^49, and squares of amounts exceed both: those of each of three sizes
+/// are summed in a unit of their own, in which they are about one.
+fn sum_of_squares(square: &str) -> String {
+    const APART: i32 = 44;
+    const LEAST: i32 = -24;
+    let power = |exponent: i32| format!("{:?}::DOUBLE", 2_f64.powi(exponent));
+    let (tiny, large) = (power(LEAST), power(LEAST + APART));
+    let sizes = [
+        (format!("{square} < {tiny}"), -APART),
+        (format!("{square} >= {tiny} AND {square} < {large}"), 0),
+        (format!("{square} >= {large}"), APART),
+    ];
+    let sums = sizes.map(|(is_in, unit)| {
+        let sum = exact_sum(
+            &format!("{square} * {}", power(-unit)),
+            &format!(" FILTER (WHERE {is_in})"),
+        );
+        format!("coalesce({sum}, 0) * {}", power(unit))
+    });
+    format!("({})", sums.join(" + "))
+}
+
 /// All cohorts by month and cell, from the purchases until the end of a day.
 pub(super) fn read(
     lake: &Lake,
@@ -157,17 +181,14 @@ pub(super) fn read(
     );
     let (brought, squares) = if has_cost {
         let of_customer = format!(
-            "SELECT *, coalesce(sum(m) OVER (PARTITION BY customer ORDER BY age \
+            "SELECT *, coalesce({sum} OVER (PARTITION BY customer ORDER BY age \
              ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before \
              FROM (SELECT customer, any_value(cell) AS cell, any_value(month) AS month, age, {sum} AS m FROM ({brought}) \
              GROUP BY customer, age)"
         );
-        // A sum of squares is larger than the doubles whose sums are exact: it is summed as an integer of hundredths.
-        let squares =
-            "CAST(sum(CAST(round((m * m + 2 * m * before) * 100) AS HUGEINT)) AS DOUBLE) / 100";
-        (of_customer, squares)
+        (of_customer, sum_of_squares("(m * m + 2 * m * before)"))
     } else {
-        (brought, "0::DOUBLE")
+        (brought, "0::DOUBLE".to_owned())
     };
     let query = format!(
         "SELECT month, CAST(cell AS BIGINT), age, {sum}, {squares} FROM ({brought}) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
@@ -197,14 +218,16 @@ pub(super) fn sizes(
     context: &str,
     has_cost: bool,
 ) -> Result<Vec<Cohort>, MeasureError> {
-    let costs = if has_cost {
-        format!("coalesce({}, 0)", exact_sum("cost", ""))
+    let (squares, costs) = if has_cost {
+        (
+            sum_of_squares("(at_first * at_first)"),
+            format!("coalesce({}, 0)", exact_sum("cost", "")),
+        )
     } else {
-        "0::DOUBLE".to_owned()
+        ("0::DOUBLE".to_owned(), "0::DOUBLE".to_owned())
     };
     let query = format!(
-        "SELECT {}, CAST(cell AS BIGINT), count(*), CAST(max(first) AS BIGINT), {}, \
-         CAST(sum(CAST(round(at_first * at_first * 100) AS HUGEINT)) AS DOUBLE) / 100, {costs} \
+        "SELECT {}, CAST(cell AS BIGINT), count(*), CAST(max(first) AS BIGINT), {}, {squares}, {costs} \
          FROM {CUSTOMERS} GROUP BY 1, 2 ORDER BY 1, 2",
         month_sql("first"),
         exact_sum("at_first", ""),
@@ -274,6 +297,15 @@ pub(super) fn finding(cohorts: &[Cohort], ages: Ages, end: i64, margin: f64) -> 
     each.collect()
 }
 
+/// The standard deviation of one of so many amounts; infinite where their squares are beyond what a double holds.
+pub(super) fn deviation(customers: f64, sum: f64, squares: f64) -> f64 {
+    if !squares.is_finite() {
+        return f64::INFINITY;
+    }
+    let squares = squares - sum * (sum / customers);
+    (squares.max(0.0) / (customers - 1.0).max(1.0)).sqrt()
+}
+
 /// What the mean customer of cohorts has brought with the first purchase, on day 0, and by the end of each age, over those
 /// that were observed so long.
 ///
@@ -286,14 +318,12 @@ pub(super) fn curve(cohorts: &[&Cohort], ages: Ages, end: i64, margin: f64) -> V
         .map(|cohort| cohort.observed(ages, end))
         .max();
     let mut point = |days: f64, customers: f64, sum: f64, squares: f64| {
-        let mean = sum / customers;
-        let variance = ((squares - customers * mean * mean) / (customers - 1.0)).max(0.0);
         let before = points.last().map_or(0.0, |point| point.value.estimate);
         points.push(CurvePoint {
             days,
             value: Value {
-                estimate: (margin * mean).max(before),
-                standard_error: margin * (variance / customers).sqrt(),
+                estimate: (margin * sum / customers).max(before),
+                standard_error: margin * deviation(customers, sum, squares) / customers.sqrt(),
             },
         });
     };

@@ -129,7 +129,8 @@ impl Measured<'_> {
                 // Without attrition the limits are exact, however few there are.
                 finding.refusal = too_few(due, DUE).filter(|_| !said.sees_no_attrition);
                 if finding.refusal.is_none() {
-                    finding.checks.extend(few(due, DUE));
+                    let few = few(due, DUE).filter(|_| !said.sees_no_attrition);
+                    finding.checks.extend(few);
                     finding.unbounded =
                         unbounded_life(said.sees_no_attrition, fit.attrition_shape());
                     worths = self.values(finding, &fit);
@@ -238,7 +239,7 @@ impl Measured<'_> {
                 Severity::Notice,
                 format!(
                     "{} customers have had more than one contract: each contract counts by itself, and what acquiring \
-                     the customer cost counts with the first",
+                     the customer cost counts with the first of those that count here",
                     self.held.holders_of_several
                 ),
             );

@@ -200,12 +200,13 @@ impl Reader<'_> {
                 "cost".to_owned(),
                 format!("CASE WHEN isfinite({number}) AND {number} >= 0 THEN {number} END"),
             ));
-            // What acquiring somebody cost is spent once, however many contracts follow.
-            cost = Some(
-                "CASE WHEN row_number() OVER (PARTITION BY c.holder ORDER BY c.first, c.customer) = 1 THEN k.cost \
+            // What acquiring somebody cost is spent once, however many contracts follow: with the first of those that count.
+            let (from, end) = (purchases.from, purchases.end);
+            cost = Some(format!(
+                "CASE WHEN row_number() OVER (PARTITION BY c.holder ORDER BY c.first NOT BETWEEN {from} AND {end}, c.first, \
+                 c.customer) = 1 THEN k.cost \
                  WHEN k.cost IS NOT NULL THEN 0 END AS cost, k.cost IS NOT NULL AS costed"
-                    .to_owned(),
-            );
+            ));
         }
         let same = same_customer(
             ("c.holder", &purchases.customer_type),

@@ -6,7 +6,7 @@ use clv::{
 };
 
 use super::finding::Parameter;
-use super::fit::{Fitted, NO_ATTRITION, PurchaseModel, STEP};
+use super::fit::{ALIKE, Fitted, NO_ATTRITION, PurchaseModel, STEP};
 use super::life::MeanLife;
 
 /// A fitted BG/BB model. Its parameters are moved as their logarithms.
@@ -78,7 +78,7 @@ impl PurchaseModel for Discrete {
         let leaving = self.fit.leaving_boundary.map(|boundary| match boundary {
             BetaBoundary::Never => NO_ATTRITION,
             BetaBoundary::Always => "everyone leaves at the first opportunity",
-            BetaBoundary::Alike => "all customers are equally likely to leave",
+            BetaBoundary::Alike => ALIKE,
             BetaBoundary::Polarized => "some customers leave at once, the others never",
         });
         buying.into_iter().chain(leaving).collect()

@@ -214,7 +214,7 @@ fn in_words(boundary: &Boundary) -> &'static str {
     match boundary {
         Boundary::NoAttrition => NO_ATTRITION,
         Boundary::ImmediateAttrition => "everyone leaves at the first opportunity",
-        Boundary::EqualAttrition => "all customers are equally likely to leave",
+        Boundary::EqualAttrition => ALIKE,
         Boundary::PolarizedAttrition => "some customers leave at once, the others never",
         Boundary::EqualRates => "all customers buy at the same rate",
         Boundary::PolarizedRates => "a few customers make all repeat purchases",
@@ -224,6 +224,7 @@ fn in_words(boundary: &Boundary) -> &'static str {
 }
 
 pub(super) const NO_ATTRITION: &str = "no attrition is visible in this window";
+pub(super) const ALIKE: &str = "all customers are equally likely to leave";
 
 /// The step, in logarithms, of numerical slopes.
 pub(super) const STEP: f64 = 1e-4;

@@ -127,7 +127,8 @@ pub struct StaysOnFinding {
     pub to_twelve_months: IncrementalPart,
     /// From twelve months to the horizon, by the model.
     pub beyond: IncrementalPart,
-    /// Share of the total after the window, which no data of the experiment show; none where parts differ in sign.
+    /// Share of the total after the window, which no data of the experiment show; none where what lies within the window and
+    /// after it differ in sign.
     pub extrapolated: Option<f64>,
     /// After the horizon, and not part of the total; only with a discount.
     pub tail: Option<Estimate>,
@@ -140,6 +141,7 @@ pub struct StopsFinding {
     pub total: Estimate,
     pub to_twelve_months: Estimate,
     pub beyond: Estimate,
+    /// Share of the total after the window; none where what lies within the window and after it differ in sign.
     pub extrapolated: Option<f64>,
 }
 

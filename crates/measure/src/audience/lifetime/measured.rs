@@ -10,7 +10,8 @@ use super::audiences::Members;
 use super::base::{Base, Histories};
 use super::checks::{AGAIN, few, too_few, without_limit};
 use super::cohorts::{self, Ages, Cohort};
-use super::fit::{Fitted, Kind};
+use super::customer_values::{self, ValuesFile};
+use super::fit::{ALIKE, Fitted, Kind};
 use super::purchases::Purchases;
 use super::spend::Spend;
 use super::value::{self, Expected, Group, Limit, Terms, in_units};
@@ -32,6 +33,8 @@ pub(super) struct Measured<'a> {
     pub(super) ages: Ages,
     pub(super) purchases: Purchases,
     pub(super) audiences: Vec<Members>,
+    /// Where customers' values are written to.
+    pub(super) values_file: Option<ValuesFile<'a>>,
 }
 
 /// The likeliest model, and what goes with it.
@@ -150,6 +153,7 @@ impl Measured<'_> {
             return Ok(Worths::default());
         }
         finding.checks.extend(few(again, AGAIN));
+        finding.checks.extend(alike(best));
         self.add_covariates(finding, best, spend.as_ref());
         let Some(spend) = spend else {
             let said = finding.spend.as_ref();
@@ -174,10 +178,18 @@ impl Measured<'_> {
             expected,
             limits,
         };
-        Ok(self.values(finding, &chosen, &all).unwrap_or_else(|error| {
-            finding.refusal = Some(Refusal::new(Reason::UnfitData, error.to_string()));
-            Worths::default()
-        }))
+        match self.values(finding, &chosen, &all) {
+            Ok(worths) => {
+                if let Some(file) = self.values_file {
+                    customer_values::write(lake, self, &chosen, file)?;
+                }
+                Ok(worths)
+            }
+            Err(error) => {
+                finding.refusal = Some(Refusal::new(Reason::UnfitData, error.to_string()));
+                Ok(Worths::default())
+            }
+        }
     }
 
     /// What covariates do to the chosen model of timing and to spend.
@@ -257,6 +269,16 @@ fn timing(kind: Kind, fit: &Result<Fitted, FitError>, table: &CustomerTable) -> 
         }
     }
     finding
+}
+
+/// That intervals do not count how unlike customers may be in leaving.
+fn alike(fitted: &Fitted) -> Option<LifetimeCheck> {
+    fitted.boundaries().contains(&ALIKE).then(|| LifetimeCheck {
+        severity: Severity::Warning,
+        message: "the likeliest is that all customers are equally likely to leave, and intervals take it so: they are too \
+                  narrow where customers are not alike, of which this window tells little"
+            .to_owned(),
+    })
 }
 
 /// What an effect on a logarithm multiplies.

@@ -8,6 +8,7 @@ mod checks;
 mod cohorts;
 mod contracts;
 mod covariates;
+mod customer_values;
 mod customers;
 mod days;
 mod discrete;
@@ -30,6 +31,7 @@ mod value;
 mod worth;
 
 pub use backtest::{BackTest, Forecast};
+pub use customer_values::{ValuesFile, ValuesFormat};
 pub use finding::{
     AcquisitionFinding, AudienceValue, Audiences, Band, Baseline, CohortFinding, CovariateFinding,
     Distribution, GroupValue, LifetimeCheck, LifetimeExtent, LifetimeFinding, LifetimeUnit,
@@ -80,6 +82,43 @@ pub fn lifetime(
     lake: &mut Lake,
     lifetime: &Lifetime,
 ) -> Result<LifetimeFinding, MeasureError> {
+    measure(catalog, lake, lifetime, None)
+}
+
+/// The same, and writes what each customer is worth to a file: a row a customer, in the order of their ids, with their
+/// repeat purchases, days of the first and last one, the probability of being there at the end, purchases expected within the
+/// horizon, future value with its standard error and interval, and the columns of `by` and the channel. Errors and intervals
+/// count how little is known of the parameters, not the chance of what the customer will do. The mean of the values is the
+/// finding's.
+///
+/// Where the finding is a refusal there is no file.
+///
+/// # Errors
+///
+/// As [`lifetime`]; [`MeasureError::Unusable`] for contracts; where the file cannot be written.
+pub fn lifetime_with_values(
+    catalog: &Catalog,
+    lake: &mut Lake,
+    lifetime: &Lifetime,
+    file: ValuesFile<'_>,
+) -> Result<LifetimeFinding, MeasureError> {
+    if lifetime.contracts.is_some() {
+        return Err(MeasureError::Unusable {
+            place: format!("lifetime `{}`, contracts", lifetime.name),
+            message: "the values of single contracts are not written, but those of customers who make purchases: the \
+                      finding has what contracts are worth by the columns of `by`"
+                .to_owned(),
+        });
+    }
+    measure(catalog, lake, lifetime, Some(file))
+}
+
+fn measure(
+    catalog: &Catalog,
+    lake: &mut Lake,
+    lifetime: &Lifetime,
+    values_file: Option<ValuesFile<'_>>,
+) -> Result<LifetimeFinding, MeasureError> {
     let discount = Discount::annual(catalog.project().discount_rate).map_err(|error| {
         MeasureError::Unusable {
             place: format!("lifetime `{}`", lifetime.name),
@@ -116,6 +155,7 @@ pub fn lifetime(
         ages,
         purchases,
         audiences,
+        values_file,
     };
     let mut finding = blank(catalog, lake, lifetime, &measured.purchases)?;
     measured.count(&mut finding.extent);

@@ -56,6 +56,12 @@ impl Periods {
         Some(number_of_day(start))
     }
 
+    /// The first day, since 1970, of the period after the one in which a day lies; none before the first.
+    pub(super) fn start_after(&self, number: i64) -> Option<i64> {
+        let next = self.start_of(self.number_at(day(number))? + 1)?;
+        Some(number_of_day(next))
+    }
+
     /// The first day, since 1970, of the last period that is over by the end of a day; none where none is.
     pub(super) fn last_over(&self, end: i64) -> Option<i64> {
         let after = self.number_at(day(end + 1))?;
@@ -112,6 +118,8 @@ mod tests {
             Some(number("1998-01-01"))
         );
         assert_eq!(periods.start_at(number("1994-12-31")), None);
+        let next = periods.start_after(number("1998-07-04"));
+        assert_eq!(next, Some(number("1999-01-01")));
         let week = Periods::new("1 week".parse().unwrap(), None, number("2024-05-02"));
         assert_eq!(week.start.to_string(), "2024-04-29");
         let from = "2024-02-10".parse().ok();

@@ -204,11 +204,15 @@ impl Reader<'_> {
         // What one order has twice: of each amount an even number of rows, whose hashes cancel, at one time or at several.
         let of_orders = match &self.lifetime.order {
             Some(_) => {
-                ", CASE WHEN status = 0 THEN hash(any_value(ordering)) END AS number, \
-                 CASE WHEN status > 0 OR count(ordering) < 2 OR bit_xor(hash(spend)) <> 0 THEN 0 \
-                 WHEN min(moment) = max(moment) THEN 1 ELSE 2 END AS doubled"
+                // Of the key, which the groups have anyway: an aggregate of the column would keep a text for each of them.
+                let key = counted("ordering");
+                format!(
+                    ", CASE WHEN {key} IS NOT NULL THEN hash({key}) END AS number, \
+                     CASE WHEN status > 0 OR count(ordering) < 2 OR bit_xor(hash(spend)) <> 0 THEN 0 \
+                     WHEN min(moment) = max(moment) THEN 1 ELSE 2 END AS doubled"
+                )
             }
-            None => "",
+            None => String::new(),
         };
         let judged = self.judged(&columns, currency, &ordering)?;
         // Lines and their returns cancel to the last digits only: three times 10.10 less 30.30 is not 0 in binary.

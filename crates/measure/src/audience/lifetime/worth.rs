@@ -6,7 +6,7 @@
 use stats::tail::normal_quantile;
 
 use super::base::Kept;
-use super::cohorts::{Cohort, month_of};
+use super::cohorts::{Cohort, deviation, month_of};
 use super::fit::NEW;
 use super::life::life;
 use super::measured::{Chosen, Measured};
@@ -59,8 +59,7 @@ impl First {
 
     /// The standard deviation of one of so many.
     fn deviation(&self, customers: f64) -> f64 {
-        let squares = self.squares - self.sum * self.sum / customers;
-        (squares.max(0.0) / (customers - 1.0).max(1.0)).sqrt()
+        deviation(customers, self.sum, self.squares)
     }
 }
 

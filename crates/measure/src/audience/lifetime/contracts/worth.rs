@@ -24,7 +24,8 @@ impl Measured<'_> {
     /// Values of all contracts, of groups, and of a new contract; and of those whose acquisition cost is known.
     pub(super) fn values(&self, finding: &mut LifetimeFinding, fit: &Renewals) -> Worths {
         let rows = || self.held.rows.iter();
-        finding.value = self.group(String::new(), &|_| true, fit).map(|group| {
+        let all = self.groups(vec![String::new()], |_| Some(0), fit);
+        finding.value = all.into_iter().next().map(|group| {
             let future = group.these.per_customer(group.contracts, ALPHA);
             GroupValue {
                 future,
@@ -64,18 +65,19 @@ impl Measured<'_> {
 
     /// All contracts that count, and these by channel and by the month of their start.
     fn worths(&self, counts: &dyn Fn(&Held) -> bool, fit: &Renewals) -> Worths {
-        let months = cohorts::months(&self.cohorts).into_iter();
-        let cohorts = months.filter_map(|month| {
-            let is_of = |row: &Held| counts(row) && month_of(row.start) == month;
-            self.group(month_name(month), &is_of, fit)
-        });
+        let months = cohorts::months(&self.cohorts);
+        let names = months.iter().map(|month| month_name(*month)).collect();
+        let month = |row: &Held| {
+            let place = || months.binary_search(&month_of(row.start)).ok();
+            counts(row).then(place).flatten()
+        };
+        let all = self.groups(vec![String::new()], |row| counts(row).then_some(0), fit);
+        let cohorts = self.groups(names, month, fit);
         let channel = self.purchases.channel;
         Worths {
-            all: self
-                .group(String::new(), counts, fit)
-                .map(|group| group.worth),
+            all: all.into_iter().next().map(|group| group.worth),
             channels: channel.map_or(Vec::new(), |channel| self.by_column(channel, counts, fit)),
-            cohorts: cohorts.map(|group| group.worth).collect(),
+            cohorts: cohorts.into_iter().map(|group| group.worth).collect(),
         }
     }
 
@@ -87,10 +89,8 @@ impl Measured<'_> {
         fit: &Renewals,
     ) -> Vec<Worth> {
         let (names, of_cell) = self.purchases.by_value(column);
-        let groups = names.into_iter().enumerate().filter_map(|(number, name)| {
-            let is_of = |row: &Held| counts(row) && of_cell[row.cell as usize] == number;
-            self.group(name, &is_of, fit)
-        });
+        let place = |row: &Held| counts(row).then(|| of_cell[row.cell as usize]);
+        let groups = self.groups(names, place, fit).into_iter();
         let mut groups: Vec<Worth> = groups.map(|group| group.worth).collect();
         groups.sort_by(|a, b| {
             let (a, b) = (&a.value, &b.value);
@@ -99,48 +99,65 @@ impl Measured<'_> {
         groups
     }
 
-    /// What a group of contracts is worth; none of no contract. They are taken to be drawn from those that such a group
-    /// gets: the variance of a mean over them counts beside what is not known of the parameters.
-    fn group(&self, name: String, is_of: &dyn Fn(&Held) -> bool, fit: &Renewals) -> Option<Group> {
-        let rows = || self.held.rows.iter().filter(|row| is_of(row));
-        let contracts = number_of(rows());
-        let mean = |of: &dyn Fn(&Held) -> f64| {
-            let sum: f64 = rows().map(|row| f64::from(row.contracts) * of(row)).sum();
-            (contracts > 0.0).then_some(sum / contracts)
+    /// Groups of contracts by name, given the number of the group that a contract is in, if it is in one; without those
+    /// that none is in.
+    fn groups(
+        &self,
+        names: Vec<String>,
+        of: impl Fn(&Held) -> Option<usize>,
+        fit: &Renewals,
+    ) -> Vec<Group> {
+        let mut rows: Vec<Vec<&Held>> = vec![Vec::new(); names.len()];
+        for row in &self.held.rows {
+            if let Some(place) = of(row) {
+                rows[place].push(row);
+            }
+        }
+        let groups = names.into_iter().zip(rows);
+        groups
+            .filter(|(_, rows)| !rows.is_empty())
+            .map(|(name, rows)| self.group(name, &rows, fit))
+            .collect()
+    }
+
+    /// What a group of contracts is worth. They are taken to be drawn from those that such a group gets: the variance of a
+    /// mean over them counts beside what is not known of the parameters.
+    fn group(&self, name: String, rows: &[&Held], fit: &Renewals) -> Group {
+        let numbers: Vec<f64> = rows.iter().map(|row| f64::from(row.contracts)).collect();
+        let contracts: f64 = numbers.iter().sum();
+        let mean = |of: &[f64]| {
+            let each = numbers.iter().zip(of);
+            each.map(|(number, value)| number * value).sum::<f64>() / contracts
         };
-        let brought = |row: &Held| self.terms.margin * f64::from(row.paid) * row.price;
-        let worth = |row: &Held| fit.value(row, &self.terms);
+        let each = |of: &dyn Fn(&Held) -> f64| rows.iter().map(|row| of(row)).collect::<Vec<f64>>();
         // The standard error of a mean over contracts.
-        let chance = |of: &dyn Fn(&Held) -> f64| {
-            let center = mean(of)?;
-            let variance = mean(&|row| (of(row) - center).powi(2))?;
-            Some((variance / (contracts - 1.0).max(1.0)).sqrt())
+        let chance = |of: &[f64]| {
+            let center = mean(of);
+            let squares: Vec<f64> = of.iter().map(|value| (value - center).powi(2)).collect();
+            (mean(&squares) / (contracts - 1.0).max(1.0)).sqrt()
         };
-        let these = fit.total(rows(), &self.terms);
+        let brought = each(&|row| self.terms.margin * f64::from(row.paid) * row.price);
+        let worth = each(&|row| fit.value(row, &self.terms));
+        let both: Vec<f64> = brought.iter().zip(&worth).map(|(a, b)| a + b).collect();
+        let these = fit.total(rows.iter().copied(), &self.terms);
         let value = GroupValue {
             group: name,
             customers: contracts as u64,
-            purchases: mean(&|row| f64::from(row.renewals()))?,
-            past: mean(&brought)?,
-            alive: mean(&|row| f64::from(u8::from(!row.ended)))?,
-            expected_purchases: mean(&|row| fit.expected(row, &self.terms))?,
+            purchases: mean(&each(&|row| f64::from(row.renewals()))),
+            past: mean(&brought),
+            alive: mean(&each(&|row| f64::from(u8::from(!row.ended)))),
+            expected_purchases: mean(&each(&|row| fit.expected(row, &self.terms))),
             future: these
-                .with_chance(contracts * chance(&worth)?, ALPHA)
+                .with_chance(contracts * chance(&worth), ALPHA)
                 .per_customer(contracts, ALPHA),
         };
         let future = these.per_customer(contracts, ALPHA);
-        let total = total(
-            value.past,
-            future,
-            chance(&|row| brought(row) + worth(row))?,
-            ALPHA,
-        );
-        let worth = Worth { value, total };
-        Some(Group {
+        let total = total(value.past, future, chance(&both), ALPHA);
+        Group {
             contracts,
             these,
-            worth,
-        })
+            worth: Worth { value, total },
+        }
     }
 
     /// A new contract at the mean price of those that are known.

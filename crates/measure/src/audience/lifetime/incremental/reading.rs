@@ -37,7 +37,7 @@ impl Reading {
             total: self.of(&value.total),
             to_twelve_months: self.of(&value.to_twelve_months),
             beyond: self.of(&value.beyond),
-            extrapolated: value.extrapolated,
+            extrapolated: share(value.extrapolated),
         }
     }
 
@@ -53,8 +53,26 @@ impl Reading {
             window: part(&value.window),
             to_twelve_months: part(&value.to_twelve_months),
             beyond: part(&value.beyond),
-            extrapolated: value.extrapolated,
+            extrapolated: share(value.extrapolated),
             tail: value.tail.as_ref().map(|tail| self.of(tail)),
         }
+    }
+}
+
+/// What is a share of a total: parts of which one adds to it and the other takes away are none.
+fn share(part: Option<f64>) -> Option<f64> {
+    part.filter(|part| (0.0..=1.0).contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_that_differ_in_sign_are_no_share() {
+        assert_eq!(share(Some(0.78)), Some(0.78));
+        assert_eq!(share(Some(2.07)), None);
+        assert_eq!(share(Some(-0.4)), None);
+        assert_eq!(share(None), None);
     }
 }
