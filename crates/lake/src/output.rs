@@ -31,9 +31,35 @@ impl Lake {
         file: &Path,
         output: &Output,
     ) -> Result<(), LakeError> {
+        self.check_place(catalog, file, output.option)?;
+        match begins_with(file, output.begins) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(LakeError::io(file, error)),
+            Ok(true) => Ok(()),
+            Ok(false) => Err(LakeError::OutputPlace {
+                option: output.option,
+                path: file.to_owned(),
+                message: format!(
+                    "it is there already, and does not begin with `{}` as such a file does",
+                    output.begins.trim_end()
+                ),
+            }),
+        }
+    }
+
+    /// Refuses to write a file, which an option names, where documents, data or the lake of the project lie.
+    ///
+    /// # Errors
+    /// [`LakeError::OutputPlace`].
+    pub fn check_place(
+        &self,
+        catalog: &Catalog,
+        file: &Path,
+        option: &'static str,
+    ) -> Result<(), LakeError> {
         let refused = |message: String| {
             Err(LakeError::OutputPlace {
-                option: output.option,
+                option,
                 path: file.to_owned(),
                 message,
             })
@@ -58,9 +84,9 @@ impl Lake {
                 continue;
             };
             let path = absolute(path);
-            // A folder is read with all that comes into it.
-            let is_read =
-                real.starts_with(&path) && (format == Format::Delta || is_format(&real, format));
+            // A folder is read with all that comes into it, and a glob with all that it matches.
+            let is_read = (real.starts_with(&path) || is_matched(&path, &real))
+                && (format == Format::Delta || is_format(&real, format));
             // Files that are missing are in nobody's way.
             let is_matching = |files: Vec<PathBuf>| files.iter().any(|file| absolute(file) == real);
             let matching = files_at(&self.engine, source, &path, format);
@@ -71,16 +97,31 @@ impl Lake {
                 ));
             }
         }
-        match begins_with(file, output.begins) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(LakeError::io(file, error)),
-            Ok(true) => Ok(()),
-            Ok(false) => refused(format!(
-                "it is there already, and does not begin with `{}` as such a file does",
-                output.begins.trim_end()
-            )),
-        }
+        Ok(())
     }
+}
+
+/// Whether a glob may match a file that is not there yet, where a part of a path with a wildcard stands for any name.
+fn is_matched(glob: &Path, file: &Path) -> bool {
+    let names = |path: &Path| -> Vec<String> {
+        let parts = path.components();
+        parts
+            .map(|part| part.as_os_str().to_string_lossy().into_owned())
+            .collect()
+    };
+    let (glob, file) = (names(glob), names(file));
+    let is_wild = |name: &str| name.contains(['*', '?', '[']);
+    let Some(first) = glob.iter().position(|name| is_wild(name)) else {
+        return false;
+    };
+    if glob.iter().any(|name| name == "**") {
+        return file.starts_with(&glob[..first]);
+    }
+    glob.len() == file.len()
+        && glob
+            .iter()
+            .zip(&file)
+            .all(|(part, name)| is_wild(part) || part == name)
 }
 
 /// Whether this is a file that begins so, or an empty one.
@@ -93,4 +134,22 @@ fn begins_with(file: &Path, begins: &str) -> io::Result<bool> {
         .take(begins.len() as u64)
         .read_to_end(&mut start)?;
     Ok(start.is_empty() || start.eq_ignore_ascii_case(begins.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glob_matches_files_that_are_not_there_yet() {
+        let is = |glob: &str, file: &str| is_matched(Path::new(glob), Path::new(file));
+        assert!(is("/p/data/*.csv", "/p/data/new.csv"));
+        assert!(is("/p/*/day.csv", "/p/2024/day.csv"));
+        assert!(is("/p/data/**/*.csv", "/p/data/2024/05/new.csv"));
+        assert!(!is("/p/data/*.csv", "/p/data/2024/new.csv"));
+        assert!(!is("/p/data/*.csv", "/p/new.csv"));
+        assert!(!is("/p/*/day.csv", "/p/2024/week.csv"));
+        assert!(!is("/p/data/**/*.csv", "/p/other/new.csv"));
+        assert!(!is("/p/data.csv", "/p/data.csv"));
+    }
 }

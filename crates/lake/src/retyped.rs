@@ -48,8 +48,13 @@ impl Lake {
     /// What to do about a declared type that the lake's table has not got yet, where a column's name or SQL speaks of one.
     #[must_use]
     pub fn way_to_declared_type(&self, text: &str) -> Option<String> {
-        let text = text.to_lowercase();
-        let is_meant = |retyped: &&Retyped| text.contains(&retyped.column.to_lowercase());
+        // Words of SQL, and the name of a column alone whatever is in it.
+        let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let words: Vec<&str> = words.chain([text.trim()]).collect();
+        let is_meant = |retyped: &&Retyped| {
+            let mut words = words.iter();
+            words.any(|word| word.to_lowercase() == retyped.column.to_lowercase())
+        };
         let retyped = self.retyped.iter().find(is_meant)?;
         Some(format!(
             "run `touchstone import {source}` again, because the lake's table of `{source}` has `{}` as {}, and `types:` \

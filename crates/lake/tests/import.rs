@@ -548,6 +548,8 @@ fn a_replaced_file_is_read_by_the_types_of_the_table() {
     // The way out that is named.
     project.redeclare("path: a.csv, types: {id: VARCHAR, n: VARCHAR}");
     let lake = project.read();
+    // Letters of other words do not name a column.
+    assert_eq!(lake.way_to_declared_type("country = 'no'"), None);
     let way = lake.way_to_type("n + 1");
     assert!(
         way.contains("run `touchstone import t` again")

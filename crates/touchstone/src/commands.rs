@@ -298,7 +298,7 @@ fn check_folder(file: &std::path::Path, what: &str, option: &str) -> Result<(), 
 /// Of what is there, a page of the report is written over and nothing else.
 const PAGE: Output = Output {
     option: "--output",
-    begins: "<!doctype html>",
+    begins: "<!doctype html>\n<!-- A report of Touchstone",
 };
 
 /// Writes the report on everything that the catalog declares.

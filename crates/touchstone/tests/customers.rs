@@ -31,11 +31,16 @@ fn project() -> TempDir {
         "name: Shop\nmargin: 0.5\ndiscount_rate: 0.1\n",
     )
     .unwrap();
-    fs::create_dir(folder.path().join("catalog")).unwrap();
+    for name in ["catalog", "more"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+    }
     let documents = "{ kind: source, name: rows, path: rows.csv }\n---\n\
         { kind: fact, name: purchases, source: rows, customer: id, time: day }\n---\n\
         { kind: fact, name: none, source: rows, customer: id, time: day, where: id < 2 }\n---\n\
         { kind: lifetime, name: customers, fact: purchases, spend: amount, horizon: 1 year }\n---\n\
+        { kind: source, name: more, path: 'more/*.csv' }\n---\n\
+        { kind: lifetime, name: late, fact: purchases, spend: amount, horizon: 1 year, \
+          customers: { source: rows, customer: id }, rollout: { since: id } }\n---\n\
         { kind: lifetime, name: few, fact: none, spend: amount, horizon: 1 year }\n";
     fs::write(folder.path().join("catalog/shop.yaml"), documents).unwrap();
     folder
@@ -84,6 +89,8 @@ fn what_cannot_be_written_says_why_and_leaves_no_file() {
             shown(&path),
         ]);
         assert!(!path.exists());
+        let part = folder.path().join(format!("{file}.partial"));
+        assert!(!part.exists());
         said
     };
     let few = said("few", "values.csv");
@@ -98,6 +105,19 @@ fn what_cannot_be_written_says_why_and_leaves_no_file() {
         missing.contains("no such folder to write customers to"),
         "{missing}"
     );
+    // What fails later takes the file with it.
+    let late = said("late", "values.csv");
+    assert!(late.contains("not a time"), "{late}");
+    for (file, why) in [
+        ("more/values.csv", "the data of source `more`"),
+        ("catalog/values.csv", "the folder of the catalog"),
+    ] {
+        let place = said("customers", file);
+        assert!(
+            place.contains("--customers") && place.contains(why),
+            "{place}"
+        );
+    }
     let unknown = said("customer", "values.csv");
     assert!(
         unknown.contains("there is no lifetime `customer`; did you mean `customers`?"),

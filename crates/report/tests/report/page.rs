@@ -36,7 +36,7 @@ pub(crate) fn text(page: &str) -> String {
 
 /// Checks that tags close in the order in which they opened.
 pub(crate) fn assert_well_formed(page: &str) {
-    const VOID: [&str; 3] = ["meta", "!doctype", "link"];
+    const VOID: [&str; 4] = ["meta", "!doctype", "!--", "link"];
     let mut open: Vec<&str> = Vec::new();
     let mut rest = page;
     while let Some(start) = rest.find('<') {

@@ -1,9 +1,10 @@
 //! What customers are worth over their lifetime.
 
+use std::fs;
 use std::path::Path;
 
 use catalog::{Catalog, Lifetime};
-use lake::Lake;
+use lake::{Lake, LakeError};
 use measure::audience::lifetime::{ValuesFile, ValuesFormat};
 use measure::audience::{self, LifetimeFinding};
 use report::terminal;
@@ -40,10 +41,18 @@ pub(crate) fn write_customers(
             "customers are written as `.csv` or `.parquet`: end the file's name with one of these",
         );
     };
-    if path.exists() {
-        return refused(
-            "it is there already: remove it, or choose another name with `--customers`",
-        );
+    // The engine is told the name in SQL.
+    let Some(name_in_part) = path.to_str().map(|path| format!("{path}.partial")) else {
+        return refused("its name is not UTF-8: choose another with `--customers`");
+    };
+    let part = Path::new(&name_in_part);
+    for file in [path, part] {
+        if file.exists() {
+            return Err(Failure::Refused(format!(
+                "{}: it is there already: remove it, or choose another name with `--customers`",
+                file.display()
+            )));
+        }
     }
     check_folder(path, "customers", "--customers")?;
     let catalog = project::load(global)?;
@@ -52,15 +61,25 @@ pub(crate) fn write_customers(
         return Err(Failure::unknown("lifetime", name, known));
     };
     let mut lake = Lake::open(&catalog, at)?;
-    let finding = {
+    lake.check_place(&catalog, path, "--customers")?;
+    let measured = {
         let _spinner = Spinner::new(&format!("measuring {name}"));
-        let file = ValuesFile { path, format };
-        audience::lifetime_with_values(&catalog, &mut lake, lifetime, file)?
+        let file = ValuesFile { path: part, format };
+        audience::lifetime_with_values(&catalog, &mut lake, lifetime, file)
     };
-    if let Some(refusal) = &finding.refusal {
-        let why = format!("it was not written: {}", refusal.message);
-        return refused(&why);
-    }
+    let finding = match measured {
+        Ok(finding) if finding.refusal.is_none() => finding,
+        failed => {
+            // There may be none, and the failure is what is to be told.
+            let _ = fs::remove_file(part);
+            let why = failed?.refusal.map_or_else(String::new, |why| why.message);
+            return refused(&format!("it was not written: {why}"));
+        }
+    };
+    fs::rename(part, path).map_err(|error| LakeError::Io {
+        path: path.to_owned(),
+        error,
+    })?;
     show(global.format, &finding, terminal::lifetime)?;
     let customers = finding.extent.customers;
     eprint(&format!(

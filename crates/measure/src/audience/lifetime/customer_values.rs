@@ -14,11 +14,10 @@
 //! with `discounted` the expected discounted purchases and `timing` their standard error. The engine joins the customers with
 //! their histories and writes the file; no customer comes out of it.
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clv::InfiniteMeanSpend;
-use lake::{Lake, LakeError, sql};
+use lake::{Lake, sql};
 use stats::tail::normal_quantile;
 
 use super::fit::STEP;
@@ -88,7 +87,7 @@ pub struct ValuesFile<'a> {
     pub format: ValuesFormat,
 }
 
-/// Writes a row for each customer, beside the file's place, and moves it there, so that no half of it is ever found.
+/// Writes a row for each customer. What fails may leave a part of the file.
 pub(super) fn write(
     lake: &Lake,
     measured: &Measured<'_>,
@@ -111,31 +110,13 @@ pub(super) fn write(
         patterns,
         &context,
     )?;
-    let mut partial = OsString::from(file.path);
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let copy = format!(
-        "COPY ({}) TO {} ({})",
+    let statements = format!(
+        "COPY ({}) TO {} ({}); DROP TABLE {VALUES}; DROP TABLE {PATTERNS}",
         query(measured),
-        sql::text(&partial.to_string_lossy()),
+        sql::text(&file.path.to_string_lossy()),
         file.format.options()
     );
-    let written = engine.execute(&copy, &context).and_then(|()| {
-        std::fs::rename(&partial, file.path).map_err(|error| LakeError::Io {
-            path: file.path.to_owned(),
-            error,
-        })
-    });
-    if written.is_err() {
-        // The first error is the one to report.
-        let _ = std::fs::remove_file(&partial);
-    }
-    written?;
-    engine.execute(
-        &format!("DROP TABLE {VALUES}; DROP TABLE {PATTERNS}"),
-        &context,
-    )?;
-    Ok(())
+    Ok(engine.execute(&statements, &context)?)
 }
 
 /// The histories.
