@@ -34,7 +34,7 @@ docs: ## build the book into target/book (needs mdbook)
 	@command -v mdbook >/dev/null || { echo "docs: mdbook is missing: cargo install mdbook" >&2; exit 1; }
 	mdbook build docs --dest-dir "$(CURDIR)/target/book"
 
-bench: setup $(bench_ready) ## measure speed and memory beside the peers (BENCH_ROWS, BENCH_ROUNDS, BENCH_TOUCHES)
+bench: setup $(bench_ready) ## measure speed and memory beside the peers (BENCH_ONLY, BENCH_ROWS, BENCH_ROUNDS, BENCH_TOUCHES)
 	cargo build --release --locked
 	cargo build --release --locked --package touchstone-clv --package touchstone-attribution --examples
 	.bench/venv/bin/python bench/run.py

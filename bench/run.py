@@ -4,9 +4,10 @@ Every contender is a whole process on the same files with the same number of thr
 which also brings the files into the page cache, they take turns (A B C, A B C, ...), so that what else the
 machine does falls on all of them, and each is compared with the hand-written query of the same round.
 
-    bench/run.py [--touchstone PATH | --peers-only] [--rows N] [--rounds N]
+    bench/run.py [--touchstone PATH | --peers-only] [--rows N] [--rounds N] [--only TEXT]
 
-The result is printed, and at full size written into docs/benchmarks.md. Environment: BENCH_ROWS, BENCH_ROUNDS, and
+The result is printed, and at full size written into docs/benchmarks.md, where it takes the place of the same comparison.
+Environment: BENCH_ROWS, BENCH_ROUNDS and BENCH_ONLY (what the titles of comparisons contain), BENCH_LONGEST (seconds), and
 BENCH_TOUCHES for the journeys that are built from single touches.
 """
 
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +85,7 @@ SELECT count(*), sum(repeat), avg(days), avg(amount) FROM customers"""
 
 
 # A contender that takes longer is stopped, and that is what the table says.
-LONGEST = 600.0
+LONGEST = float(os.environ.get("BENCH_LONGEST", 180))
 
 
 @dataclass
@@ -119,6 +121,8 @@ class Comparison:
     """The contender that others are divided by."""
     rounds: int | None = None
     """Fewer than asked for, where peers take minutes."""
+    prepare: Callable[[], None] | None = None
+    """Makes the files."""
 
 
 def comparisons(data: Path, touchstone: Path | None) -> list[Comparison]:
@@ -188,7 +192,10 @@ ANALYSES = [
 ]
 
 
-def analyses() -> str:
+ANALYSES_TITLE = "One analysis from summaries: two arms of 5 M customers, microseconds"
+
+
+def analyses(made: str) -> str:
     """One analysis from summaries, in microseconds, beside gbstats."""
     command = ["cargo", "bench", "--locked", "--quiet", "-p", "touchstone-stats", "--bench", "analyses", "--"]
     environment = os.environ | {"LD_LIBRARY_PATH": str(ROOT / ".duckdb" / "lib")}
@@ -199,7 +206,9 @@ def analyses() -> str:
     ours = {name: int(time.replace(",", "")) / 1e3 for name, time in found}
     theirs = json.loads(output([sys.executable, str(ROOT / "bench" / "gb.py")]))
     lines = [
-        "### One analysis from summaries: two arms of 5 M customers, microseconds",
+        f"### {ANALYSES_TITLE}",
+        "",
+        f"{made}.",
         "",
         f"| analysis | touchstone | gbstats {importlib.metadata.version('gbstats')} |",
         "| --- | ---: | ---: |",
@@ -281,24 +290,28 @@ NUMBERED = """SELECT max(position), max(channel) FROM (
 def touches(files: Path) -> Comparison:
     """Journeys from single touches, with less memory than they take."""
     folder = files / f"touches-{TOUCHES}"
-    if not (folder / "complete").exists():
-        command = [sys.executable, ROOT / "bench" / "touches.py", str(TOUCHES), folder, TOUCHES_MEMORY]
-        subprocess.run(command, check=True)
-        (folder / "complete").touch()
+
+    def make() -> None:
+        if not (folder / "complete").exists():
+            command = [sys.executable, ROOT / "bench" / "touches.py", str(TOUCHES), folder, TOUCHES_MEMORY]
+            subprocess.run(command, check=True)
+            (folder / "complete").touch()
+
     longest = max(LONGEST, TOUCHES / 50_000)
     settings = f"SET threads = {THREADS}; SET memory_limit = '{TOUCHES_MEMORY}'; SET enable_progress_bar = false"
     by_hand = "DuckDB: the rows numbered by customer and time, and nothing else"
     query = [str(duckdb_cli()), "-init", os.devnull, "-csv", "-c", f"{settings}; {NUMBERED}"]
     credit = [str(ROOT / "target" / "release" / "touchstone"), "-C", str(folder), "measure", "content", "--format", "json"]
     return Comparison(
-        f"Attribution from raw touches: {count(TOUCHES)} touches and {count(TOUCHES // 10)} orders "
-        f"({size(folder, 'touches')} and {size(folder, 'orders')} of Parquet), {TOUCHES_MEMORY} for the engine",
+        f"Attribution from raw touches: {count(TOUCHES)} touches and {count(TOUCHES // 10)} orders, {TOUCHES_MEMORY} for the "
+        "engine",
         [
             Contender(by_hand, query, folder, longest),
             Contender("`touchstone measure content`: journeys, all models, intervals, checks", credit, folder, longest),
         ],
         by_hand,
-        1,
+        rounds=1,
+        prepare=make,
     )
 
 
@@ -367,9 +380,12 @@ def run(contender: Contender, environment: dict[str, str]) -> Sample:
     )
 
 
-def table(comparison: Comparison, samples: dict[str, list[Sample]]) -> str:
+def table(comparison: Comparison, samples: dict[str, list[Sample]], made: str) -> str:
+    rounds = len(samples[comparison.reference])
     lines = [
         f"### {comparison.title}",
+        "",
+        f"{made}, {'one round' if rounds == 1 else f'{rounds} rounds'}.",
         "",
         f"| process | wall, s | CPU, s | peak, GiB | wall ÷ {comparison.reference} |",
         "| --- | ---: | ---: | ---: | ---: |",
@@ -395,18 +411,15 @@ def ratios(own: list[float], reference: list[float]) -> str:
     return f"{statistics.median(pairs):.2f} ({min(pairs):.2f} to {max(pairs):.2f})"
 
 
-def circumstances(rounds: int, touchstone: Path | None) -> str:
+def circumstances() -> str:
     cpu = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     packages = ("duckdb-cli", "tea-tasting", "ibis-framework")
     versions = [f"{name} {importlib.metadata.version(name)}" for name in packages]
-    if touchstone is not None:
-        versions.insert(0, output([str(touchstone), "--version"]))
-        versions.insert(1, f"commit {output(['git', '-C', str(ROOT), 'describe', '--always', '--dirty'])}")
     return (
         f"{cpu[1] if cpu else platform.processor()}, {os.cpu_count()} cores, {memory:.0f} GiB; {THREADS} threads. "
         f"{', '.join(versions)}, Python {platform.python_version()}. "
-        f"Medians of {rounds} rounds after a warm-up, files in the page cache, whole processes; "
+        "Medians of rounds after a warm-up (of one round, without), files in the page cache, whole processes; "
         f"ratios pair by pair, median (least to greatest). `make bench` repeats it."
     )
 
@@ -415,14 +428,24 @@ def output(command: list[str]) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
+def parts(results: str) -> dict[str, str]:
+    """Results by the beginnings of their titles; what stands before all of them has an empty one."""
+    found = {}
+    for part in re.split(r"^(?=### )", results, flags=re.MULTILINE):
+        title = part.partition("\n")[0] if part.startswith("### ") else ""
+        found[title.partition(":")[0]] = part.strip()
+    return found
+
+
 def write_page(results: str) -> None:
     page = PAGE.read_text() if PAGE.exists() else f"# Benchmarks\n\n{BEGIN}\n{END}\n"
     before, found_begin, rest = page.partition(BEGIN)
-    _, found_end, after = rest.partition(END)
+    earlier, found_end, after = rest.partition(END)
     if not (found_begin and found_end):
         sys.exit(f"bench: {PAGE} lacks the line {BEGIN} or {END}")
     PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{results}\n\n{END}{after}")
+    merged = "\n\n".join(part for part in (parts(earlier.strip()) | parts(results)).values() if part)
+    PAGE.write_text(f"{before}{BEGIN}\n\n{merged}\n\n{END}{after}")
     print(f"bench: written to {PAGE.relative_to(ROOT)}", file=sys.stderr)
 
 
@@ -432,6 +455,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--peers-only", action="store_true", help="leave touchstone out")
     parser.add_argument("--rows", type=int, default=int(os.environ.get("BENCH_ROWS", FULL_SIZE)))
     parser.add_argument("--rounds", type=int, default=int(os.environ.get("BENCH_ROUNDS", 7)))
+    parser.add_argument("--only", default=os.environ.get("BENCH_ONLY", ""), help="what the titles of comparisons contain")
     return parser.parse_args()
 
 
@@ -445,17 +469,24 @@ def main() -> None:
         (data / "complete").touch()
 
     environment = os.environ | {"TOUCHSTONE_BENCH": str(data)}
-    sections = [circumstances(options.rounds, touchstone)]
+    made = f"DuckDB {importlib.metadata.version('duckdb-cli')}"
+    if touchstone is not None:
+        made = f"Commit {output(['git', '-C', str(ROOT), 'describe', '--always', '--dirty'])}"
+    sections = [circumstances()]
     compared = comparisons(data, touchstone)
     if touchstone is not None:
         compared += models(DATA / "models")
     for comparison in compared:
+        if options.only.lower() not in comparison.title.lower():
+            continue
         print(f"bench: {comparison.title}", file=sys.stderr)
+        if comparison.prepare:
+            comparison.prepare()
         rounds = comparison.rounds or options.rounds
-        sections.append(table(comparison, take_turns(comparison, rounds, environment)))
-    if touchstone is not None:
+        sections.append(table(comparison, take_turns(comparison, rounds, environment), made))
+    if touchstone is not None and options.only.lower() in ANALYSES_TITLE.lower():
         print("bench: one analysis from summaries", file=sys.stderr)
-        sections.append(analyses())
+        sections.append(analyses(made))
     results = "\n\n".join(sections)
     print(results)
     if options.rows == FULL_SIZE and touchstone is not None:
