@@ -7,12 +7,12 @@ use std::fmt::Write as _;
 use catalog::Catalog;
 use common::{Project, assert_close};
 use lake::Lake;
-use measure::Reason;
 use measure::audience::{Relative, Severity};
 use measure::content::{
     AddsUp, AttributionCheck, AttributionCheckKind, AttributionFinding, CreditModel,
     FactorialFinding, UnansweredFactorial, factorial,
 };
+use measure::{Reason, Refusal};
 
 /// Arms of three channels, by the channels that are on.
 const CHANNELS: [&str; 3] = ["email", "home", "push"];
@@ -543,6 +543,115 @@ arms:
     assert_eq!((check.severity, check.number), (Severity::Warning, 1));
     let says = "the factorial `g` says what is caused by `email`; the factorial `f` does not say what is caused by `mobile`";
     assert!(check.message.starts_with(says), "{}", check.message);
+}
+
+#[test]
+fn credit_stands_where_a_factorial_beside_it_cannot_be_read() {
+    let (project, documents) = with_credit([100; 4]);
+    std::fs::remove_file(project.path().join("assigned.csv")).unwrap();
+    let (credit, check) = credited(&project.catalog(&documents));
+    assert_eq!(credit.refusal, None);
+    let last = credit.model(CreditModel::Last).unwrap();
+    let mobile = last.credit("mobile").unwrap();
+    // The first order of each ends the journey.
+    let all = 100.0 * (5.0 + 7.0 + 6.0 + 10.0);
+    assert_close(mobile.value.unwrap().estimate, all, 1e-9);
+    for (channel, answers, unanswered) in said(&credit) {
+        let one = unanswered.unwrap();
+        assert_eq!((answers, one.factorial.as_str()), (None, "f"), "{channel}");
+        assert_eq!(one.refusal.reason, Reason::UnfitData);
+        let why = "it cannot be measured: source `assigned`: no file at ";
+        assert!(one.refusal.message.starts_with(why), "{one:?}");
+    }
+    assert_eq!((check.severity, check.number), (Severity::Warning, 2));
+    let says = "the factorial `f` does not say what is caused by `email`, `mobile`: it cannot be measured: source";
+    assert!(check.message.starts_with(says), "{}", check.message);
+}
+
+#[test]
+fn a_factorial_of_something_else_is_no_evidence_of_what_credit_is_caused() {
+    let (project, documents) = with_credit([100; 4]);
+    let of = |metric: &str| {
+        let documents = documents.replace("primary: revenue", "primary: other");
+        credited(&project.catalog(&format!("{documents}---\n{metric}\n")))
+    };
+    let window = "window: { to: 10 days }";
+    // The number of the orders that are credited is evidence, as it is of an experiment.
+    let orders =
+        format!("{{ kind: metric, name: other, fact: order, aggregate: count, {window} }}");
+    let (credit, check) = of(&orders);
+    let wanted = ["email", "mobile"].map(|channel| (channel, Some("f"), None));
+    assert_eq!(said(&credit), wanted);
+    assert_eq!(check.severity, Severity::Fine);
+    // Complaints, and the largest order, are not what is credited.
+    let complaints = format!(
+        "{{ kind: source, name: complaints, path: orders.csv }}
+---
+{{ kind: fact, name: complaint, source: complaints, customer: who, time: at }}
+---
+{{ kind: metric, name: other, fact: complaint, aggregate: count, better: decrease, {window} }}"
+    );
+    let largest = format!(
+        "{{ kind: metric, name: other, fact: order, aggregate: max, value: amount, {window} }}"
+    );
+    for metric in [complaints, largest] {
+        let (credit, check) = of(&metric);
+        let unanswered = UnansweredFactorial {
+            factorial: "f".to_owned(),
+            refusal: Refusal::new(
+                Reason::Undeclared,
+                "it measures `other`, which does not add up the conversions of `order` that are credited, or their value",
+            ),
+        };
+        let wanted = ["email", "mobile"].map(|channel| (channel, None, Some(&unanswered)));
+        assert_eq!(said(&credit), wanted);
+        assert_eq!((check.severity, check.number), (Severity::Warning, 2));
+        assert!(check.message.contains(&unanswered.refusal.message));
+    }
+}
+
+#[test]
+fn an_experiment_without_an_answer_tested_its_channel() {
+    let (project, documents) = with_credit([200, 50, 200, 200]);
+    let (documents, _) = documents.split_once("---\nkind: factorial").unwrap();
+    let documents = documents.replace(
+        "touches: [touches] }",
+        "touches: [touches], experiments: { email: fair, mobile: unfair } }",
+    );
+    let experiment = |name: &str, arm: &str, share: f64| {
+        let rest = 1.0 - share;
+        format!(
+            "---
+kind: experiment
+name: {name}
+assignment: {{ source: assigned, customer: who, arm: arm, time: at }}
+metrics: {{ primary: revenue }}
+arms:
+  - {{ name: none, role: generic, share: {rest} }}
+  - {{ name: {arm}, role: personalized, share: {share} }}
+"
+        )
+    };
+    let [fair, unfair] = [
+        experiment("fair", "email", 0.2),
+        experiment("unfair", "push", 0.2),
+    ];
+    let (credit, check) = credited(&project.catalog(&format!("{documents}{fair}{unfair}")));
+    let tested: Vec<_> = credit.calibrations[0].experiments.iter().collect();
+    let refusal = tested[1].refusal.clone().unwrap();
+    assert_eq!(refusal.reason, Reason::SampleRatioMismatch);
+    assert_eq!(
+        (tested[0].refusal.as_ref(), tested[1].channel.as_str()),
+        (None, "mobile")
+    );
+    assert_eq!((check.severity, check.number), (Severity::Warning, 1));
+    assert_eq!(
+        check.message,
+        format!(
+            "the experiment `unfair` does not say what is caused by `mobile`: {}",
+            refusal.message
+        )
+    );
 }
 
 #[test]

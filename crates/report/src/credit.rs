@@ -2,7 +2,7 @@
 
 use catalog::LifetimeConversion;
 use measure::content::{
-    AttributionCheckKind, AttributionFinding, CreditEstimate, CreditModel, KeyFinding,
+    AttributionCheckKind, AttributionFinding, Calibrated, CreditEstimate, CreditModel, KeyFinding,
     LifetimeCreditFinding, LifetimeModelFinding, MarkovFinding, ModelCalibration, ModelFinding,
 };
 
@@ -71,6 +71,14 @@ pub(crate) fn check_name(kind: AttributionCheckKind) -> &'static str {
         AttributionCheckKind::Nulls => "not converted",
         AttributionCheckKind::Models => "models",
         AttributionCheckKind::Experiments => "experiments",
+    }
+}
+
+/// What experiments measured, in a word.
+pub(crate) fn measured_in(measures: Calibrated) -> &'static str {
+    match measures {
+        Calibrated::Value => "value",
+        Calibrated::Conversions => "conversions",
     }
 }
 

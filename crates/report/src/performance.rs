@@ -186,7 +186,7 @@ pub(crate) fn unknown_costs(format: Format, finding: &PerformanceFinding) -> Opt
     let rows = finding.extent.unknown_costs;
     (rows > 0).then(|| {
         format!(
-            "touches cost less than nothing or over 10^12 in {}: their cost counts as unknown, and not as income",
+            "touches cost less than nothing, over 10^12 or no number in {}: their cost counts as unknown, and not as income",
             format.counted(rows, "row", "rows")
         )
     })

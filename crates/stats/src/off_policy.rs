@@ -7,7 +7,8 @@
 //! worth nothing, whatever its rate.
 //!
 //! Decisions of one customer depend on each other, so customers are what is counted: of each
-//! part of an estimate, Kish's effective number of those that it comes from.
+//! part of an estimate, Kish's effective number of those that it comes from. A part that comes
+//! from few may hold surprises; there is an estimate only where these would hardly change it.
 
 use std::fmt;
 
@@ -19,9 +20,14 @@ use crate::tail;
 pub const FEWEST_EFFECTIVE: f64 = 100.0;
 
 /// Fewest effective customers from whom each part of an estimate comes. Intervals hold the
-/// value of an item in 94 to 96 % of simulated logs of which nearly all have as many, and in
-/// 96 to 99 % where only about half of the logs do (`docs/measurements/content.md`).
+/// value of an item in 94 to 96 % of simulated logs of which nearly all have as many; in more
+/// where only about half of the logs do, and in fewer for rare large amounts and for outcomes
+/// that nearly all decisions bring (`docs/measurements/content.md`).
 pub const FEWEST_CUSTOMERS: f64 = 20.0;
+
+/// Rewards of fewer customers are enough where the most that they may bring is below this
+/// share of the standard error of the estimate.
+pub const HARDLY_MATTERS: f64 = 0.5;
 
 /// The least share of the decisions that must be left after weighting.
 pub const LEAST_EFFECTIVE_SHARE: f64 = 0.05;
@@ -46,14 +52,15 @@ pub enum Part {
 }
 
 impl Part {
-    /// What would give it more customers.
-    fn remedy(self) -> &'static str {
+    /// Why it needs them and what would give it more.
+    fn need(self) -> &'static str {
         match self {
             Part::Decisions | Part::OtherDecisions | Part::Choices => {
-                "log more customers, or draw anew at each of their decisions"
+                "are needed: log more customers, or draw anew at each of their decisions"
             }
             Part::Rewards | Part::OtherRewards => {
-                "log more decisions, or measure an outcome that is more frequent"
+                "are needed where a few more would change the value: log more decisions, or measure an outcome that \
+                 is more frequent"
             }
         }
     }
@@ -71,7 +78,9 @@ impl fmt::Display for Part {
     }
 }
 
-/// A number of each customer, summed over customers.
+/// A number of each customer that is not negative, summed over customers. Where what it
+/// measures may have either sign, it is the sum of sizes `|x|`: of signed sums, nothing below
+/// would tell from how many customers they come.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct CustomerSum {
     /// The sum.
@@ -87,7 +96,7 @@ impl CustomerSum {
         self.squares += x * x;
     }
 
-    /// From how many customers the sum comes in effect, `(sum x)^2 / sum x^2` (L. Kish,
+    /// From how many customers the sum comes in effect, `(sum |x|)^2 / sum x^2` (L. Kish,
     /// "Survey Sampling", 1965, section 11.7): their number where all have as much, 1 where
     /// one has all, 0 where nobody has any.
     pub fn effective(&self) -> f64 {
@@ -96,22 +105,35 @@ impl CustomerSum {
             false => 0.0,
         }
     }
+
+    /// How much each of these customers has, `sum x^2 / sum |x|`; 0 where nobody has any.
+    fn each(&self) -> f64 {
+        match self.sum > 0.0 {
+            true => self.squares / self.sum,
+            false => 0.0,
+        }
+    }
 }
 
-/// The decisions that chose an item, summed over customers.
+/// The decisions that chose an item and those that did not, in sums over customers that tell
+/// from how many these come.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ItemSums {
-    /// Their number.
+    /// How many decisions chose it.
     pub choices: CustomerSum,
-    /// What they brought.
+    /// What these brought, by size: `sum |r|` of a customer.
     pub rewards: CustomerSum,
+    /// What the others brought, by size and weighted: `sum w |r|` of a customer.
+    pub other_rewards: CustomerSum,
 }
 
 impl ItemSums {
-    /// Adds the decisions of one customer that chose the item, and what these brought.
-    pub fn add(&mut self, choices: f64, rewards: f64) {
+    /// Adds the decisions of one customer: how many chose the item, the sizes of what these
+    /// brought, and the weighted sizes of what the others did.
+    pub fn add(&mut self, choices: f64, rewards: f64, other_rewards: f64) {
         self.choices.add(choices);
         self.rewards.add(rewards);
+        self.other_rewards.add(other_rewards);
     }
 }
 
@@ -151,10 +173,9 @@ pub enum OffPolicyError {
     },
     /// A few customers would decide everything.
     #[error(
-        "{part} come from {:.1} of {customers} customers in effect, and at least {FEWEST_CUSTOMERS:.0} are \
-         needed: {}",
+        "{part} come from {:.1} of {customers} customers in effect, and at least {FEWEST_CUSTOMERS:.0} {}",
         (10.0 * effective).floor() / 10.0,
-        part.remedy()
+        part.need()
     )]
     TooFewCustomers {
         /// What comes from them.
@@ -229,6 +250,18 @@ pub struct PolicyValue {
     pub mean_weight: f64,
 }
 
+/// Influence functions of the two values, as coefficients of a customer's sums.
+struct Influences {
+    logged: [f64; SUMS],
+    other: [f64; SUMS],
+}
+
+impl Influences {
+    fn difference(&self) -> [f64; SUMS] {
+        std::array::from_fn(|i| self.logged[i] - self.other[i])
+    }
+}
+
 impl PolicySums {
     /// Adds the decisions of one customer.
     pub fn add(&mut self, decisions: impl IntoIterator<Item = Decision>) {
@@ -277,20 +310,23 @@ impl PolicySums {
     pub fn value(&self, alpha: f64) -> Result<PolicyValue, OffPolicyError> {
         check_alpha(alpha)?;
         self.check()?;
-        self.value_from(&self.parts(), alpha)
+        self.value_from(&self.parts(), &self.influences(), alpha)
     }
 
     /// What dropping an item loses, a decision for which it was a candidate: the
     /// [`difference`](PolicyValue::difference) between the value of the logged policy and
     /// that of the policy without the item. The decisions must be those for which the item
     /// was a candidate, with the weights of [`drop_weight`] and without a model; `item` sums
-    /// those that chose it. Others, in which dropping it changes nothing, would only make the
+    /// these as well. Others, in which dropping it changes nothing, would only make the
     /// log look larger than it is.
     ///
     /// Rewards are parts of the estimate as well, those after the item and those after
     /// others: of a hundred decisions of which two bring something, the two tell how sure
-    /// their mean is. It is not looked at that nearly all decisions bring the same: then the
-    /// interval is too narrow.
+    /// their mean is. Nobody who buys after an item is no such doubt where many buy after
+    /// others: rewards of fewer than [`FEWEST_CUSTOMERS`] are no part of the estimate where
+    /// the most that they may bring is below [`HARDLY_MATTERS`] of its standard error. It is
+    /// not looked at that nearly all decisions bring the same: then the interval is too
+    /// narrow.
     ///
     /// # Errors
     ///
@@ -306,17 +342,51 @@ impl PolicySums {
             });
         }
         let mut parts = self.parts().to_vec();
-        parts.extend([
-            (Part::Choices, item.choices),
-            (Part::Rewards, item.rewards),
-            (Part::OtherRewards, self.of_customers(3)),
-        ]);
-        self.value_from(&parts, alpha)
+        parts.push((Part::Choices, item.choices));
+        let influences = self.influences();
+        let se = self.variance(&influences.difference()).sqrt();
+        let [most, other_most] = self.most(item);
+        for (part, sum, most) in [
+            (Part::Rewards, item.rewards, most),
+            (Part::OtherRewards, item.other_rewards, other_most),
+        ] {
+            let hardly_matters = most < HARDLY_MATTERS * se;
+            if sum.effective() >= FEWEST_CUSTOMERS || !hardly_matters {
+                parts.push((part, sum));
+            }
+        }
+        self.value_from(&parts, &influences, alpha)
+    }
+
+    /// The most that the rewards after the item, and those after others, may add to what
+    /// dropping it loses. From `k` customers in effect, no more than `k + 2 sqrt(k) + 4` are to
+    /// be expected, above the upper 97.5 % limit of a Poisson mean for every `k` (of none, the
+    /// rule of three with 3.7). Each has as much as those of the part that have more, in
+    /// proportion to the decisions where the part has more of these; a reward after the item
+    /// counts `1 / n` in the estimate and one after others `1 / n' - 1 / n`, of `n` decisions
+    /// and `n'` effective ones.
+    fn most(&self, item: &ItemSums) -> [f64; 2] {
+        let [decisions, _, weights, ..] = self.first;
+        let choices = item.choices.sum;
+        let others = decisions - choices;
+        let own = item.rewards.each();
+        let other = item.other_rewards.each() * others / weights;
+        let customers = |sum: &CustomerSum| {
+            let k = sum.effective();
+            k + 2.0 * k.sqrt() + 4.0
+        };
+        [
+            customers(&item.rewards) * own.max(other * (choices / others).max(1.0)) / decisions,
+            customers(&item.other_rewards)
+                * other.max(own * (others / choices).max(1.0))
+                * (self.effective().recip() - decisions.recip()),
+        ]
     }
 
     fn value_from(
         &self,
         parts: &[(Part, CustomerSum)],
+        influences: &Influences,
         alpha: f64,
     ) -> Result<PolicyValue, OffPolicyError> {
         let mut effective_customers = f64::INFINITY;
@@ -334,7 +404,6 @@ impl PolicySums {
         let df = effective_customers - 1.0;
         let [decisions, rewards, weights, weighted, expected] = self.first;
         let mean_weight = weights / decisions;
-        // Influence functions, as coefficients of a customer's sums.
         let of_weight = [-mean_weight, 0.0, 1.0, 0.0, 0.0].map(|x| x / decisions);
         let p =
             tail::student_t_two_sided((mean_weight - 1.0) / self.variance(&of_weight).sqrt(), df);
@@ -345,32 +414,34 @@ impl PolicySums {
             });
         }
         let logged = rewards / decisions;
-        let model = expected / decisions;
-        let residual = weighted / weights;
-        let of_logged = [-logged, 1.0, 0.0, 0.0, 0.0].map(|x| x / decisions);
-        let of_other = [
-            -model / decisions,
-            0.0,
-            -residual / weights,
-            weights.recip(),
-            decisions.recip(),
-        ];
-        let mut of_difference = of_logged;
-        for (difference, other) in of_difference.iter_mut().zip(of_other) {
-            *difference -= other;
-        }
-        let other = model + residual;
+        let other = expected / decisions + weighted / weights;
         let estimate = |estimate: f64, influence: &[f64; SUMS]| {
             Estimate::of(estimate, self.variance(influence), df, alpha)
         };
         Ok(PolicyValue {
-            logged: estimate(logged, &of_logged),
-            other: estimate(other, &of_other),
-            difference: estimate(logged - other, &of_difference),
+            logged: estimate(logged, &influences.logged),
+            other: estimate(other, &influences.other),
+            difference: estimate(logged - other, &influences.difference()),
             effective: self.effective(),
             effective_customers,
             mean_weight,
         })
+    }
+
+    fn influences(&self) -> Influences {
+        let [decisions, rewards, weights, weighted, expected] = self.first;
+        let logged = rewards / decisions;
+        let (model, residual) = (expected / decisions, weighted / weights);
+        Influences {
+            logged: [-logged, 1.0, 0.0, 0.0, 0.0].map(|x| x / decisions),
+            other: [
+                -model / decisions,
+                0.0,
+                -residual / weights,
+                weights.recip(),
+                decisions.recip(),
+            ],
+        }
     }
 
     /// The parts of the value of any policy.

@@ -290,13 +290,19 @@ fn why_credit_is_out(
                 Some(factorial) => {
                     format!("{whole}: what the channel causes, `{factorial}` says")
                 }
-                None => match tested_by(finding, name).or(unanswered) {
-                    Some(test) => {
+                None => match (
+                    counted_by(finding, name),
+                    tested_by(finding, name).or(unanswered),
+                ) {
+                    (Some(test), _) => {
+                        format!("{whole}: how many conversions the channel causes, `{test}` says")
+                    }
+                    (None, Some(test)) => {
                         format!(
                             "{whole}, and `{test}` does not say how much of it the channel causes"
                         )
                     }
-                    None => format!("{whole}, and no experiment has tested it"),
+                    (None, None) => format!("{whole}, and no experiment has tested it"),
                 },
             }
         }
@@ -312,6 +318,15 @@ fn tested_by<'f>(finding: &'f AttributionFinding, channel: &str) -> Option<&'f s
         .flat_map(|found| &found.experiments);
     let mut of_channel = tested.filter(|tested| tested.channel == channel);
     of_channel.next().map(|tested| tested.experiment.as_str())
+}
+
+/// The experiment that says how many conversions a channel causes.
+fn counted_by<'f>(finding: &'f AttributionFinding, channel: &str) -> Option<&'f str> {
+    let mut calibrations = finding.calibrations.iter();
+    let counted = calibrations.find(|found| found.measures == Calibrated::Conversions)?;
+    let mut tested = counted.experiments.iter();
+    let answered = tested.find(|one| one.channel == channel && one.increment.is_some())?;
+    Some(&answered.experiment)
 }
 
 /// What pieces of content bring, where an outcome is worth money.

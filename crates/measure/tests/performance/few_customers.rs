@@ -15,6 +15,18 @@ fn of_customers(
     item: impl Fn(u32, u32) -> &'static str,
     p: impl Fn(&str) -> f64,
 ) -> DropOneFinding {
+    let orders = |customer, decision, _: &str| u32::from((customer + decision) % 3 == 0);
+    of_orders(customers, decisions, item, p, orders)
+}
+
+/// As [`of_customers`], with so many orders after each decision.
+fn of_orders(
+    customers: u32,
+    decisions: u32,
+    item: impl Fn(u32, u32) -> &'static str,
+    p: impl Fn(&str) -> f64,
+    number: impl Fn(u32, u32, &str) -> u32,
+) -> DropOneFinding {
     let (mut shown, mut orders) = (CHOICES.to_owned(), "customer,at,amount\n".to_owned());
     for customer in 0..customers {
         for decision in 0..decisions {
@@ -23,7 +35,7 @@ fn of_customers(
             let at = format!("2024-05-01 {hour:02}:{minute:02}");
             let p = p(item);
             writeln!(shown, "{customer},{at}:00,web,{item},view,se,{p},\"a,b\"").unwrap();
-            if (customer + decision) % 3 == 0 {
+            for _ in 0..number(customer, decision, item) {
                 writeln!(orders, "{customer},{at}:30,1").unwrap();
             }
         }
@@ -103,4 +115,53 @@ fn a_value_says_from_how_many_customers_it_comes() {
         let value = item.value.unwrap();
         assert_close(value.estimate, 0.0, 1e-9);
     }
+}
+
+/// `a` is chosen half of the time and nobody orders after it; after `b` three of ten customers always do.
+#[test]
+fn an_item_after_which_nobody_orders_has_a_value_below_zero() {
+    let item_of = |customer, decision| {
+        if (customer + decision) % 2 == 0 {
+            "a"
+        } else {
+            "b"
+        }
+    };
+    let orders = |customer: u32, _, item: &str| u32::from(item == "b" && customer % 10 < 3);
+    let finding = of_orders(400, 20, item_of, |_| 0.5, orders);
+    let (a, b) = (item(&finding, "a"), item(&finding, "b"));
+    assert_eq!((a.chosen, b.chosen), (4000, 4000));
+    for (item, value) in [(a, -0.15), (b, 0.15)] {
+        // Three of ten customers have all orders, as many each.
+        assert_close(item.effective_customers.unwrap(), 120.0, 1e-9);
+        let found = item.value.unwrap();
+        assert_close(found.estimate, value, 1e-9);
+        assert!(found.low < value && value < found.high, "{found:?}");
+    }
+}
+
+/// One order after `a`, of the first customer, and 400 after `b`: a few more would change its value.
+#[test]
+fn an_item_after_which_few_order_has_no_value_where_a_few_more_would_change_it() {
+    let item_of = |customer, decision| if decision == customer % 10 { "a" } else { "b" };
+    let orders = |customer, decision, item: &str| {
+        u32::from(if item == "a" {
+            customer == 0
+        } else {
+            decision == (customer + 5) % 10
+        })
+    };
+    let finding = of_orders(
+        400,
+        10,
+        item_of,
+        |item| if item == "a" { 0.1 } else { 0.9 },
+        orders,
+    );
+    assert_refused(
+        &finding,
+        "a",
+        "the outcomes after the item come from 1.0 of 400 customers in effect, and at least 20 are needed where a few \
+         more would change the value",
+    );
 }

@@ -14,7 +14,7 @@ use super::block::{Block, Cell, Column, Table};
 use super::page::{FORMAT, quoted};
 use super::palette::{QUIET, TEXT};
 use super::rows::{self, Axis, Group, Row};
-use crate::credit::{self, by, detailed, name};
+use crate::credit::{self, by, detailed, measured_in, name};
 use crate::format::Shown;
 
 /// What would be lost without each piece of content, in margin, where the probabilities of choices tell it: by the
@@ -122,9 +122,10 @@ pub(super) fn ladder(
             (Some(Some(false)), _) => Cell::Verdict("better", "not refuted"),
             (Some(None), _) => Cell::Verdict("unclear", "not estimable"),
             (None, Some(factorial)) => Cell::Words(format!("tested by {factorial}")),
-            (None, None) => match no_answer(calibration, key) {
-                Some(test) => Cell::Words(format!("no answer from {test}")),
-                None => Cell::Verdict("notice", "never tested"),
+            (None, None) => match (tested_otherwise(finding, key), no_answer(finding, key)) {
+                (Some(tested), _) => Cell::Words(tested),
+                (None, Some(test)) => Cell::Words(format!("no answer from {test}")),
+                (None, None) => Cell::Verdict("notice", "never tested"),
             },
         };
         let credit = model.credit(&key.key);
@@ -166,12 +167,19 @@ pub(super) fn ladder(
     ]
 }
 
+/// The experiment that says what a channel causes, though in another measure than credit is ranked by.
+fn tested_otherwise(finding: &AttributionFinding, key: &KeyFinding) -> Option<String> {
+    finding.calibrations.iter().find_map(|calibration| {
+        let mut tested = calibration.experiments.iter();
+        let answered = tested.find(|one| one.channel == key.key && one.increment.is_some())?;
+        let measure = measured_in(calibration.measures);
+        Some(format!("tested in {measure} by {}", answered.experiment))
+    })
+}
+
 /// The experiment or the factorial that tested a channel and does not say what it causes.
-fn no_answer<'f>(
-    calibration: Option<&'f CalibrationFinding>,
-    key: &'f KeyFinding,
-) -> Option<&'f str> {
-    let mut tested = calibration.into_iter().flat_map(|one| &one.experiments);
+fn no_answer<'f>(finding: &'f AttributionFinding, key: &'f KeyFinding) -> Option<&'f str> {
+    let mut tested = (finding.calibrations.iter()).flat_map(|one| &one.experiments);
     let refused = tested.find(|one| one.channel == key.key && one.increment.is_none());
     let refused = refused.map(|one| one.experiment.as_str());
     let unanswered = key.unanswered.as_ref();
@@ -183,10 +191,7 @@ pub(super) fn calibrated(
     finding: &AttributionFinding,
     calibration: &CalibrationFinding,
 ) -> Result<Vec<Block>, ReportError> {
-    let what = match calibration.measures {
-        Calibrated::Value => "value",
-        Calibrated::Conversions => "conversions",
-    };
+    let what = measured_in(calibration.measures);
     let mut blocks = vec![Block::Title(format!("Held against experiments, in {what}"))];
     let tested =
         calibration
@@ -223,7 +228,7 @@ pub(super) fn calibrated(
     let untested = not_measured(finding, calibration);
     if !untested.is_empty() {
         blocks.push(Block::Note(format!(
-            "Measured by no experiment: {}. Their credit says nothing of what they caused.",
+            "In {what}, measured by no experiment: {}. Their credit there says nothing of what they caused.",
             untested.join(", ")
         )));
     }

@@ -2,14 +2,14 @@
 
 use catalog::Unit;
 use measure::content::{
-    AttributionFinding, Calibrated, CalibrationFinding, CreditEstimate, CreditFinding, CreditModel,
+    AttributionFinding, CalibrationFinding, CreditEstimate, CreditFinding, CreditModel,
     ModelFinding, RankedBy,
 };
 
 use super::Side::{Left, Right};
 use super::lifetime_credit::lifetime_credit;
 use super::{Screen, Tone, finish};
-use crate::credit::{baseline, by, check_name, chosen, detailed, name};
+use crate::credit::{baseline, by, check_name, chosen, detailed, measured_in, name};
 use crate::format::{Format, Interval};
 
 const FORMAT: Format = Format::PLAIN;
@@ -241,10 +241,7 @@ fn calibration(
     calibration: &CalibrationFinding,
     screen: Screen,
 ) -> String {
-    let what = match calibration.measures {
-        Calibrated::Value => "value",
-        Calibrated::Conversions => "conversions",
-    };
+    let what = measured_in(calibration.measures);
     let mut text = screen.prose(
         &format!("Held against experiments, in {what}"),
         Tone::Strong,

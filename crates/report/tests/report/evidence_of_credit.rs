@@ -2,8 +2,8 @@
 
 use catalog::Dimension;
 use measure::content::{
-    AttributionFinding, CalibrationFactor, CostFinding, PerformanceFinding, UnansweredFactorial,
-    Valued,
+    AttributionFinding, Calibrated, CalibrationFactor, CalibrationFinding, CostFinding,
+    PerformanceFinding, TestedChannel, UnansweredFactorial, Valued,
 };
 use measure::{Reason, Refusal};
 use report::html::Report;
@@ -109,6 +109,55 @@ fn a_factorial_without_an_answer_is_no_evidence_on_the_page() {
     assert!(answered.contains("together says what is caused by email."));
     assert!(answered.contains("tested by together") && !answered.contains("no answer from"));
     assert!(!answered.contains("No experiment says"));
+}
+
+#[test]
+fn what_was_tested_in_another_measure_was_tested() {
+    let mut attribution = others::attribution();
+    // What search brings is measured in conversions, what e-mail brings in value.
+    let in_value = &attribution.calibrations[0];
+    let [email, display] = in_value.experiments.as_slice() else {
+        panic!("{:?}", in_value.experiments);
+    };
+    let search = TestedChannel {
+        channel: "search".to_owned(),
+        experiment: "search-off".to_owned(),
+        ..email.clone()
+    };
+    let in_conversions = CalibrationFinding {
+        measures: Calibrated::Conversions,
+        experiments: vec![search],
+        models: Vec::new(),
+        untested: vec!["email".to_owned(), "display".to_owned()],
+    };
+    let refused = CalibrationFinding {
+        measures: Calibrated::Conversions,
+        experiments: vec![display.clone()],
+        ..in_conversions.clone()
+    };
+    attribution.calibrations.push(in_conversions);
+    let rungs = ladder(&attribution, &[]);
+    assert!(
+        rungs.contains("tested in conversions by search-off"),
+        "{rungs}"
+    );
+    assert!(rungs.contains("no answer from display-off") && !rungs.contains("never tested"));
+    let said = words(&page(Report {
+        attributions: std::slice::from_ref(&attribution),
+        ..Report::default()
+    }));
+    for note in [
+        "In value, measured by no experiment: search, display. Their credit there",
+        "In conversions, measured by no experiment: email, display. Their credit there",
+    ] {
+        assert!(said.contains(note), "{said}");
+    }
+    // No answer in the other measure is none either.
+    attribution.calibrations[0].experiments.truncate(1);
+    attribution.calibrations[1] = refused;
+    let rungs = ladder(&attribution, &[]);
+    assert!(rungs.contains("no answer from display-off"), "{rungs}");
+    assert!(rungs.contains("never tested"), "{rungs}");
 }
 
 #[test]

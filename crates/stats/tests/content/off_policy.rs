@@ -24,10 +24,11 @@ fn log_without(
         }
         let reward = f64::from(u8::from(random.uniform() < rates[chosen]));
         let own = f64::from(u8::from(chosen == item));
-        of_item.add(own, own * reward);
+        let weight = drop_weight(chosen == item, chances[item]);
+        of_item.add(own, own * reward, weight * reward);
         sums.add([Decision {
             reward,
-            weight: drop_weight(chosen == item, chances[item]),
+            weight,
             expected: 0.0,
             expected_of_other: 0.0,
         }]);
@@ -118,7 +119,8 @@ type Customer = (u64, u64, f64, f64);
 fn log_of(chance: f64, customers: impl IntoIterator<Item = Customer>) -> (PolicySums, ItemSums) {
     let (mut sums, mut of_item) = (PolicySums::default(), ItemSums::default());
     for (own, others, own_reward, other_reward) in customers {
-        of_item.add(own as f64, own_reward);
+        let other_weight = drop_weight(false, chance);
+        of_item.add(own as f64, own_reward, other_weight * other_reward);
         // Rewards are added up by customer: it does not matter which decision of a customer has them.
         let decisions = |chosen, n, reward| {
             (0..n).map(move |i| Decision {
@@ -290,4 +292,102 @@ fn each_part_of_a_value_needs_customers() {
     );
     assert_eq!(part((5, 5, 0.0, 100.0)).0, Part::OtherRewards);
     assert_eq!(part((1000, 0, 0.0, 0.0)).0, Part::Decisions);
+}
+
+/// Every decision is followed by a reward of mean 0.2 and standard deviation 10, like orders less returns: there is no lack
+/// of outcomes.
+#[test]
+fn rewards_of_both_signs_are_as_many_as_there_are() {
+    let mut random = Random(43);
+    let mut inside = 0;
+    const ROUNDS: u64 = 400;
+    for _ in 0..ROUNDS {
+        let (mut sums, mut of_item) = (PolicySums::default(), ItemSums::default());
+        for _ in 0..300 {
+            let mut sizes = [0.0; 3];
+            let decisions = (0..5).map(|_| {
+                let chosen = random.uniform() < 0.5;
+                let reward = 0.2 + 10.0 * random.normal();
+                let weight = drop_weight(chosen, 0.5);
+                let own = f64::from(u8::from(chosen));
+                let of_one = [own, own * reward.abs(), weight * reward.abs()];
+                for (size, of_one) in sizes.iter_mut().zip(of_one) {
+                    *size += of_one;
+                }
+                Decision {
+                    reward,
+                    weight,
+                    expected: 0.0,
+                    expected_of_other: 0.0,
+                }
+            });
+            sums.add(decisions.collect::<Vec<_>>());
+            let [choices, rewards, other_rewards] = sizes;
+            of_item.add(choices, rewards, other_rewards);
+        }
+        let value = sums.drop_value(&of_item, 0.05).unwrap();
+        // Of 2.5 rewards each, by chance of none to five and of any size.
+        assert!(
+            (150.0..250.0).contains(&value.effective_customers),
+            "{value:?}"
+        );
+        // The item brings as much as the other.
+        let value = value.difference;
+        inside += u64::from(value.low <= 0.0 && 0.0 <= value.high);
+    }
+    assert_rate("signed", inside, ROUNDS, 0.93, 0.97);
+}
+
+#[test]
+fn an_item_after_which_nobody_buys_has_a_value_where_many_buy_after_others() {
+    let mut random = Random(44);
+    const ROUNDS: u64 = 400;
+    for (what, customers, each, chance, rates) in [
+        ("none after the item", 400, 10, 0.5, [0.0, 0.3]),
+        ("none after others", 400, 10, 0.5, [0.3, 0.0]),
+        ("none after a seldom item", 10_000, 1, 0.1, [0.0, 0.3]),
+        ("few after the item", 5_000, 4, 0.5, [0.0004, 0.3]),
+    ] {
+        let simulated = Simulated {
+            customers,
+            each,
+            chance,
+            sticky: false,
+            rates,
+        };
+        let (answered, inside) = simulated.inside(&mut random, ROUNDS);
+        assert!(answered > ROUNDS * 9 / 10, "{what}: {answered}");
+        assert_rate(what, inside, answered, 0.93, 0.97);
+    }
+    // By hand: of 2,000 decisions each, 600 orders after others: 0.15 a decision, and 0.3 without the item.
+    let customers = (0..400).map(|i| (5, 5, 0.0, f64::from(i % 4)));
+    let (sums, own) = log_of(0.5, customers);
+    let value = sums.drop_value(&own, 0.05).unwrap();
+    assert!((value.difference.estimate + 0.15).abs() < 1e-12);
+    // 600^2 / (100 (1 + 4 + 9)), of those who order at all.
+    assert!((value.effective_customers - 360_000.0 / 1400.0).abs() < 1e-9);
+}
+
+#[test]
+fn an_item_after_which_nobody_buys_has_no_value_where_few_orders_would_change_it() {
+    // None of a hundred decisions that chose it, and 49 of 4,900 others.
+    let customers =
+        |bought: u32| (0..100).map(move |i| (1, 49, 0.0, f64::from(u8::from(i < bought))));
+    let refused = |bought| {
+        let (sums, own) = log_of(0.02, customers(bought));
+        sums.drop_value(&own, 0.05).unwrap_err()
+    };
+    assert_eq!(
+        refused(49).to_string(),
+        "the outcomes after the item come from 0.0 of 100 customers in effect, and at least 20 are needed where a few \
+         more would change the value: log more decisions, or measure an outcome that is more frequent"
+    );
+    // Nor where nothing is bought at all.
+    assert!(matches!(
+        refused(0),
+        OffPolicyError::TooFewCustomers {
+            part: Part::Rewards,
+            ..
+        }
+    ));
 }

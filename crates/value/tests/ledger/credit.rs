@@ -178,7 +178,8 @@ fn credit_without_an_interval_or_a_touch_is_refused_with_its_cost() {
 #[test]
 fn credit_of_a_channel_names_the_factorial_or_the_experiment_that_tested_it() {
     let catalog = catalog(&format!("{CATALOG}{PIECES}"));
-    let credits = ["email", "push", "search", "store"].map(|channel| (channel, 100.0, Some(9.0)));
+    let channels = ["email", "push", "search", "store", "web"];
+    let credits = channels.map(|channel| (channel, 100.0, Some(9.0)));
     let mut finding = AttributionFinding {
         by: vec![Dimension::Channel],
         ..shares(&credits)
@@ -189,11 +190,19 @@ fn credit_of_a_channel_names_the_factorial_or_the_experiment_that_tested_it() {
         factorial: "together".to_owned(),
         refusal: Refusal::new(Reason::SampleRatioMismatch, "the arms do not fit"),
     });
-    // An experiment that credit is held against, and that has no answer.
+    // An experiment that credit is held against, and that has no answer, and one that counts conversions.
     finding.calibrations = serde_json::from_value(json!([{
         "measures": "value",
         "experiments": [{
             "channel": "store", "experiment": "leaflets", "arm": "with", "metric": "spend", "customers": 0, "grade": "A"
+        }],
+        "models": [],
+        "untested": channels
+    }, {
+        "measures": "conversions",
+        "experiments": [{
+            "channel": "web", "experiment": "banners", "arm": "with", "metric": "orders", "customers": 90, "grade": "A",
+            "increment": { "estimate": 7.0, "se": 1.0, "low": 5.0, "high": 9.0 }
         }],
         "models": [],
         "untested": ["email", "push", "search", "store"]
@@ -224,6 +233,11 @@ fn credit_of_a_channel_names_the_factorial_or_the_experiment_that_tested_it() {
         because("store")
     );
     assert!(because("search").ends_with("no experiment has tested it"));
+    assert!(
+        because("web").ends_with("how many conversions the channel causes, `banners` says"),
+        "{}",
+        because("web")
+    );
 }
 
 proptest! {

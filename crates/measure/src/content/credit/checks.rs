@@ -1,12 +1,11 @@
 //! Whether an attribution can be relied on: what was left out, and what looks wrong.
 
-use std::collections::BTreeMap;
-
 use catalog::{AfterConversion, Attribution, Catalog, did_you_mean};
 use stats::tail::binomial_upper;
 
 use super::counts::ChannelCount;
 use super::events::{self, Events, what};
+use super::evidence;
 use super::finding::{
     AttributionCheck, AttributionCheckKind as Kind, CalibrationFinding, CreditTotals, KeyFinding,
 };
@@ -44,12 +43,18 @@ pub(super) fn checks(looked: &Looked<'_>) -> Vec<AttributionCheck> {
     checks.extend(keys(looked));
     checks.extend(open_journeys(looked));
     checks.extend(models(looked));
-    checks.push(experiments(looked));
+    checks.push(evidence::experiments(looked));
     checks.sort_by_key(|check| check.kind);
     checks
 }
 
-fn check(kind: Kind, severity: Severity, number: u64, message: String) -> AttributionCheck {
+/// One check.
+pub(super) fn check(
+    kind: Kind,
+    severity: Severity,
+    number: u64,
+    message: String,
+) -> AttributionCheck {
     AttributionCheck {
         kind,
         severity,
@@ -166,8 +171,8 @@ fn costs(looked: &Looked<'_>) -> Option<AttributionCheck> {
     counted(Kind::Touches, Severity::Warning, number, |number| {
         plural(
             number,
-            "touch costs less than nothing or over 10^12: what it costs counts as unknown, and credit less cost is without it",
-            "touches cost less than nothing or over 10^12: what they cost counts as unknown, and credit less cost is without it",
+            "touch costs less than nothing, over 10^12 or no number: what it costs counts as unknown, and credit less cost is without it",
+            "touches cost less than nothing, over 10^12 or no number: what they cost counts as unknown, and credit less cost is without it",
         )
     })
 }
@@ -445,60 +450,4 @@ fn models(looked: &Looked<'_>) -> Option<AttributionCheck> {
         );
         check(Kind::Models, Severity::Notice, best, message)
     })
-}
-
-/// What experiments say of what is credited, and of what none does.
-fn experiments(looked: &Looked<'_>) -> AttributionCheck {
-    let is_tested = |key: &&KeyFinding| key.tested == Some(true);
-    let (tested, others): (Vec<&KeyFinding>, Vec<&KeyFinding>) =
-        looked.keys.iter().partition(is_tested);
-    let mut by_factorial: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    let mut unanswered: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
-    let mut untested = Vec::new();
-    for key in others {
-        let name = format!("`{}`", key.key);
-        match (&key.factorial, &key.unanswered) {
-            (Some(factorial), _) => by_factorial.entry(factorial).or_default().push(name),
-            (None, Some(one)) => {
-                let said = (one.factorial.as_str(), one.refusal.message.as_str());
-                unanswered.entry(said).or_default().push(name);
-            }
-            (None, None) => untested.push(name),
-        }
-    }
-    let by_any = !(tested.is_empty() && by_factorial.is_empty() && unanswered.is_empty());
-    if !by_any && looked.calibrations.is_empty() {
-        let message = "no experiment says how much of the credit is caused: all of it may be what would have happened \
-                       anyway";
-        return check(Kind::Experiments, Severity::Notice, 0, message.to_owned());
-    }
-    let mut says: Vec<String> = (by_factorial.iter())
-        .map(|(factorial, names)| {
-            format!(
-                "the factorial `{factorial}` says what is caused by {}",
-                names.join(", ")
-            )
-        })
-        .collect();
-    says.extend(unanswered.iter().map(|((factorial, why), names)| {
-        format!(
-            "the factorial `{factorial}` does not say what is caused by {}: {why}",
-            names.join(", ")
-        )
-    }));
-    if !untested.is_empty() {
-        says.push(format!(
-            "no experiment tested {}: their credit is a model's word",
-            untested.join(", ")
-        ));
-    }
-    let without = untested.len() + unanswered.values().map(Vec::len).sum::<usize>();
-    let severity = match without {
-        0 => Severity::Fine,
-        _ => Severity::Warning,
-    };
-    if says.is_empty() {
-        says.push("an experiment tested each channel".to_owned());
-    }
-    check(Kind::Experiments, severity, without as u64, says.join("; "))
 }

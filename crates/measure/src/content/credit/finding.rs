@@ -294,7 +294,8 @@ pub struct KeyFinding {
     pub unanswered: Option<UnansweredFactorial>,
 }
 
-/// A factorial that has no answer for a channel: no evidence of what the channel causes.
+/// A factorial that has no answer for a channel: no evidence of what the channel causes. It is refused, cannot be read,
+/// measures something else than what is credited, or has a design that does not tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnansweredFactorial {
     pub factorial: String,

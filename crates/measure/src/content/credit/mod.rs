@@ -6,6 +6,7 @@ mod calibration;
 mod checks;
 mod counts;
 mod events;
+mod evidence;
 mod factorials;
 mod finding;
 mod flow;
@@ -88,7 +89,7 @@ pub fn attribution(
     let by = attribution.by.dimensions();
     let by_channel = by == [Dimension::Channel];
     let factorials = match by_channel && credits.is_some() {
-        true => factorials::factorials(catalog, lake, &journeys.keys)?,
+        true => factorials::factorials(catalog, lake, attribution, &journeys.keys)?,
         false => BTreeMap::new(),
     };
     let shown = Shown {

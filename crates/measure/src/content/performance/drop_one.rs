@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::Performance;
 use lake::{Lake, sql};
-use stats::off_policy::{CustomerSum, ItemSums, PolicySums, drop_weight};
+use stats::off_policy::{CustomerSum, ItemSums, OffPolicyError, PolicySums, drop_weight};
 
 use super::finding::{DropOneFinding, DroppedItem, Valued};
 use super::query::{OUTCOMES, Prepared, SHOWN, Units, not_counted};
@@ -286,8 +286,7 @@ fn shifts(lake: &Lake, heaviest: f64) -> Result<[f64; 4], MeasureError> {
     Ok([n, r, n * heaviest, r * heaviest].map(shift))
 }
 
-/// Adds what all `decisions` would lose without an item, by the sums of those for which it was a candidate and of those
-/// that chose it.
+/// Adds what all `decisions` would lose without an item, by the sums of those for which it was a candidate.
 fn add_value(
     item: &mut DroppedItem,
     sums: &PolicySums,
@@ -307,13 +306,17 @@ fn add_value(
             item.effective_customers = Some(value.effective_customers);
         }
         Err(error) => {
-            item.refusal = Some(Refusal::new(Reason::TooLittleData, error.to_string()));
+            let reason = match error {
+                OffPolicyError::WrongPropensities { .. } => Reason::UnfitData,
+                _ => Reason::TooLittleData,
+            };
+            item.refusal = Some(Refusal::new(reason, error.to_string()));
         }
     }
 }
 
-/// The sums over the decisions for which an item was a candidate and over those that chose it, by item, of those that have
-/// weights, the largest of which is `heaviest`.
+/// The sums over the decisions for which an item was a candidate, by item, of those that have weights, the largest of which
+/// is `heaviest`.
 fn sums(
     lake: &Lake,
     prepared: &Prepared,
@@ -334,16 +337,21 @@ fn sums(
             sums.push(format!("sum({one} * {other})"));
         }
     }
-    // And of the decisions that chose the item: their number and rewards.
-    for (name, shift) in [("own_n", shifts[0]), ("own_r", shifts[1])] {
+    // And of the decisions that chose the item, their number and the sizes of their rewards; and the weighted sizes of
+    // those of others. Sizes are as large as the sums of the same place.
+    const SIZES: [(&str, usize); 3] = [("own_n", 0), ("own_size", 1), ("other_size", 3)];
+    for (name, like) in SIZES {
+        let shift = shifts[like];
         let factor = shifted(name, shift);
         sums.extend([format!("sum({name})"), format!("sum({factor} * {factor})")]);
     }
     let query = format!(
-        "WITH own AS (SELECT customer, list, content, count(*) AS n, sum(y) AS r FROM {DECISIONS} GROUP BY ALL), \
-         every AS (SELECT customer, list, sum(n) AS n, sum(r) AS r FROM own GROUP BY ALL), \
+        "WITH own AS (SELECT customer, list, content, count(*) AS n, sum(y) AS r, sum(abs(y)) AS size FROM {DECISIONS} \
+         GROUP BY ALL), \
+         every AS (SELECT customer, list, sum(n) AS n, sum(r) AS r, sum(size) AS size FROM own GROUP BY ALL), \
          of_customer AS (SELECT w.item, every.customer, sum(every.n) AS n, sum(every.r) AS r, \
-         sum(coalesce(own.n, 0)) AS own_n, sum(coalesce(own.r, 0)) AS own_r, \
+         sum(coalesce(own.n, 0)) AS own_n, sum(coalesce(own.size, 0)) AS own_size, \
+         sum((every.size - coalesce(own.size, 0)) * w.weight) AS other_size, \
          sum((every.n - coalesce(own.n, 0)) * w.weight) AS d, \
          sum((every.r - coalesce(own.r, 0)) * w.weight) AS b, \
          sum((every.n - coalesce(own.n, 0)) * w.weight * w.weight) AS squares \
@@ -378,20 +386,22 @@ fn sums(
                     column += 1;
                 }
             }
-            let mut own = [CustomerSum::default(); 2];
-            for (i, sum) in own.iter_mut().enumerate() {
-                let square = shifts[i] / scales[i];
+            let mut sizes = [CustomerSum::default(); SIZES.len()];
+            for (sum, (_, like)) in sizes.iter_mut().zip(SIZES) {
+                let square = shifts[like] / scales[like];
                 *sum = CustomerSum {
-                    sum: row.get::<_, f64>(column)? / scales[i],
+                    sum: row.get::<_, f64>(column)? / scales[like],
                     squares: row.get::<_, f64>(column + 1)? * square * square,
                 };
                 column += 2;
             }
-            let [choices, rewards] = own;
-            Ok((
-                row.get::<_, String>(0)?,
-                (sums, ItemSums { choices, rewards }),
-            ))
+            let [choices, rewards, other_rewards] = sizes;
+            let item = ItemSums {
+                choices,
+                rewards,
+                other_rewards,
+            };
+            Ok((row.get::<_, String>(0)?, (sums, item)))
         })?;
     Ok(found.into_iter().collect())
 }

@@ -101,7 +101,7 @@ pub struct Extent {
     /// The first and the last exposure, in microseconds since 1970.
     pub from: Option<i64>,
     pub until: Option<i64>,
-    /// Rows of touches with a cost below zero or over 10^12: it is taken for unknown, and counts as nothing.
+    /// Rows of touches with a cost below zero, over 10^12 or no number: it is taken for unknown, and counts as nothing.
     pub unknown_costs: u64,
     /// Exposures outside the time in which their content may be shown, of content that has any; they count all the same.
     pub not_valid: Vec<NotValid>,
@@ -498,7 +498,7 @@ pub struct DroppedItem {
     /// The effective number of these decisions that say what would come in its place.
     pub effective: Option<f64>,
     /// From how many customers the value comes in effect: the fewest of those behind the decisions, the choices of the item
-    /// and of others, and what either brought.
+    /// and of others, and what either brought, where a few more of it would change the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective_customers: Option<f64>,
     pub refusal: Option<Refusal>,
