@@ -435,6 +435,7 @@ fn the_demo_shows_estimates_beside_the_truth() {
     assert!(html.contains("one-to-one-journeys"));
     // What the ledger rests on is on the page.
     assert!(html.contains("id=\"attribution-1\""));
+    assert!(html.contains("Content: clicks"));
     let beside = json(&["demo", shown(&demo), "--customers", "2000"]);
     assert_eq!(beside["format"], "touchstone.demo/1");
     assert!(beside["rows"].as_array().unwrap().len() > 15);

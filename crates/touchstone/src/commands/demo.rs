@@ -79,6 +79,7 @@ pub(crate) fn demo(global: &Global, demo: &Demo) -> Result<(), Failure> {
     rows.extend(lifetimes_beside_truth(&written.truth, lifetimes));
     let factorials = super::content::factorials(&catalog, &mut lake)?;
     rows.extend(factorials_beside_truth(&written.truth, &factorials));
+    let performances = super::content::performances(&catalog, &mut lake)?;
     let beside = Demonstration {
         format: Demonstration::FORMAT,
         rows,
@@ -92,6 +93,7 @@ pub(crate) fn demo(global: &Global, demo: &Demo) -> Result<(), Failure> {
         designs: &designs,
         left_out: &left_out,
         attributions: &worth.attributions,
+        performances: &performances,
         factorials: &factorials,
         truth: &beside.rows,
         ..Report::default()
