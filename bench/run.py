@@ -424,6 +424,13 @@ def circumstances() -> str:
     )
 
 
+def commit() -> str:
+    """The commit, and whether anything else than the page of results differs from it."""
+    git = ["git", "-C", str(ROOT)]
+    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", ".", f":!{PAGE.relative_to(ROOT)}"]).returncode
+    return output([*git, "rev-parse", "--short", "HEAD"]) + ("-dirty" if changed else "")
+
+
 def output(command: list[str]) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
@@ -471,7 +478,7 @@ def main() -> None:
     environment = os.environ | {"TOUCHSTONE_BENCH": str(data)}
     made = f"DuckDB {importlib.metadata.version('duckdb-cli')}"
     if touchstone is not None:
-        made = f"Commit {output(['git', '-C', str(ROOT), 'describe', '--always', '--dirty'])}"
+        made = f"Commit {commit()}"
     sections = [circumstances()]
     compared = comparisons(data, touchstone)
     if touchstone is not None:
