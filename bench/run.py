@@ -436,11 +436,11 @@ def output(command: list[str]) -> str:
 
 
 def parts(results: str) -> dict[str, str]:
-    """Results by the beginnings of their titles; what stands before all of them has an empty one."""
+    """Results by their titles; what stands before all of them has none."""
     found = {}
     for part in re.split(r"^(?=### )", results, flags=re.MULTILINE):
         title = part.partition("\n")[0] if part.startswith("### ") else ""
-        found[title.partition(":")[0]] = part.strip()
+        found[title] = part.strip()
     return found
 
 
