@@ -57,6 +57,12 @@ impl Factorial {
     pub fn channel_of<'c>(&'c self, factor: &'c str) -> &'c str {
         self.channels.get(factor).map_or(factor, String::as_str)
     }
+
+    /// The name of the metric that it is of: its own, else the primary one of its experiment.
+    #[must_use]
+    pub fn metric_of<'c>(&'c self, experiment: &'c Experiment) -> &'c Name {
+        self.metric.as_ref().unwrap_or(&experiment.metrics.primary)
+    }
 }
 
 /// The factors of an experiment's arms, each with its levels.

@@ -61,13 +61,12 @@ fn check_metric(
     all: &Documents<'_>,
     report: &mut Report<'_>,
 ) {
-    let metric = factorial.metric.as_deref();
-    let path = if metric.is_some() {
+    let path = if factorial.metric.is_some() {
         "metric"
     } else {
         "experiment"
     };
-    let metric = metric.unwrap_or(&experiment.metrics.primary);
+    let metric = factorial.metric_of(experiment);
     if !experiment.metric_names().any(|known| known == metric) {
         let message = format!(
             "`{metric}` is no metric of the experiment `{}`",

@@ -83,10 +83,7 @@ impl<'a> Asked<'a> {
         let experiment = catalog
             .experiment(&document.experiment)
             .ok_or_else(|| unusable(format!("there is no experiment `{}`", document.experiment)))?;
-        let name = document
-            .metric
-            .as_ref()
-            .unwrap_or(&experiment.metrics.primary);
+        let name = document.metric_of(experiment);
         let metric = catalog
             .metric(name)
             .ok_or_else(|| unusable(format!("there is no metric `{name}`")))?;

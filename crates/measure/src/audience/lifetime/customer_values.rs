@@ -20,11 +20,10 @@ use clv::InfiniteMeanSpend;
 use lake::{Lake, sql};
 use stats::tail::normal_quantile;
 
-use super::fit::STEP;
 use super::histories::HISTORIES;
 use super::measured::{Chosen, Measured};
 use super::purchases::CELLS;
-use super::spend::Spend;
+use super::spend::{Spend, slopes};
 use crate::error::MeasureError;
 
 /// Histories, with the columns of [`TABLE`].
@@ -137,15 +136,10 @@ fn rows(measured: &Measured<'_>, chosen: &Chosen<'_>) -> Result<Vec<[f64; 15]>, 
         let (times, covariates) = (f64::from(row.frequency), base.covariates(row));
         let spent = |sum: f64| -> Result<Purchase, InfiniteMeanSpend> {
             let of = |spend: &Spend| Ok(margin * spend.conditional(times, sum, covariates)?);
-            let mut slopes = Vec::new();
-            if let Some((moved, _)) = &moved {
-                for [up, down] in moved {
-                    slopes.push((of(up)? - of(down)?) / (2.0 * STEP));
-                }
-            }
+            let moved = moved.as_ref().map_or(&[][..], |(moved, _)| moved);
             Ok(Purchase {
                 mean: of(spend)?,
-                slopes,
+                slopes: slopes(moved, of)?,
             })
         };
         // As much as these customers spent, so that differences keep their digits.

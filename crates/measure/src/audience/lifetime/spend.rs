@@ -105,17 +105,22 @@ impl Spend {
     ) -> Result<Prediction, InfiniteMeanSpend> {
         let mut variance = 0.0;
         if let Some((moved, covariance)) = self.moved() {
-            let mut slopes = Vec::new();
-            for [up, down] in &moved {
-                slopes.push((of(up)? - of(down)?) / (2.0 * STEP));
-            }
-            variance = clv::quadratic(covariance, &slopes);
+            variance = clv::quadratic(covariance, &slopes(&moved, &of)?);
         }
         Ok(Prediction {
             value: of(self)?,
             standard_error: variance.max(0.0).sqrt(),
         })
     }
+}
+
+/// The slopes in each parameter of something that follows from spend, by the models with that parameter moved up and down.
+pub(super) fn slopes(
+    moved: &[[Spend; 2]],
+    of: impl Fn(&Spend) -> Result<f64, InfiniteMeanSpend>,
+) -> Result<Vec<f64>, InfiniteMeanSpend> {
+    let slope = |[up, down]: &[Spend; 2]| Ok((of(up)? - of(down)?) / (2.0 * STEP));
+    moved.iter().map(slope).collect()
 }
 
 impl Spend {

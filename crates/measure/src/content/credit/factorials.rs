@@ -62,8 +62,7 @@ fn measured(
     factorial: &Factorial,
 ) -> Result<Result<FactorialFinding, Refusal>, MeasureError> {
     let experiment = catalog.experiment(&factorial.experiment);
-    let primary = experiment.map(|experiment| &experiment.metrics.primary);
-    let metric = (factorial.metric.as_ref().or(primary)).and_then(|name| catalog.metric(name));
+    let metric = experiment.and_then(|experiment| catalog.metric(factorial.metric_of(experiment)));
     let conversion = &attribution.conversion;
     if let Some(metric) = metric.filter(|metric| conversion.measured_by(metric).is_none()) {
         let message = format!(
